@@ -1,0 +1,1 @@
+"""hwgen: neural-network accelerators for FPGAs from a YAML spec."""

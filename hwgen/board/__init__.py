@@ -1,0 +1,1 @@
+"""Board files: device, clock, pins, link."""

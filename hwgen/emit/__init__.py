@@ -1,0 +1,1 @@
+"""The plan as source text: RTL and HLS C++."""

@@ -1,0 +1,1 @@
+"""The NumPy executor of the qgraph: the only truth."""

@@ -1,0 +1,76 @@
+"""Graph: the real-valued meaning of a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwgen.errors import Mark
+from hwgen.ops.base import OpParams, Real, Shape
+
+__all__ = ["Graph", "Input", "Node"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A tensor that the user sends: shape (channels, height, width) or (features,)."""
+
+    name: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op; its output tensor has the node's name.
+
+    Parameters
+    ----------
+    inputs
+        Names of the tensors it reads: graph inputs or other nodes.
+    params
+        The op's validated spec keys.
+    shape
+        Shape of the output.
+    mark
+        Where the spec defines it.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    params: OpParams
+    shape: Shape
+    mark: Mark
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in topological order.
+
+    Parameters
+    ----------
+    outputs
+        Names of the tensors that leave the accelerator, each a node.
+    weights
+        Real arrays by ``<node>.weight`` and ``<node>.bias``.
+    """
+
+    name: str
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    weights: Mapping[str, Real]
+
+    def node(self, name: str) -> Node:
+        """Return the node of this name; KeyError if it is an input or unknown."""
+        return {node.name: node for node in self.nodes}[name]
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape of a tensor, input or node."""
+        shapes = {item.name: item.shape for item in (*self.inputs, *self.nodes)}
+        return shapes[name]
+
+    def node_weights(self, name: str) -> dict[str, Real]:
+        """Return a node's arrays by their short names (``weight``, ``bias``)."""
+        prefix = f"{name}."
+        return {k.removeprefix(prefix): v for k, v in self.weights.items() if k.startswith(prefix)}

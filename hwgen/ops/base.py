@@ -1,0 +1,158 @@
+"""The interface of an op; one module per op implements it, one registry line names it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.types import QType, Requant
+from hwgen.ops.work import Work
+
+__all__ = ["LowerOptions", "Lowered", "Op", "OpParams", "ParamError", "Real", "Shape"]
+
+Shape = tuple[int, ...]
+"""(channels, height, width) or (features,)."""
+
+Real = npt.NDArray[np.float64]
+
+
+class OpParams(BaseModel):
+    """The spec keys of an op besides ``name``, ``op`` and ``in``; each has a description."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ParamError(ValueError):
+    """A parameter or an input shape is illegal for this op.
+
+    Parameters
+    ----------
+    message
+        One sentence with the offending value.
+    key
+        Spec key that it is about (``kernel``), or empty for the layer as a whole.
+    hint
+        The legal values.
+    """
+
+    def __init__(self, message: str, *, key: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class LowerOptions:
+    """What the spec asks of the quantiser for one node.
+
+    Parameters
+    ----------
+    weight_bits
+        Width of the weights, 2 to 16 bits.
+    """
+
+    weight_bits: int
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """Integer form of a node.
+
+    Parameters
+    ----------
+    attrs
+        Integers, tuples, strings and booleans that ``integer`` and ``work`` read.
+    constants
+        int64 arrays: ``weight`` and ``bias`` of a MAC op.
+    requant
+        Final scaling, or None for an op that passes codes through (max pool, flatten, argmax).
+    weight_type
+        Bits and signedness of ``weight`` (its scale is per channel: see ``weight_scale``).
+    """
+
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Int] = field(default_factory=dict)
+    requant: Requant | None = None
+    weight_type: QType | None = None
+
+
+class Op(ABC):
+    """One operation.  Instances are stateless; every method is a pure function.
+
+    Class attributes
+    ----------------
+    name : the spec's name of the op, also of its files on every floor.
+    summary : one line for ``hwgen ops``.
+    Params : its spec keys.
+    arity : least and most number of inputs (None: no limit).
+    example : one YAML layer line that is legal after a layer named ``x``.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Params: ClassVar[type[OpParams]]
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    example: ClassVar[str]
+
+    # -- real-valued meaning ------------------------------------------------------------------
+
+    @abstractmethod
+    def shape(self, params: Any, inputs: Sequence[Shape]) -> Shape:
+        """Return the output shape; raise :class:`ParamError` if the inputs are illegal."""
+
+    def weights(self, params: Any, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        """Return the shapes of the weights by name (``weight``, ``bias``); none by default."""
+        return {}
+
+    @abstractmethod
+    def real(self, params: Any, inputs: Sequence[Real], weights: Mapping[str, Real]) -> Real:
+        """Return the floating-point result; every array has a leading batch axis."""
+
+    # -- integer meaning ----------------------------------------------------------------------
+
+    def out_type(self, params: Any, inputs: Sequence[QType], proposed: QType) -> QType:
+        """Return the output's type: the calibrated ``proposed`` one, unless the op dictates it.
+
+        Max pooling and flatten keep their input's type, argmax yields an unsigned index.
+        """
+        return proposed
+
+    @abstractmethod
+    def lower(
+        self,
+        params: Any,
+        weights: Mapping[str, Real],
+        shapes: Sequence[Shape],
+        types: Sequence[QType],
+        out: QType,
+        options: LowerOptions,
+    ) -> Lowered:
+        """Return the integer form of a node whose input types and output type are given."""
+
+    @abstractmethod
+    def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
+        """Return the output codes, bit exact; this is the golden model of the op.
+
+        Inputs are int64 codes of their types, (batch, channels, height, width) or
+        (batch, features); so is the result.
+        """
+
+    # -- hardware -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
+        """Return the op as loops for an engine."""
+
+    def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
+        """Return the weights in the order the engine walks: (output channel, segment, element).
+
+        Only for ``mac`` work.
+        """
+        raise NotImplementedError(f"{self.name} has no weights")

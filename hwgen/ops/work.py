@@ -1,0 +1,104 @@
+"""The work of an op in the canonical form that engines execute: loops over addresses.
+
+Tensors travel and are stored in *stream order*: (height, width, channels) flattened with the
+channel fastest; a vector is itself.  Shapes elsewhere are (channels, height, width).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+__all__ = ["Loop", "Port", "Work"]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """``count`` iterations; each moves the read position by ``dy`` rows and ``dx`` elements."""
+
+    count: int
+    dy: int = 0
+    dx: int = 0
+
+
+@dataclass(frozen=True)
+class Port:
+    """The layout of one input tensor: ``rows`` rows of ``row`` elements in stream order."""
+
+    rows: int
+    row: int
+
+    @property
+    def elements(self) -> int:
+        """Elements of the tensor."""
+        return self.rows * self.row
+
+
+@dataclass(frozen=True)
+class Work:
+    """One op as nested loops over its input in stream order, outputs in stream order too.
+
+    For each ``row`` loop iteration, each ``column`` iteration, each ``channel`` iteration and
+    each of ``outputs`` results: fold the elements that ``reduce`` and the ``elements``
+    contiguous ones reach into one accumulator, then requantise it and emit it.  The position
+    of an element is ``origin`` plus the sum of ``index * (dy, dx)`` of all loops; an element
+    outside its row or outside the tensor is padding and reads as ``pad``.
+
+    Parameters
+    ----------
+    kind
+        ``mac`` (multiply by weights and add), ``sum``, ``max``, ``argmax``, ``copy`` (one
+        element), ``add`` (one element of every port, each scaled), ``concat`` (per row: the
+        ports' rows one after the other).
+    ports
+        One layout per input.  All loops but ``concat``'s apply to every port alike.
+    row, column
+        Loops over output positions.
+    channel
+        Convolution groups for ``mac`` (``dx`` = input channels of a group), channels for the
+        others: a vector engine may take several iterations at once where ``dx`` is 1.
+        For ``concat``, count is the channels of the result.
+    outputs
+        Results per group (``mac``: output channels / groups), else 1.
+    reduce
+        Loops whose elements are folded, outer first: kernel rows, kernel columns.
+    elements
+        Contiguous elements folded innermost (``mac``), else 1.
+    origin
+        Position (y in rows, x in elements) of the first element; negative with padding.
+    pad
+        Code of a padding element.
+    """
+
+    kind: str
+    ports: tuple[Port, ...]
+    row: Loop
+    column: Loop
+    channel: Loop
+    outputs: int = 1
+    reduce: tuple[Loop, ...] = ()
+    elements: int = 1
+    origin: tuple[int, int] = (0, 0)
+    pad: int = 0
+
+    @property
+    def positions(self) -> int:
+        """Output positions."""
+        return self.row.count * self.column.count
+
+    @property
+    def results(self) -> int:
+        """Elements of the output tensor."""
+        return self.positions * self.channel.count * self.outputs
+
+    @property
+    def macs(self) -> int:
+        """Multiplications by a weight, padding included; 0 unless ``kind`` is ``mac``."""
+        if self.kind != "mac":
+            return 0
+        return self.results * prod(loop.count for loop in self.reduce) * self.elements
+
+    @property
+    def segments(self) -> int:
+        """Contiguous runs of ``elements`` per result."""
+        return prod(loop.count for loop in self.reduce)

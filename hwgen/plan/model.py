@@ -1,0 +1,272 @@
+"""Plan: what both backends emit, and neither changes.
+
+A sequential plan has two engines (one ``mac``, one ``vector``) that are time-shared: one task a
+phase, tensors placed in one shared buffer.  A dataflow plan has one engine per node, all in one
+phase, joined by channels.  Anything between is the same data structure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from hwgen.ops.work import Work
+
+__all__ = [
+    "Buffer",
+    "Channel",
+    "Engine",
+    "Fold",
+    "Phase",
+    "Placement",
+    "Plan",
+    "Prediction",
+    "Span",
+    "Task",
+]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """How much of a work an engine does in one cycle.
+
+    Parameters
+    ----------
+    rows
+        ``T``: outermost reduce iterations (kernel rows) at once; 1, or all of them.
+    elements
+        ``P``: contiguous elements of a segment at once (``mac``); any value, the last word of
+        a segment is filled with zero weights.
+    outputs
+        ``PO``: results of a group at once (``mac``); any value, the last group may be partial.
+    lanes
+        ``L``: elements per beat of the output stream, a power of two; a ``vector`` engine also
+        reads and folds this many channels at once.
+    """
+
+    rows: int = 1
+    elements: int = 1
+    outputs: int = 1
+    lanes: int = 1
+
+    @property
+    def multipliers(self) -> int:
+        """Multiplications by a weight per cycle."""
+        return self.rows * self.elements * self.outputs
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One instance of a template.
+
+    Parameters
+    ----------
+    template
+        ``mac`` or ``vector``.
+    fold
+        Its size.
+    in_bits, weight_bits, acc_bits, out_bits
+        Widths in bits: widest over its tasks.
+    in_signed
+        Whether operands can be negative; mixed tasks need one more bit and count as signed.
+    out_depth
+        Beats of its output FIFO (dataflow); 0 if it writes a buffer.
+    """
+
+    name: str
+    template: str
+    fold: Fold
+    in_bits: int
+    in_signed: bool
+    weight_bits: int
+    acc_bits: int
+    out_bits: int
+    out_depth: int
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers that count against the budget; requantisation is not among them."""
+        return self.fold.multipliers if self.template == "mac" else 0
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An addressed memory of ``elements`` codes of ``bits`` bits, in ``banks`` banks (2**n)."""
+
+    name: str
+    elements: int
+    bits: int
+    banks: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A tensor's elements ``[address, address + elements)`` in a buffer."""
+
+    tensor: str
+    buffer: str
+    address: int
+    elements: int
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A stream of one tensor from one source to one sink, with the storage at the sink.
+
+    Parameters
+    ----------
+    tensor
+        The tensor it carries, in stream order.
+    source
+        Engine, or the name of a graph input.
+    sink
+        Engine, or ``""`` for the accelerator's output of this tensor.
+    port
+        Which input of the sink engine.
+    lanes
+        Elements per beat (the source's ``L``); a power of two that divides the tensor.
+    bits, signed
+        Type of an element.
+    depth
+        Elements that the sink's window buffer holds; a multiple of ``banks``, 0 for outputs.
+    banks
+        Banks of that buffer: a power of two, at least ``lanes`` and the elements it reads.
+    """
+
+    tensor: str
+    source: str
+    sink: str
+    port: int
+    lanes: int
+    bits: int
+    signed: bool
+    depth: int
+    banks: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """One node (or one input of a sequential concat) bound to one engine.
+
+    Parameters
+    ----------
+    name
+        Node name; ``<node>_<k>`` for the k-th input of a sequential concat.
+    reads
+        Tensors read, one per port of ``work``.
+    write_offset, write_stride
+        Sequential: element offset in the output tensor, and the distance between the starts of
+        two output rows (concat interleaves); 0 and 0 for a dense tensor in stream order.
+    cycles
+        Cycles in which the engine issues operations for one tensor, idle pacing included.
+    useful
+        Multiplications by a weight that the op needs for one tensor.
+    bound
+        What limits it: ``lanes``, ``fill``, ``output``, ``input``.
+    """
+
+    name: str
+    node: str
+    engine: str
+    work: Work
+    reads: tuple[str, ...]
+    write_offset: int
+    write_stride: int
+    cycles: int
+    useful: int
+    bound: str
+
+    def groups(self, fold: Fold) -> int:
+        """Groups of results per output position, for one channel iteration (``mac``)."""
+        return ceil(self.work.outputs / fold.outputs)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Tasks that run at the same time, and why they were put together."""
+
+    tasks: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Span:
+    """Predicted activity of one task for the first tensor: [start, end) in cycles.
+
+    Cycle 0 is the first transfer on the input stream.
+    """
+
+    task: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cycles, exact for free-running input and output streams.
+
+    Parameters
+    ----------
+    latency
+        Cycles from the first input transfer to the last output transfer of one tensor, both
+        included.
+    interval
+        Cycles between the last output transfers of successive tensors in steady state.
+    spans
+        Timeline of the first tensor.
+    """
+
+    latency: int
+    interval: int
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A whole accelerator.
+
+    Parameters
+    ----------
+    schedule
+        ``sequential`` or ``dataflow``.
+    input_lanes
+        Elements per beat of each input stream, by name.
+    output_lanes
+        Elements per beat of each output stream, by name.
+    """
+
+    name: str
+    schedule: str
+    engines: tuple[Engine, ...]
+    buffers: tuple[Buffer, ...]
+    placements: tuple[Placement, ...]
+    channels: tuple[Channel, ...]
+    tasks: tuple[Task, ...]
+    phases: tuple[Phase, ...]
+    input_lanes: dict[str, int]
+    output_lanes: dict[str, int]
+    prediction: Prediction
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers of all engines."""
+        return sum(engine.multipliers for engine in self.engines)
+
+    @property
+    def utilisation(self) -> float:
+        """Useful multiplications per multiplier-cycle in steady state, 0 to 1."""
+        useful = sum(task.useful for task in self.tasks)
+        available = self.multipliers * self.prediction.interval
+        return useful / available if available else 0.0
+
+    def engine(self, name: str) -> Engine:
+        """Return the engine of this name; KeyError if there is none."""
+        return {engine.name: engine for engine in self.engines}[name]
+
+    def task(self, name: str) -> Task:
+        """Return the task of this name; KeyError if there is none."""
+        return {task.name: task for task in self.tasks}[name]
+
+    def placement(self, tensor: str) -> Placement:
+        """Return where a tensor lies; KeyError if it is not stored."""
+        return {place.tensor: place for place in self.placements}[tensor]

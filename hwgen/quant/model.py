@@ -1,0 +1,76 @@
+"""QGraph: the integer graph; every edge has a shape and a type, every op exact semantics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from hwgen.ops.base import Lowered, Shape
+from hwgen.ops.types import QType
+
+__all__ = ["QGraph", "QNode", "QTensor"]
+
+
+@dataclass(frozen=True)
+class QTensor:
+    """An edge: shape (channels, height, width) or (features,), and the type of its codes."""
+
+    name: str
+    shape: Shape
+    type: QType
+
+    @property
+    def elements(self) -> int:
+        """Number of elements."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class QNode:
+    """One integer op.
+
+    Parameters
+    ----------
+    name
+        Also the name of its output tensor.
+    lowered
+        Attributes, constants and requantisation.
+    acc_bits
+        Width of a signed accumulator that holds every intermediate sum, by interval analysis
+        of the actual constants; 0 for an op without one.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    lowered: Lowered
+    out: QTensor
+    acc_bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class QGraph:
+    """Integer nodes in topological order."""
+
+    name: str
+    inputs: tuple[QTensor, ...]
+    nodes: tuple[QNode, ...]
+    outputs: tuple[str, ...]
+
+    def tensor(self, name: str) -> QTensor:
+        """Return the tensor of this name, an input or a node's output."""
+        for tensor in self.inputs:
+            if tensor.name == name:
+                return tensor
+        return self.node(name).out
+
+    def node(self, name: str) -> QNode:
+        """Return the node of this name; KeyError if there is none."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def consumers(self, name: str) -> tuple[str, ...]:
+        """Return the names of the nodes that read a tensor, in graph order."""
+        return tuple(node.name for node in self.nodes if name in node.inputs)

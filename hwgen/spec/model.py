@@ -1,0 +1,136 @@
+"""Spec: the user's YAML file as validated values.
+
+Op-specific keys of a layer stay raw here: the op's own schema checks them in the graph stage,
+so that adding an op touches no file of this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hwgen.errors import Mark
+
+__all__ = [
+    "Accelerator",
+    "Budget",
+    "FoldSpec",
+    "InputSpec",
+    "LayerSpec",
+    "Precision",
+    "Quantize",
+    "Spec",
+    "Verify",
+    "Weights",
+]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """A model input: shape (channels, height, width) or (features,)."""
+
+    name: str
+    shape: tuple[int, ...]
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """One layer as written: common keys, the op's raw keys, and where each stands.
+
+    ``marks`` has the place of every key's value, and of the layer itself under ``""``.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    params: Mapping[str, Any]
+    marks: Mapping[str, Mark]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights from a file (``.npz`` or ``.safetensors``), or random ones of a seed."""
+
+    file: Path | None
+    random: int | None
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Widths in bits, 2 to 16; ``activations`` is about the layer's output.
+
+    ``symmetric`` false lets signed ranges use a zero point.
+    """
+
+    weights: int = 8
+    activations: int = 8
+    symmetric: bool = True
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """Default and per-layer (or per-input) precision, and the calibration data."""
+
+    default: Precision
+    layers: Mapping[str, Precision]
+    calibrate: Path | None
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits of the hardware: multipliers (count), on-chip memory (KiB, None: unlimited)."""
+
+    multipliers: int
+    onchip_kib: int | None
+
+
+@dataclass(frozen=True)
+class FoldSpec:
+    """Parallelism that the user fixes for one layer; None lets the planner choose."""
+
+    rows: int | None
+    elements: int | None
+    outputs: int | None
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """Schedule, budget, fixed foldings and the target clock."""
+
+    schedule: str
+    budget: Budget
+    folding: Mapping[str, FoldSpec]
+    clock_mhz: float
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Verify:
+    """How many vectors, their seed, and labelled data (arrays ``x`` and ``y``) if there is any."""
+
+    vectors: int
+    seed: int
+    labels: Path | None
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole spec file; paths are resolved and inside the spec's folder unless allowed."""
+
+    path: Path
+    name: str
+    inputs: tuple[InputSpec, ...]
+    layers: tuple[LayerSpec, ...]
+    outputs: tuple[str, ...]
+    weights: Weights
+    quantize: Quantize
+    accelerator: Accelerator
+    board: str | None
+    verify: Verify
+    marks: Mapping[str, Mark] = field(default_factory=dict)

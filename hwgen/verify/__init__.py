@@ -1,0 +1,1 @@
+"""RTL and HLS C++ against the golden model."""
