@@ -117,10 +117,13 @@ class Op(ABC):
 
     # -- integer meaning ----------------------------------------------------------------------
 
-    def out_type(self, params: Any, inputs: Sequence[QType], proposed: QType) -> QType:
+    def out_type(
+        self, params: Any, inputs: Sequence[QType], proposed: QType, shapes: Sequence[Shape]
+    ) -> QType:
         """Return the output's type: the calibrated ``proposed`` one, unless the op dictates it.
 
-        Max pooling and flatten keep their input's type, argmax yields an unsigned index.
+        Max pooling, flatten and relu keep their input's type, argmax yields an unsigned index
+        into an input of ``shapes``.
         """
         return proposed
 
@@ -143,6 +146,15 @@ class Op(ABC):
         Inputs are int64 codes of their types, (batch, channels, height, width) or
         (batch, features); so is the result.
         """
+
+    def accumulator(
+        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
+    ) -> tuple[int, int] | None:
+        """Return bounds of every intermediate sum, in any order; None for an op without one.
+
+        From the actual constants and the range of the input codes.
+        """
+        return None
 
     # -- hardware -----------------------------------------------------------------------------
 

@@ -1,0 +1,113 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
+from hwgen.ops.params import Activation, Count
+from hwgen.ops.types import QType
+from hwgen.ops.work import Loop, Port, Work
+
+__all__ = ["OP", "Linear", "LinearParams"]
+
+
+class LinearParams(OpParams):
+    """Spec keys of linear."""
+
+    features: Count = Field(description="output features")
+    bias: bool = Field(True, description="whether <layer>.bias is added")
+    activation: Activation = Field("none", description="none or relu, before requantisation")
+
+
+class Linear(Op):
+    """``y = act(weight @ x + bias)``; an image is flattened as (channels, height, width)."""
+
+    name: ClassVar[str] = "linear"
+    summary: ClassVar[str] = "fully connected layer: optional bias and ReLU"
+    Params: ClassVar[type[OpParams]] = LinearParams
+    example: ClassVar[str] = "{name: y, op: linear, in: x, features: 10}"
+
+    def shape(self, params: LinearParams, inputs: Sequence[Shape]) -> Shape:
+        """Return (features,)."""
+        return (params.features,)
+
+    def weights(self, params: LinearParams, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        """Return ``weight`` (features, input elements) and ``bias`` (features,)."""
+        shapes: dict[str, Shape] = {"weight": (params.features, prod(inputs[0]))}
+        if params.bias:
+            shapes["bias"] = (params.features,)
+        return shapes
+
+    def real(
+        self, params: LinearParams, inputs: Sequence[Real], weights: Mapping[str, Real]
+    ) -> Real:
+        """Return the product in float64."""
+        flat = inputs[0].reshape(len(inputs[0]), -1)
+        result: Real = flat @ weights["weight"].T
+        if params.bias:
+            result = result + weights["bias"]
+        return np.maximum(result, 0.0) if params.activation == "relu" else result
+
+    def lower(
+        self,
+        params: LinearParams,
+        weights: Mapping[str, Real],
+        shapes: Sequence[Shape],
+        types: Sequence[QType],
+        out: QType,
+        options: LowerOptions,
+    ) -> Lowered:
+        """Return codes per output feature."""
+        return lower_mac(
+            weights,
+            types[0],
+            out,
+            options.weight_bits,
+            relu=params.activation == "relu",
+            attrs={},
+        )
+
+    def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
+        """Return the exact sums of codes, requantised."""
+        assert lowered.requant is not None
+        flat = inputs[0].reshape(len(inputs[0]), -1)
+        acc: Int = exact_matmul(flat, lowered.constants["weight"].T) + lowered.constants["bias"]
+        return lowered.requant.apply(acc, channel_axis=1)
+
+    def accumulator(
+        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
+    ) -> tuple[int, int]:
+        """Return bounds of every partial sum with its bias."""
+        return accumulator_range(lowered, types[0])
+
+    def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
+        """Return ``mac`` work with the whole input as one segment."""
+        elements = prod(inputs[0])
+        return Work(
+            kind="mac",
+            ports=(Port(1, elements),),
+            row=Loop(1),
+            column=Loop(1),
+            channel=Loop(1),
+            outputs=lowered.constants["weight"].shape[0],
+            elements=elements,
+            pad=lowered.attrs["pad"],
+        )
+
+    def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
+        """Return (features, 1, elements) with the columns in stream order."""
+        weight = lowered.constants["weight"]
+        if len(inputs[0]) == 3:
+            weight = weight.reshape(-1, *inputs[0]).transpose(0, 2, 3, 1)
+        return weight.reshape(weight.shape[0], 1, -1)
+
+
+OP = Linear()

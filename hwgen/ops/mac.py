@@ -1,0 +1,135 @@
+"""What ops that multiply by weights share: their integer form and its accumulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Lowered, Real
+from hwgen.ops.scaling import fixed_point
+from hwgen.ops.types import QType, Requant
+
+__all__ = ["accumulator_range", "exact_matmul", "lower_mac", "quantize_weights"]
+
+_CLIPS = np.linspace(1.0, 0.4, 61)
+_BIAS_BITS = 24
+
+
+def quantize_weights(weight: Real, bits: int) -> tuple[Int, Real]:
+    """Return codes and per-output-channel scales that minimise the squared error.
+
+    Symmetric, rounding half up, codes in [-2**(bits-1), 2**(bits-1)).  The scale of a channel
+    is searched over 61 clips from 100 % to 40 % of its largest magnitude.
+
+    Parameters
+    ----------
+    weight
+        Shape (output channels, ...).
+    bits
+        2 to 16.
+
+    Returns
+    -------
+    tuple
+        int64 codes of ``weight``'s shape, and the scales, shape (output channels,); the scale
+        of a channel of zeros is 0.
+    """
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    flat = weight.reshape(weight.shape[0], -1)
+    largest = np.max(np.abs(flat), axis=1, initial=0.0)
+    best = np.full(largest.shape, np.inf)
+    scales = np.zeros_like(largest)
+    codes = np.zeros(flat.shape, dtype=np.int64)
+    for clip in _CLIPS:
+        scale = largest * clip / high
+        step = np.where(scale > 0, scale, 1.0)[:, None]
+        trial = np.clip(np.floor(flat / step + 0.5), low, high)
+        error = np.sum((trial * step - flat) ** 2, axis=1)
+        better = (error < best) & (scale > 0)
+        best[better], scales[better] = error[better], scale[better]
+        codes[better] = trial[better].astype(np.int64)
+    return codes.reshape(weight.shape), scales
+
+
+def lower_mac(
+    weights: Mapping[str, Real],
+    source: QType,
+    out: QType,
+    weight_bits: int,
+    *,
+    relu: bool,
+    attrs: Mapping[str, Any],
+) -> Lowered:
+    """Return the integer form of ``y = act(x * weight + bias)``.
+
+    Codes of the weights have a scale per output channel; the bias has the accumulator's scale,
+    input scale * weight scale, and holds ``-zero_point * sum(weight)`` of the input.  A scale
+    is never so fine that the real bias needs more than 24 bits.
+
+    Parameters
+    ----------
+    weights
+        ``weight`` (output channels, ...) and, if the op has one, ``bias`` (output channels,).
+    attrs
+        The op's attributes; ``weight_scale`` and ``pad`` (code of a padding element) join them.
+    """
+    weight = weights["weight"]
+    bias = weights.get("bias", np.zeros(weight.shape[0]))
+    codes, scales = quantize_weights(weight, weight_bits)
+    floor = np.abs(bias) / (source.scale * (1 << (_BIAS_BITS - 1)))
+    coarse = np.max(scales, initial=0.0) or out.scale / source.scale
+    wanted = np.maximum(np.where(scales > 0, scales, coarse), floor)
+    changed = (wanted != scales)[(...,) + (None,) * (weight.ndim - 1)]
+    step = wanted.reshape((-1,) + (1,) * (weight.ndim - 1))
+    low, high = -(1 << (weight_bits - 1)), (1 << (weight_bits - 1)) - 1
+    rounded = np.clip(np.floor(weight / step + 0.5), low, high).astype(np.int64)
+    codes = np.where(changed, rounded, codes)
+    folded = np.floor(bias / (source.scale * wanted) + 0.5).astype(np.int64)
+    folded -= source.zero_point * codes.reshape(codes.shape[0], -1).sum(axis=1)
+    multiplier, shift = fixed_point(source.scale * wanted / out.scale)
+    return Lowered(
+        attrs={
+            **attrs,
+            "pad": source.zero_point,
+            "weight_scale": tuple(float(scale) for scale in wanted),
+        },
+        constants={"weight": codes, "bias": folded},
+        requant=Requant(
+            multiplier=multiplier,
+            shift=shift,
+            zero_point=out.zero_point,
+            low=out.zero_point if relu else out.low,
+            high=out.high,
+            offset=np.zeros(1, dtype=np.int64),
+        ),
+        weight_type=QType(bits=weight_bits, signed=True, scale=1.0),
+    )
+
+
+def accumulator_range(lowered: Lowered, source: QType) -> tuple[int, int]:
+    """Return bounds of every partial sum, in any order, of weights, codes and bias."""
+    weight = lowered.constants["weight"]
+    flat = weight.reshape(weight.shape[0], -1)
+    ends = flat * source.low, flat * source.high
+    bias = lowered.constants["bias"]
+    high = np.maximum(*ends).clip(0, None).sum(axis=1)
+    low = np.minimum(*ends).clip(None, 0).sum(axis=1)
+    return int((low + bias.clip(None, 0)).min()), int((high + bias.clip(0, None)).max())
+
+
+def exact_matmul(left: Int, right: Int) -> Int:
+    """Return ``left @ right`` exactly.
+
+    Floating-point matrix products are exact, whatever their order, while the sum of all
+    magnitudes stays below 2**53, and many times faster than integer ones.
+    """
+    largest = int(np.max(np.abs(left), initial=0))
+    bound = largest * int(np.max(np.abs(right).sum(axis=-2), initial=0))
+    if bound < 1 << 53:
+        product = left.astype(np.float64) @ right.astype(np.float64)
+        return product.astype(np.int64)
+    result: Int = left @ right
+    return result
