@@ -1,0 +1,1 @@
+"""Amaranth components that engines are made from; they depend on Amaranth alone."""

@@ -1,0 +1,72 @@
+"""The one place that multiplies activations by weights."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.data import ArrayLayout
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["DotProduct", "tree_depth"]
+
+RADIX = 4
+
+
+def tree_depth(terms):
+    """Return the registers of an adder tree that adds ``RADIX`` terms a cycle."""
+    depth = 0
+    while terms > 1:
+        terms = -(-terms // RADIX)
+        depth += 1
+    return depth
+
+
+class DotProduct(wiring.Component):
+    """``o = sum(x[k] * w[k])``, every cycle.
+
+    Latency: ``1 + tree_depth(terms)`` cycles.  Throughput: one result per cycle; no flow
+    control.  Infers ``terms`` multipliers of ``x_shape`` by ``w_bits``.
+
+    Parameters
+    ----------
+    terms : int
+        Products.
+    x_shape : Shape
+        Activation.
+    w_bits : int
+        Width of a signed weight.
+
+    Members
+    -------
+    x : ``In(ArrayLayout(x_shape, terms))``
+    w : ``In(ArrayLayout(signed(w_bits), terms))``
+    o : ``Out(signed)``
+    """
+
+    def __init__(self, terms, x_shape, w_bits):
+        self.terms = terms
+        self.latency = 1 + tree_depth(terms)
+        self.product_bits = x_shape.width + w_bits
+        super().__init__(
+            {
+                "x": In(ArrayLayout(x_shape, terms)),
+                "w": In(ArrayLayout(signed(w_bits), terms)),
+                "o": Out(signed(self.product_bits + (terms - 1).bit_length())),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        level = []
+        for k in range(self.terms):
+            product = Signal(signed(self.product_bits), name=f"product_{k}")
+            m.d.sync += product.eq(self.x[k] * self.w[k])
+            level.append(product)
+        while len(level) > 1:
+            sums = []
+            for k in range(0, len(level), RADIX):
+                total = sum(level[k + 1 : k + RADIX], start=level[k])
+                partial = Signal(signed(total.shape().width), name=f"sum_{len(level)}_{k}")
+                m.d.sync += partial.eq(total)
+                sums.append(partial)
+            level = sums
+        m.d.comb += self.o.eq(level[0])
+        return m

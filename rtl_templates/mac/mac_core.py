@@ -1,0 +1,325 @@
+"""The datapath that multiplies by weights, from read positions to requantised beats."""
+
+from dataclasses import dataclass
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from rtl_templates.arith.dot_product import DotProduct, tree_depth
+from rtl_templates.arith.requantize import Scale, finish
+from rtl_templates.memory.mover import Mover
+from rtl_templates.memory.select import TaskField, shape_for
+from rtl_templates.memory.walk import Walk
+from rtl_templates.streams.delay import delay
+
+__all__ = ["MacCore", "MacShape", "MacTask"]
+
+BLOCK = 3
+"""Level of a walk that counts the blocks of outputs."""
+
+GROUP_LEVELS = 3
+"""Levels inside a group: segment rows, segment columns, words of a segment."""
+
+
+@dataclass(frozen=True)
+class MacTask:
+    """One op on the core.
+
+    Parameters
+    ----------
+    walk
+        Levels: rows, columns, convolution groups, blocks of outputs; then the group: segment
+        rows, segment columns, words of a segment.
+    signed
+        Whether the activations are signed codes.
+    pad
+        Code read outside the tensor.
+    scale
+        Requantisation after the per-channel multiplication.
+    weights
+        First word in the weight memory; the walk reads one word a step, from the start again
+        at each position.
+    channels
+        First word in the channel memory, and how many: one word per beat of a position.
+    beats, last_beats
+        Beats of a group; of the last block's group.
+    """
+
+    walk: Walk
+    signed: bool
+    pad: int
+    scale: Scale
+    weights: int
+    channels: tuple[int, int]
+    beats: int
+    last_beats: int
+
+
+@dataclass(frozen=True)
+class MacShape:
+    """Size and widths of the core.
+
+    ``rows`` (T) reads of ``elements`` (P) activations at once, rows apart by ``row_pitch``
+    elements; ``outputs`` (PO) results; ``lanes`` (L) results per beat.  Widths in bits.
+    """
+
+    rows: int
+    row_pitch: int
+    elements: int
+    outputs: int
+    lanes: int
+    x_bits: int
+    x_signed: bool
+    weight_bits: int
+    acc_bits: int
+    multiplier_bits: int
+    out_bits: int
+
+
+class MacCore(wiring.Component):
+    """``outputs`` dot products of ``rows * elements`` terms a cycle, accumulated over a group.
+
+    Latency: ``MacCore.latency(rows * elements)`` cycles from the last step of a group to its
+    first beat; beats follow one a cycle.  Throughput: one step per cycle; groups back to back,
+    each at least as long as its beats.  No back-pressure: the permission to start a group
+    (``mover.go``) is the only flow control.  Utilisation bound: useful terms over
+    ``rows * elements * outputs * steps``; the last word of a segment and the last block may be
+    partly zero weights.  Infers ``rows * elements * outputs`` multipliers ``x_bits`` by
+    ``weight_bits``, and ``lanes`` of ``acc_bits`` by ``multiplier_bits``.
+
+    Parameters
+    ----------
+    shape : MacShape
+    tasks : sequence of MacTask
+    weights : sequence of int
+        Words of the weight memory: ``outputs`` x ``rows`` x ``elements`` codes, the element
+        fastest, the first in the low bits.
+    channels : sequence of int
+        Words of the channel memory: ``lanes`` x (bias ``acc_bits``, multiplier
+        ``multiplier_bits``), the bias in the low bits of each lane.
+    sequential : bool
+        See :class:`Mover`.
+
+    Members
+    -------
+    task, start, go, step, wants, need, release, row_done, done : see :class:`Mover`.
+    address : ``Out(signed).array(rows)``
+        First element of each read, relative to the tensor.
+    data : ``In(elements * x_bits).array(rows)``
+        One cycle later.
+    beats : ``Out``
+        Beats of the group that would start in this cycle.
+    beat_valid : ``Out(1)``
+    beat : ``Out(lanes * out_bits)``
+    """
+
+    STAGES = 7
+    """Registers besides the adder tree: read, operand, product, accumulate, bias, scale, clamp."""
+
+    @classmethod
+    def latency(cls, terms):
+        """Return the cycles from the last step of a group to its first beat."""
+        return cls.STAGES + tree_depth(terms)
+
+    def __init__(self, shape, tasks, weights, channels, *, sequential=False):
+        self.shape = shape
+        self.tasks = tuple(tasks)
+        self.weights = list(weights)
+        self.channels = list(channels)
+        self.mover = Mover([task.walk for task in self.tasks], sequential=sequential)
+        low = min(task.walk.x_range()[0] + task.walk.y_range()[0] for task in self.tasks)
+        high = max(
+            task.walk.x_range()[1] + task.walk.y_range()[1] + (shape.rows - 1) * shape.row_pitch
+            for task in self.tasks
+        )
+        self.address_range = (low, high)
+        mover = self.mover
+        super().__init__(
+            {
+                "task": In(mover.task.shape()),
+                "start": In(1),
+                "go": In(1),
+                "step": Out(1),
+                "wants": Out(1),
+                "need": Out(mover.need.shape()),
+                "release": Out(mover.release.shape()),
+                "row_done": Out(1),
+                "done": Out(1),
+                "address": Out(shape_for(min(low, -1), high)).array(shape.rows),
+                "data": In(shape.elements * shape.x_bits).array(shape.rows),
+                "beats": Out(range(max(task.beats for task in self.tasks) + 1)),
+                "beat_valid": Out(1),
+                "beat": Out(shape.lanes * shape.out_bits),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.mover = mover = self.mover
+        field = TaskField(m, self.task)
+        m.d.comb += [
+            mover.task.eq(self.task),
+            mover.start.eq(self.start),
+            mover.go.eq(self.go),
+            *(
+                getattr(self, name).eq(getattr(mover, name))
+                for name in ("step", "wants", "need", "release", "row_done", "done")
+            ),
+        ]
+        beats = field([task.beats for task in self.tasks], "beats_full")
+        last_beats = field([task.last_beats for task in self.tasks], "beats_last")
+        m.d.comb += self.beats.eq(Mux(mover.ends[BLOCK], last_beats, beats))
+
+        operands = self._operands(m, field)
+        words = self._weight_words(m, field)
+        sums = self._dots(m, operands, words)
+        # Flags: 1 cycle to the memory's data, 1 to the operands, then the dot product.
+        flags = delay(
+            m,
+            Cat(mover.step, mover.step & mover.first, mover.step & mover.last, self.beats),
+            2 + 1 + tree_depth(self.shape.rows * self.shape.elements),
+            "flags",
+        )
+        self._drain(m, field, sums, flags)
+        return m
+
+    def _operands(self, m, field):
+        """Read ``rows`` runs of elements and replace what lies outside the tensor."""
+        shape, mover, tasks = self.shape, self.mover, self.tasks
+        padded = any(task.walk.padded for task in tasks)
+        row = field([task.walk.row for task in tasks], "row")
+        elements = field([task.walk.elements for task in tasks], "elements")
+        pad = field([task.pad for task in tasks], "pad")
+        is_signed = field([task.signed for task in tasks], "is_signed")
+        code = signed if shape.x_signed else unsigned
+        wide = shape.x_bits + (shape.x_signed and not all(task.signed for task in tasks))
+        operands = []
+        for k in range(shape.rows):
+            y = mover.y + k * shape.row_pitch
+            m.d.comb += self.address[k].eq(y + mover.x)
+            for e in range(shape.elements):
+                raw = self.data[k].word_select(e, shape.x_bits)
+                value = raw.as_signed() if shape.x_signed else raw
+                if shape.x_signed and wide > shape.x_bits:
+                    value = Cat(raw, raw[-1] & is_signed).as_signed()
+                if padded:
+                    x = mover.x + e
+                    inside = Signal(name=f"inside_{k}_{e}")
+                    m.d.sync += inside.eq((y >= 0) & (y < elements) & (x >= 0) & (x < row))
+                    value = Mux(inside, value, pad)
+                operand = Signal(code(wide), name=f"operand_{k}_{e}")
+                m.d.sync += operand.eq(value)
+                operands.append(operand)
+        return operands
+
+    def _weight_words(self, m, field):
+        """Return the weights of a step, one cycle after the memory's data."""
+        shape, mover = self.shape, self.mover
+        bits = shape.outputs * shape.rows * shape.elements * shape.weight_bits
+        word = Signal(bits)
+        if len(self.weights) == 1:
+            m.d.comb += word.eq(self.weights[0])
+            return word
+        m.submodules.weights = memory = Memory(
+            shape=unsigned(bits), depth=len(self.weights), init=self.weights
+        )
+        reader = memory.read_port()
+        base = field([task.weights for task in self.tasks], "weights_base")
+        address = Signal(range(len(self.weights)))
+        position_ends = mover.ends[2:].all()
+        with m.If(mover.step):
+            m.d.sync += address.eq(Mux(position_ends, base, address + 1))
+        with m.If(self.start):
+            m.d.sync += address.eq(base)
+        m.d.comb += [reader.en.eq(1), reader.addr.eq(address)]
+        m.d.sync += word.eq(reader.data)
+        return word
+
+    def _dots(self, m, operands, word):
+        shape = self.shape
+        terms = len(operands)
+        sums = []
+        for k in range(shape.outputs):
+            dot = DotProduct(terms, operands[0].shape(), shape.weight_bits)
+            m.submodules[f"dot_{k}"] = dot
+            bits = terms * shape.weight_bits
+            m.d.comb += dot.w.as_value().eq(word[k * bits : (k + 1) * bits])
+            m.d.comb += [dot.x[e].eq(operand) for e, operand in enumerate(operands)]
+            sums.append(dot.o)
+        return sums
+
+    def _drain(self, m, field, sums, flags):
+        """Accumulate, then shift the results out a beat at a time through the requantiser."""
+        shape = self.shape
+        valid, first, last, beats = flags[0], flags[1], flags[2], flags[3:]
+        acc_shape = signed(shape.acc_bits)
+        results = []
+        for k, partial in enumerate(sums):
+            acc = Signal(acc_shape, name=f"acc_{k}")
+            total = Signal(acc_shape, name=f"total_{k}")
+            m.d.comb += total.eq(Mux(first, 0, acc) + partial)
+            with m.If(valid):
+                m.d.sync += acc.eq(total)
+            results.append(total)
+
+        drain = Signal(shape.outputs * shape.acc_bits)
+        left = Signal(self.beats.shape())
+        beat = shape.lanes * shape.acc_bits
+        with m.If(left != 0):
+            m.d.sync += [left.eq(left - 1), drain.eq(drain >> beat)]
+        with m.If(last):
+            m.d.sync += [left.eq(beats), drain.eq(Cat(results))]
+
+        leaving = left != 0
+        biases, multipliers = self._channel_words(m, field, leaving)
+        half = field([task.scale.half for task in self.tasks], "half")
+        codes = []
+        for k in range(shape.lanes):
+            biased = Signal(acc_shape, name=f"biased_{k}")
+            multiplier = Signal(unsigned(shape.multiplier_bits), name=f"multiplier_{k}")
+            scaled = Signal(signed(shape.acc_bits + shape.multiplier_bits), name=f"scaled_{k}")
+            code = Signal(shape.out_bits, name=f"code_{k}")
+            result = drain.word_select(k, shape.acc_bits).as_signed()
+            m.d.sync += [
+                biased.eq(result + biases[k]),
+                multiplier.eq(multipliers[k]),
+                scaled.eq(biased * multiplier),
+                code.eq(finish(field, [task.scale for task in self.tasks], scaled + half)),
+            ]
+            codes.append(code)
+        m.d.comb += [
+            self.beat_valid.eq(delay(m, leaving, 3, "leaving")),
+            self.beat.eq(Cat(codes)),
+        ]
+
+    def _channel_words(self, m, field, leaving):
+        """Return bias and multiplier of each lane for the beat that leaves in this cycle."""
+        shape = self.shape
+        lane = shape.acc_bits + shape.multiplier_bits
+        word = Signal(shape.lanes * lane)
+        if len(self.channels) == 1:
+            m.d.comb += word.eq(self.channels[0])
+        else:
+            m.submodules.channels = memory = Memory(
+                shape=unsigned(shape.lanes * lane), depth=len(self.channels), init=self.channels
+            )
+            reader = memory.read_port()
+            base = field([task.channels[0] for task in self.tasks], "channels_base")
+            end = field([sum(task.channels) - 1 for task in self.tasks], "channels_end")
+            address = Signal(range(len(self.channels)))
+            following = Signal.like(address)
+            m.d.comb += following.eq(address)
+            with m.If(leaving):
+                m.d.comb += following.eq(Mux(address == end, base, address + 1))
+            with m.If(self.start):
+                m.d.comb += following.eq(base)
+            m.d.sync += address.eq(following)
+            # The next beat's word is read in the cycle before it leaves.
+            m.d.comb += [reader.en.eq(1), reader.addr.eq(following), word.eq(reader.data)]
+        lanes = [word[k * lane : (k + 1) * lane] for k in range(shape.lanes)]
+        return (
+            [value[: shape.acc_bits].as_signed() for value in lanes],
+            [value[shape.acc_bits :] for value in lanes],
+        )

@@ -1,0 +1,1 @@
+"""Addressed memories and the movers that walk them."""

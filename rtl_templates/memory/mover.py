@@ -1,0 +1,240 @@
+"""The affine address generator between a buffer and an engine."""
+
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl_templates.memory.select import TaskField, shape_for
+
+__all__ = ["Mover"]
+
+
+class Mover(wiring.Component):
+    """Walks a tensor by nested loops and issues one read position per cycle.
+
+    With one walk it runs for ever, tensor after tensor; with several, ``start`` begins the walk
+    of ``task`` and ``done`` marks its last step.
+
+    Latency: the step's position is on the outputs in the cycle it is issued in.  Throughput:
+    one step per cycle inside a group and between groups that may start; ``idle`` cycles after
+    each group where the walk asks for them.  Loop counters and positions are registers; only
+    ``step`` depends combinationally on ``go``.
+
+    Parameters
+    ----------
+    walks : sequence of Walk
+        One per task, all with the same number of levels and the same ``group``.
+    sequential : bool
+        Wait for ``start``; else run for ever (needs exactly one walk).
+
+    Members
+    -------
+    task : ``In``
+        Index of the walk; stable from two cycles before ``start`` to ``done``.
+    start : ``In(1)``
+        Sequential: the first step may be issued in the next cycle.
+    go : ``In(1)``
+        A group may start in this cycle.
+    step : ``Out(1)``
+        A step is issued in this cycle; all outputs below belong to it.
+    y, x : ``Out``
+        Position in elements, signed; y is a multiple of the row.
+    ends : ``Out(levels)``
+        Bit k: level k is in its last iteration.
+    port : ``Out``
+        Iteration of the outermost level of the group.
+    first, last : ``Out(1)``
+        First and last step of a group.
+    wants : ``Out(1)``
+        A group would start in this cycle if it had permission.
+    need : ``Out``
+        Elements of the tensor that must have been written before the group starts.
+    release : ``Out``
+        Elements that nobody needs any more after this output row.
+    row_done, done : ``Out(1)``
+        Last step of an output row; of the tensor.
+    """
+
+    def __init__(self, walks, *, sequential=False):
+        walks = tuple(walks)
+        if not sequential and len(walks) != 1:
+            raise ValueError(f"A mover that runs for ever must have 1 walk, not {len(walks)}")
+        if len({(len(walk.levels), walk.group) for walk in walks}) != 1:
+            raise ValueError("All walks of a mover must have the same levels and group")
+        self.walks = walks
+        self.sequential = sequential
+        self.depth = len(walks[0].levels)
+        self.group = walks[0].group
+        # One step beyond the end is computed, never used.
+        slack_y = max(abs(level.dy) for walk in walks for level in walk.levels)
+        slack_x = max(abs(level.dx) for walk in walks for level in walk.levels)
+        y = [walk.y_range() for walk in walks]
+        x = [walk.x_range() for walk in walks]
+        self.y_shape = shape_for(min(-1, *(r[0] for r in y)) - 1, max(r[1] for r in y) + slack_y)
+        self.x_shape = shape_for(min(-1, *(r[0] for r in x)) - 1, max(r[1] for r in x) + slack_x)
+        elements = max(walk.elements for walk in walks)
+        self.count_shape = shape_for(0, elements)
+        super().__init__(
+            {
+                "task": In(range(max(2, len(walks)))),
+                "start": In(1),
+                "go": In(1),
+                "step": Out(1),
+                "y": Out(self.y_shape),
+                "x": Out(self.x_shape),
+                "ends": Out(self.depth),
+                "port": Out(range(max(2, max(walk.levels[-walk.group].count for walk in walks)))),
+                "first": Out(1),
+                "last": Out(1),
+                "wants": Out(1),
+                "need": Out(self.count_shape),
+                "release": Out(self.count_shape),
+                "row_done": Out(1),
+                "done": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        field = TaskField(m, self.task)
+        walks, depth = self.walks, self.depth
+
+        counts = [
+            field([walk.levels[k].count - 1 for walk in walks], f"count_{k}") for k in range(depth)
+        ]
+        origin_y = field([walk.origin[0] for walk in walks], "origin_y")
+        origin_x = field([walk.origin[1] for walk in walks], "origin_x")
+
+        index = [self._index(k) for k in range(depth)]
+        ends = [index[k] == counts[k] for k in range(depth)]
+        m.d.comb += [self.ends[k].eq(end) for k, end in enumerate(ends)]
+
+        # A level that never moves in y shares the register of the level outside it; so in x.
+        ys = self._positions("dy", origin_y, self.y_shape, walks, field)
+        xs = self._positions("dx", origin_x, self.x_shape, walks, field)
+
+        active = Signal()
+        idle = Signal(range(max(2, max(walk.idle for walk in walks) + 1)))
+        pause = field([walk.idle for walk in walks], "pause")
+        inner = range(depth - self.group, depth)
+        first, last = Const(1), Const(1)
+        for k in inner:
+            first = first & (index[k] == 0)
+            last = last & ends[k]
+        running = active if self.sequential else Const(1)
+        m.d.comb += [
+            self.first.eq(first),
+            self.last.eq(last),
+            self.wants.eq(running & first & (idle == 0)),
+            self.step.eq(running & (~first | (self.go & (idle == 0)))),
+            self.port.eq(index[depth - self.group]),
+            self.y.eq(ys[-1].value),
+            self.x.eq(xs[-1].value),
+        ]
+        with m.If(idle != 0):
+            m.d.sync += idle.eq(idle - 1)
+        with m.If(self.step & last):
+            m.d.sync += idle.eq(pause)
+
+        # Odometer: the innermost level that is not at its end moves on; those inside restart.
+        with m.If(self.step):
+            for k in reversed(range(depth)):
+                with m.If(~ends[k]) if k == depth - 1 else m.Elif(~ends[k]):
+                    if self._counts(k):
+                        m.d.sync += index[k].eq(index[k] + 1)
+                        m.d.sync += self._zero(index, k + 1)
+                        for positions in (ys, xs):
+                            m.d.sync += self._advance(positions, k)
+            with m.Else():
+                m.d.sync += self._zero(index, 0)
+                m.d.sync += active.eq(0)
+                if not self.sequential:
+                    m.d.sync += self._restart(ys, origin_y) + self._restart(xs, origin_x)
+        if self.sequential:
+            with m.If(self.start):
+                m.d.sync += active.eq(1)
+                m.d.sync += self._restart(ys, origin_y) + self._restart(xs, origin_x)
+
+        self._window(m, field, ends, ys, xs)
+        return m
+
+    def _counts(self, k):
+        """Return whether level ``k`` has more than one iteration in any walk."""
+        return any(walk.levels[k].count > 1 for walk in self.walks)
+
+    def _index(self, k):
+        """Return the counter of level ``k``: none where it would always be 0."""
+        if not self._counts(k):
+            return Const(0)
+        return Signal(range(max(walk.levels[k].count for walk in self.walks)), name=f"index_{k}")
+
+    def _zero(self, index, start):
+        return [index[j].eq(0) for j in range(start, self.depth) if self._counts(j)]
+
+    def _positions(self, axis, origin, shape, walks, field):
+        """Return a register per level, shared where the level does not move on this axis."""
+        positions = []
+        for k in range(self.depth):
+            steps = [getattr(walk.levels[k], axis) for walk in walks]
+            moves = any(
+                step and walk.levels[k].count > 1 for step, walk in zip(steps, walks, strict=True)
+            )
+            if positions and not moves:
+                positions.append(positions[-1])
+            else:
+                init = origin.value if isinstance(origin, Const) else 0
+                register = Signal(shape, init=init, name=f"{axis[1]}_{k}")
+                positions.append(_Position(register, field(steps, f"{axis}_{k}")))
+        return positions
+
+    def _advance(self, positions, k):
+        """Return the assignments that move level ``k`` on and restart the levels inside."""
+        target = positions[k]
+        if k and target is positions[k - 1]:
+            moved = target.value  # this level shares its register: it does not move
+        else:
+            moved = (target.value + target.step)[: len(target.value)]
+        inside = {id(p): p for p in positions[k:]}
+        if k and target is positions[k - 1]:
+            inside.pop(id(target), None)
+        return [p.value.eq(moved) for p in inside.values()]
+
+    def _restart(self, positions, origin):
+        return [p.value.eq(origin) for p in {id(p): p for p in positions}.values()]
+
+    def _window(self, m, field, ends, ys, xs):
+        """Compute what the buffer must hold and may drop: see docs/architecture.md."""
+        walks = self.walks
+        elements = field([walk.elements for walk in walks], "elements")
+        row = field([walk.row for walk in walks], "row")
+        last_row = field([walk.elements - walk.row for walk in walks], "last_row")
+        reach_y = field([walk.reach[0] for walk in walks], "reach_y")
+        reach_x = field([walk.reach[1] + 1 for walk in walks], "reach_x")
+        row_step = field([walk.levels[0].dy for walk in walks], "row_step")
+
+        bottom = ys[1].value + reach_y
+        right = xs[1].value + reach_x
+        window = Mux(bottom > last_row, last_row, bottom) + Mux(right > row, row, right)
+        beyond = ys[0].value + row_step
+        kept = Mux(beyond < 0, 0, Mux(beyond > elements, elements, beyond))
+        m.d.comb += [
+            self.release.eq(Mux(ends[0], elements, kept)),
+            self.need.eq(window),
+        ]
+        with m.If(ends[1] & (self.release > window)):
+            m.d.comb += self.need.eq(self.release)
+        row_ends = Const(1)
+        for end in ends[1:]:
+            row_ends = row_ends & end
+        m.d.comb += [
+            self.row_done.eq(self.step & row_ends),
+            self.done.eq(self.step & row_ends & ends[0]),
+        ]
+
+
+class _Position:
+    """A position register and the distance of one iteration."""
+
+    def __init__(self, value, step):
+        self.value = value
+        self.step = step
