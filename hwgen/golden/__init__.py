@@ -1,1 +1,26 @@
 """The NumPy executor of the qgraph: the only truth."""
+
+from hwgen.golden.run import (
+    Difference,
+    decode_tensor,
+    encode_inputs,
+    first_difference,
+    random_inputs,
+    run,
+)
+from hwgen.golden.stream import from_stream, to_stream
+from hwgen.quant.execute import decode, encode, run_real
+
+__all__ = [
+    "Difference",
+    "decode",
+    "decode_tensor",
+    "encode",
+    "encode_inputs",
+    "first_difference",
+    "from_stream",
+    "random_inputs",
+    "run",
+    "run_real",
+    "to_stream",
+]

@@ -33,6 +33,7 @@ class Add(Op):
     summary: ClassVar[str] = "sum of two or more tensors of one shape, optional ReLU"
     Params: ClassVar[type[OpParams]] = AddParams
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    max_acc_bits: ClassVar[int] = 48
     example: ClassVar[str] = "{name: y, op: add, in: [x, x]}"
 
     def shape(self, params: AddParams, inputs: Sequence[Shape]) -> Shape:

@@ -25,6 +25,7 @@ class Argmax(Op):
     name: ClassVar[str] = "argmax"
     summary: ClassVar[str] = "index of the largest element of a vector; the first of equals"
     Params: ClassVar[type[OpParams]] = ArgmaxParams
+    categorical: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: argmax, in: x}"
 
     def shape(self, params: ArgmaxParams, inputs: Sequence[Shape]) -> Shape:

@@ -92,6 +92,8 @@ class Op(ABC):
     summary : one line for ``hwgen ops``.
     Params : its spec keys.
     arity : least and most number of inputs (None: no limit).
+    max_acc_bits : widest legal accumulator; 48 where already multiplied codes are summed.
+    categorical : whether the result is an index, so that signal-to-noise has no meaning.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -99,6 +101,8 @@ class Op(ABC):
     summary: ClassVar[str]
     Params: ClassVar[type[OpParams]]
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    max_acc_bits: ClassVar[int] = 32
+    categorical: ClassVar[bool] = False
     example: ClassVar[str]
 
     # -- real-valued meaning ------------------------------------------------------------------

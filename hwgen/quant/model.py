@@ -37,7 +37,8 @@ class QNode:
         Attributes, constants and requantisation.
     acc_bits
         Width of a signed accumulator that holds every intermediate sum, by interval analysis
-        of the actual constants; 0 for an op without one.
+        of the actual constants; 0 for an op without one.  For ``add`` it is the sum of the
+        already multiplied codes with both constants of the requantisation.
     """
 
     name: str
@@ -50,12 +51,19 @@ class QNode:
 
 @dataclass(frozen=True, eq=False)
 class QGraph:
-    """Integer nodes in topological order."""
+    """Integer nodes in topological order.
+
+    Parameters
+    ----------
+    notes
+        What the user should know about how the types were chosen; sentences.
+    """
 
     name: str
     inputs: tuple[QTensor, ...]
     nodes: tuple[QNode, ...]
     outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def tensor(self, name: str) -> QTensor:
         """Return the tensor of this name, an input or a node's output."""

@@ -1,0 +1,166 @@
+"""Run a qgraph: the only truth about what the hardware computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.errors import SpecError
+from hwgen.golden.stream import to_stream
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Real
+from hwgen.quant import execute
+from hwgen.quant.model import QGraph, QTensor
+
+__all__ = [
+    "Difference",
+    "decode_tensor",
+    "encode_inputs",
+    "first_difference",
+    "random_inputs",
+    "run",
+]
+
+
+def run(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
+    """Return the codes of every tensor, bit exact, the inputs included.
+
+    Parameters
+    ----------
+    inputs
+        Integer arrays (n, *shape) by input name, codes inside their type.
+
+    Raises
+    ------
+    SpecError
+        HG309 if an input is missing, unknown, of another shape or outside its type.
+    """
+    counts = set()
+    known = [item.name for item in qgraph.inputs]
+    for name in inputs:
+        if name not in known:
+            raise SpecError(
+                "HG309", f"{name!r} is no input of {qgraph.name}", hint=", ".join(known)
+            )
+    for item in qgraph.inputs:
+        if item.name not in inputs:
+            raise SpecError("HG309", f"input {item.name!r} is missing", hint=", ".join(known))
+        counts.add(_check(item, inputs[item.name]))
+    if len(counts) > 1:
+        raise SpecError("HG309", f"inputs have different numbers of samples: {sorted(counts)}")
+    return execute.run_integer(
+        qgraph, {name: np.asarray(codes, np.int64) for name, codes in inputs.items()}
+    )
+
+
+def encode_inputs(qgraph: QGraph, real: Mapping[str, Real]) -> dict[str, Int]:
+    """Return the codes of real inputs: rounded half up, saturated."""
+    return {item.name: execute.encode(real[item.name], item.type) for item in qgraph.inputs}
+
+
+def decode_tensor(qgraph: QGraph, name: str, codes: Int) -> Real:
+    """Return the real values of a tensor's codes."""
+    return execute.decode(codes, qgraph.tensor(name).type)
+
+
+def random_inputs(qgraph: QGraph, count: int, seed: int) -> dict[str, Int]:
+    """Return ``count`` samples of uniform codes; the first two are all low, all high codes."""
+    random = np.random.default_rng(seed)
+    result = {}
+    for item in qgraph.inputs:
+        low, high = item.type.low, item.type.high
+        codes = random.integers(low, high, size=(count, *item.shape), endpoint=True)
+        codes[:1] = low
+        codes[1:2] = high
+        result[item.name] = codes
+    return result
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first element that differs.
+
+    Parameters
+    ----------
+    tensor
+        Its name; no earlier tensor of the graph differs.
+    sample
+        Index along the batch axis.
+    element
+        Index in stream order.
+    index
+        Index in the tensor's shape.
+    expected, got
+        Codes.
+    """
+
+    tensor: str
+    sample: int
+    element: int
+    index: tuple[int, ...]
+    expected: int
+    got: int
+
+
+def first_difference(
+    qgraph: QGraph, expected: Mapping[str, Int], got: Mapping[str, Int]
+) -> Difference | None:
+    """Return the first diverging element in graph order, or None.
+
+    Tensors are compared in graph order, samples and then elements (stream order) within one;
+    a tensor that ``got`` lacks is skipped.
+
+    Parameters
+    ----------
+    expected, got
+        Codes (n, *shape) by tensor name; ``got`` may hold fewer samples.
+    """
+    for item in (*qgraph.inputs, *(node.out for node in qgraph.nodes)):
+        if item.name not in got:
+            continue
+        actual = got[item.name]
+        wanted = expected[item.name][: len(actual)]
+        wrong = np.argwhere(to_stream(wanted) != to_stream(actual))
+        if len(wrong):
+            sample, element = int(wrong[0][0]), int(wrong[0][1])
+            index = _index(item, element)
+            where = (sample, *index)
+            return Difference(
+                tensor=item.name,
+                sample=sample,
+                element=element,
+                index=index,
+                expected=int(wanted[where]),
+                got=int(actual[where]),
+            )
+    return None
+
+
+def _index(item: QTensor, element: int) -> tuple[int, ...]:
+    if len(item.shape) == 1:
+        return (element,)
+    channels, _, width = item.shape
+    pixel, channel = divmod(element, channels)
+    return channel, *divmod(pixel, width)
+
+
+def _check(item: QTensor, codes: Int) -> int:
+    """Return the number of samples of an input."""
+    array = np.asarray(codes)
+    if array.dtype.kind not in "iu":
+        raise SpecError("HG309", f"input {item.name!r} has dtype {array.dtype}, not integers")
+    if array.shape[1:] != item.shape or array.ndim == 0:
+        raise SpecError(
+            "HG309",
+            f"input {item.name!r} has shape {array.shape}",
+            hint=f"(n, {', '.join(map(str, item.shape))})",
+        )
+    if array.size and not item.type.low <= array.min() <= array.max() <= item.type.high:
+        raise SpecError(
+            "HG309",
+            f"input {item.name!r} has codes from {array.min()} to {array.max()}",
+            hint=f"{item.type.low} to {item.type.high}",
+        )
+    return len(array)
