@@ -1,0 +1,1 @@
+"""One small adapter module per FPGA family: the only place for vendor primitives."""
