@@ -1,0 +1,1 @@
+"""Control: phases, registers, ends of tensors."""

@@ -1,0 +1,97 @@
+"""The register port of an accelerator: identity, state and performance counters."""
+
+from amaranth.hdl import Const, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+__all__ = ["CONTROL", "COUNTERS", "RegisterPort", "Registers"]
+
+CONTROL = 2
+"""Word that clears the counters when bit 0 is written."""
+
+COUNTERS = 8
+"""Word of the first engine's counters; two words an engine."""
+
+RegisterPort = wiring.Signature(
+    {"addr": Out(8), "wdata": Out(32), "write": Out(1), "rdata": In(32)}
+)
+"""Word addressed; ``rdata`` belongs to the ``addr`` of the cycle before."""
+
+
+class Registers(wiring.Component):
+    """Reads as docs/architecture.md says; words that do not exist read 0.
+
+    Latency of a read: 1 cycle.  Counters are 32 bits wide and wrap.
+
+    Parameters
+    ----------
+    identity, version : int
+        Constants of words 0 and 1, 32 bits.
+    engines : int
+        Engines, at most 124.
+
+    Members
+    -------
+    bus : ``In(RegisterPort)``
+    begins, ends : ``In(1)``
+        A tensor enters, a tensor has left in this cycle.
+    misplaced : ``In(1)``
+        An input's ``last`` stood in the wrong place in this cycle.
+    active, waiting : ``In(engines)``
+    """
+
+    def __init__(self, *, identity, version, engines):
+        if COUNTERS + 2 * engines > 256:
+            raise ValueError(f"Engines must be at most 124, not {engines}")
+        self.identity = identity
+        self.version = version
+        self.engines = engines
+        super().__init__(
+            {
+                "bus": In(RegisterPort),
+                "begins": In(1),
+                "ends": In(1),
+                "misplaced": In(1),
+                "active": In(engines),
+                "waiting": In(engines),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        inside = Signal(16)  # tensors that have entered and not left
+        cycles, tensors = Signal(32), Signal(32)
+        error = Signal()
+        busy = (inside != 0) | self.begins
+        m.d.sync += inside.eq(inside + self.begins - self.ends)
+        with m.If(busy):
+            m.d.sync += cycles.eq(cycles + 1)
+        with m.If(self.ends):
+            m.d.sync += tensors.eq(tensors + 1)
+        with m.If(self.misplaced):
+            m.d.sync += error.eq(1)
+        words = {
+            0: Const(self.identity, 32),
+            1: Const(self.version, 32),
+            3: Signal(2),
+            4: cycles,
+            5: tensors,
+        }
+        m.d.comb += words[3].eq(inside.any() | (error << 1))
+        counters = [cycles, tensors]
+        for k in range(self.engines):
+            for offset, event in enumerate((self.active[k], self.waiting[k])):
+                counter = Signal(32, name=f"{('active', 'waiting')[offset]}_{k}")
+                with m.If(event):
+                    m.d.sync += counter.eq(counter + 1)
+                words[COUNTERS + 2 * k + offset] = counter
+                counters.append(counter)
+        with m.If(self.bus.write & (self.bus.addr == CONTROL) & self.bus.wdata[0]):
+            m.d.sync += [counter.eq(0) for counter in counters] + [error.eq(0)]
+        with m.Switch(self.bus.addr):
+            for address, word in words.items():
+                with m.Case(address):
+                    m.d.sync += self.bus.rdata.eq(word)
+            with m.Default():
+                m.d.sync += self.bus.rdata.eq(0)
+        return m
