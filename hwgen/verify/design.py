@@ -1,0 +1,139 @@
+"""What a testbench must know about an emitted top: its streams, trace ports and registers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Design", "StreamPort", "TracePort", "pack", "unpack"]
+
+Codes = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class StreamPort:
+    """One AXI-Stream of the top.
+
+    Parameters
+    ----------
+    name
+        Name of the tensor; the ports are ``s_axis_<name>_*`` or ``m_axis_<name>_*``.
+    elements
+        Elements of one tensor.
+    lanes
+        Elements per beat, the first in the least significant bits.
+    bits, signed
+        Type of an element.
+    """
+
+    name: str
+    elements: int
+    lanes: int
+    bits: int
+    signed: bool
+
+    @property
+    def beats(self) -> int:
+        """Beats of one tensor."""
+        return self.elements // self.lanes
+
+
+@dataclass(frozen=True)
+class TracePort:
+    """The results of one task: ``trace_<task>_{valid,index,data}``.
+
+    Parameters
+    ----------
+    task, node
+        Names of the task and of the node that it works for.
+    elements
+        Results of the task for one tensor.
+    lanes, bits, signed
+        Layout of ``data``, as for a stream.
+    """
+
+    task: str
+    node: str
+    elements: int
+    lanes: int
+    bits: int
+    signed: bool
+
+
+@dataclass(frozen=True)
+class Design:
+    """An emitted top.
+
+    Parameters
+    ----------
+    name
+        Top module.
+    inputs, outputs
+        Its streams.
+    traces
+        Trace ports of the traced variant, in the order in which tasks depend on each other.
+    registers
+        Names of the registers by word address.
+    """
+
+    name: str
+    inputs: tuple[StreamPort, ...]
+    outputs: tuple[StreamPort, ...]
+    traces: tuple[TracePort, ...]
+    registers: tuple[tuple[int, str], ...]
+
+    @property
+    def words(self) -> int:
+        """Words of the register map."""
+        return 1 + max((word for word, _ in self.registers), default=-1)
+
+    def ports_def(self, trace: bool) -> str:
+        """Return the text of ``ports.def`` for the compiled testbench."""
+        lines = [f"HWGEN_INPUT({port.name})" for port in self.inputs]
+        lines += [f"HWGEN_OUTPUT({port.name})" for port in self.outputs]
+        lines += [f"HWGEN_TRACE({port.task})" for port in self.traces] if trace else []
+        return "\n".join([*lines, ""])
+
+
+def port_bytes(width: int) -> int:
+    """Return the bytes that Verilator gives a port of ``width`` bits."""
+    for size in (1, 2, 4, 8):
+        if width <= 8 * size:
+            return size
+    return 4 * -(-width // 32)
+
+
+def pack(codes: Codes, lanes: int, bits: int) -> Bytes:
+    """Return the beats of ``codes`` as the bytes that a testbench writes to a port.
+
+    Parameters
+    ----------
+    codes
+        Elements in stream order, a multiple of ``lanes`` of them, each of ``bits`` bits.
+
+    Returns
+    -------
+    ndarray of uint8, shape (beats, bytes of the port)
+        Little-endian, the first element in the least significant bits.
+    """
+    words = codes.reshape(-1, lanes) & ((1 << bits) - 1)
+    ones = (words[:, :, None] >> np.arange(bits)) & 1
+    flat = ones.reshape(len(words), lanes * bits).astype(np.uint8)
+    size = port_bytes(lanes * bits)
+    beats = np.zeros((len(words), size), np.uint8)
+    packed = np.packbits(flat, axis=1, bitorder="little")
+    beats[:, : packed.shape[1]] = packed
+    return beats
+
+
+def unpack(beats: Bytes, lanes: int, bits: int, signed: bool) -> Codes:
+    """Return the elements of beats in stream order: the inverse of :func:`pack`."""
+    flat = np.unpackbits(beats, axis=1, bitorder="little")[:, : lanes * bits]
+    ones = flat.reshape(-1, bits).astype(np.int64)
+    codes: Codes = ones @ (1 << np.arange(bits, dtype=np.int64))
+    if signed:
+        codes -= (codes >> (bits - 1)) << bits
+    return codes

@@ -1,0 +1,1 @@
+"""cocotb testbenches: ``network`` for an emitted top, one per op for its engine."""
