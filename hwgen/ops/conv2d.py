@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ class Conv2dParams(OpParams):
     channels: Count = Field(description="output channels")
     kernel: Size2d = Field(description="kernel size: one number or [height, width]")
     stride: Size2d = Field(1, description="step of the window: one number or [height, width]")
-    padding: Annotated[Padding, Field()] = Field(
+    padding: Padding = Field(
         "valid",
         description="same, valid, one number, or [[top, bottom], [left, right]]; "
         "same gives ceil(size / stride) outputs",

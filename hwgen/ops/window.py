@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from hwgen.ops.base import ParamError
-from hwgen.ops.params import Pads, Pair
+from hwgen.ops.params import MAX_SIZE, Pads, Pair
 
-__all__ = ["output_size", "pads_of", "patches"]
+__all__ = ["Padding", "output_size", "pads_of", "patches"]
 
-Padding = Literal["same", "valid"] | int | list[list[int]]
+Side = Annotated[int, Field(ge=0, le=MAX_SIZE)]
+Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
+Padding = (
+    Literal["same", "valid"] | Side | Annotated[list[Sides], Field(min_length=2, max_length=2)]
+)
 
 
 def pads_of(padding: Padding, size: Pair, kernel: Pair, stride: Pair) -> Pads:
