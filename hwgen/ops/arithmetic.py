@@ -37,7 +37,7 @@ def bits_for(low: int, high: int) -> int:
 
     Examples
     --------
-    >>> bits_for(-8, 7), bits_for(0, 8), bits_for(0, 0)
+    >>> bits_for(-8, 7), bits_for(0, 8), bits_for(-1, -1)
     (4, 5, 1)
     """
-    return max(low.bit_length() if low >= 0 else (-low - 1).bit_length(), high.bit_length()) + 1
+    return max((~end if end < 0 else end).bit_length() for end in (low, high)) + 1

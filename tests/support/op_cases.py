@@ -1,7 +1,6 @@
 """Random legal nodes of one op (hypothesis), and the checks that every op passes."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -157,13 +156,3 @@ def check_accumulator(case):
 def each(shape):
     """Return every index of a shape."""
     return product(*(range(n) for n in shape))
-
-
-def rounded(value: Fraction, out: QType):
-    """Return the code of an exact value: half up, saturated."""
-    code = (
-        (2 * value + 1).__floor__() // 2
-        if isinstance(value, int)
-        else (value + Fraction(1, 2)).__floor__()
-    )
-    return min(max(code, out.low), out.high)

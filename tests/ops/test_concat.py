@@ -1,0 +1,59 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hwgen.ops import ParamError, QType, get_op
+from support.op_cases import cases, check_walk, shapes_of
+
+OP = get_op("concat")
+
+
+@st.composite
+def concat_cases(draw):
+    shape = draw(shapes_of())
+    count = draw(st.integers(2, 4))
+    shapes = [(draw(st.integers(1, 5)), *shape[1:]) for _ in range(count)]
+    return draw(cases("concat", {}, shapes, same_type=draw(st.booleans())))
+
+
+@settings(max_examples=60, deadline=None)
+@given(concat_cases())
+def test_each_input_keeps_its_values_in_its_place(case):
+    requant, out = case.lowered.requant, case.out
+    got = OP.integer(case.lowered, case.codes)
+    real = OP.real(case.params, case.real_inputs, {})
+    for sample in range(2):
+        channel = 0
+        for port, kind in enumerate(case.types):
+            for part, real_part in zip(
+                case.codes[port][sample], case.real_inputs[port][sample], strict=True
+            ):
+                assert real[sample, channel].ravel().tolist() == real_part.ravel().tolist()
+                results = got[sample, channel].ravel().tolist()
+                for code, result in zip(part.ravel().tolist(), results, strict=True):
+                    scale = Fraction(int(requant.multiplier[port]), 1 << requant.shift)
+                    exact = (code - kind.zero_point) * scale
+                    wanted = (exact + Fraction(1, 2)).__floor__() + out.zero_point
+                    assert result == min(max(wanted, out.low), out.high)
+                channel += 1
+        assert channel == got.shape[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(concat_cases())
+def test_work_walks_to_the_codes(case):
+    check_walk(case)
+
+
+def test_an_input_of_the_output_type_passes_unchanged_beside_another():
+    kind, other = QType(8, True, 0.25), QType(8, True, 0.2)
+    lowered = OP.lower(OP.Params(), {}, [(1,), (1,)], [kind, other], kind, None)
+    assert lowered.requant.multiplier[0] == 1 << lowered.requant.shift
+
+
+@pytest.mark.parametrize("other", [(2, 4, 5), (2,)])
+def test_sizes_must_agree(other):
+    with pytest.raises(ParamError, match="one height and width"):
+        OP.shape(OP.Params(), [(2, 4, 4), other])
