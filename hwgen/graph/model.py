@@ -67,10 +67,15 @@ class Graph:
 
     def shape(self, name: str) -> Shape:
         """Return the shape of a tensor, input or node."""
-        shapes = {item.name: item.shape for item in (*self.inputs, *self.nodes)}
+        shapes = {item.name: item.shape for item in self.inputs}
+        shapes |= {node.name: node.shape for node in self.nodes}
         return shapes[name]
 
     def node_weights(self, name: str) -> dict[str, Real]:
         """Return a node's arrays by their short names (``weight``, ``bias``)."""
         prefix = f"{name}."
         return {k.removeprefix(prefix): v for k, v in self.weights.items() if k.startswith(prefix)}
+
+    def consumers(self, name: str) -> tuple[str, ...]:
+        """Return the names of the nodes that read a tensor, in graph order."""
+        return tuple(node.name for node in self.nodes if name in node.inputs)

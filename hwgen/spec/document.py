@@ -1,0 +1,308 @@
+"""The spec file as pydantic models: the one place that says which keys there are.
+
+Validation messages, the editor schema and ``docs/spec.md`` are all made from these classes.
+The values become the plain dataclasses of :mod:`hwgen.spec.model` right after validation.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from hwgen.spec.limits import MAX_ELEMENTS, MAX_NAME
+from hwgen.spec.names import NAME_PATTERN, name_problem
+
+__all__ = [
+    "AcceleratorDoc",
+    "BudgetDoc",
+    "DefaultPrecisionDoc",
+    "Document",
+    "FileDoc",
+    "FoldDoc",
+    "InputDoc",
+    "LayerDoc",
+    "ModelDoc",
+    "PrecisionDoc",
+    "QuantizeDoc",
+    "VerifyDoc",
+    "WeightsDoc",
+]
+
+
+def _check_name(name: str) -> str:
+    problem = name_problem(name)
+    if problem:
+        message, hint = problem
+        raise PydanticCustomError("HG114", "{message}", {"message": message, "hint": hint})
+    return name
+
+
+def _check_shape(shape: list[int]) -> list[int]:
+    if len(shape) not in (1, 3):
+        raise PydanticCustomError(
+            "HG113",
+            "{message}",
+            {
+                "message": f"has {len(shape)} sizes",
+                "hint": "[features] or [channels, height, width]",
+            },
+        )
+    if prod(shape) > MAX_ELEMENTS:
+        raise PydanticCustomError(
+            "HG123",
+            "{message}",
+            {
+                "message": f"is a tensor of {prod(shape)} elements",
+                "hint": f"a tensor has at most {MAX_ELEMENTS} elements",
+            },
+        )
+    return shape
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_check_name),
+    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": MAX_NAME}),
+]
+Size = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1 << 20)]
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+Width = Literal[
+    "int2", "int3", "int4", "int5", "int6", "int7", "int8", "int9",
+    "int10", "int11", "int12", "int13", "int14", "int15", "int16",
+]  # fmt: skip
+Names = Annotated[
+    list[str],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+
+
+_VECTOR_OR_IMAGE: list[JsonValue] = [
+    {"minItems": 1, "maxItems": 1},
+    {"minItems": 3, "maxItems": 3},
+]
+
+
+class _Doc(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class InputDoc(_Doc):
+    """One tensor that the user sends."""
+
+    shape: Annotated[
+        list[Size],
+        AfterValidator(_check_shape),
+        Field(examples=[[1, 8, 8]], json_schema_extra={"oneOf": _VECTOR_OR_IMAGE}),
+    ]
+    """Shape: [features] or [channels, height, width]."""
+
+
+class LayerDoc(_Doc):
+    """One layer; the other keys are those of its op."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Name
+    """Name of the layer and of its output tensor."""
+
+    op: str
+    """Name of the op; `hwgen ops` lists them."""
+
+    inputs: Annotated[Names, Field(alias="in", examples=["image", ["conv1", "conv2"]])]
+    """The tensor that the layer reads, or a list of them: names of inputs or layers."""
+
+
+class ModelDoc(_Doc):
+    """The network."""
+
+    inputs: Annotated[dict[Name, InputDoc], Field(min_length=1)]
+    """Input tensors by name."""
+
+    layers: Annotated[list[LayerDoc], Field(min_length=1)]
+    """Layers, in any order."""
+
+    outputs: Annotated[list[str], Field(min_length=1, examples=[["fc"]])]
+    """Names of the layers whose tensors leave the accelerator."""
+
+
+class FileDoc(_Doc):
+    """A data file."""
+
+    file: Annotated[str, Field(examples=["digits_calib.npz"])]
+    """Path of an .npz file, relative to the spec's folder."""
+
+
+class WeightsDoc(_Doc):
+    """Where the weights come from: `file` or `random`, one of them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["file"]}, {"required": ["random"]}]}
+    )
+
+    file: Annotated[str, Field(examples=["digits.npz"])] = ""
+    """Path of an .npz or .safetensors file, relative to the spec's folder; it holds floating-point
+    arrays `<layer>.weight` and `<layer>.bias`."""
+
+    random: Annotated[Seed | None, Field(examples=[7])] = None
+    """Seed of random weights, to try a shape; 0 to 2**32 - 1."""
+
+    @model_validator(mode="after")
+    def _one(self) -> WeightsDoc:
+        if ("file" in self.model_fields_set) == (self.random is not None):
+            state = "neither" if self.random is None else "both"
+            raise PydanticCustomError(
+                "HG124",
+                "{message}",
+                {
+                    "message": f"has {state} of 'file' and 'random'",
+                    "hint": "{file: weights.npz}, or {random: 7} to try a shape",
+                },
+            )
+        return self
+
+
+class PrecisionDoc(_Doc):
+    """Widths of one layer (or input); a key that is absent is taken from the default."""
+
+    weights: Width | None = None
+    """Width of the weights: int2 to int16."""
+
+    activations: Width | None = None
+    """Width of the layer's output: int2 to int16; unsigned if its range has no negative value."""
+
+    symmetric: bool | None = None
+    """Whether signed ranges are symmetric around zero; false lets them use a zero point."""
+
+
+class DefaultPrecisionDoc(_Doc):
+    """Widths of every layer and input that has none of its own."""
+
+    weights: Width = "int8"
+    """Width of the weights: int2 to int16."""
+
+    activations: Width = "int8"
+    """Width of inputs and of layers' outputs: int2 to int16."""
+
+    symmetric: bool = True
+    """Whether signed ranges are symmetric around zero; false lets them use a zero point."""
+
+
+class QuantizeDoc(_Doc):
+    """Widths, and the data that ranges are measured on."""
+
+    default: DefaultPrecisionDoc = DefaultPrecisionDoc()
+    """Widths of every layer and input that has none of its own."""
+
+    layers: dict[str, PrecisionDoc] = {}
+    """Widths by layer or input, where they differ from the default."""
+
+    calibrate: FileDoc | None = None
+    """Calibration data: an .npz with one array per model input, samples along the first axis."""
+
+
+class BudgetDoc(_Doc):
+    """What the accelerator may use."""
+
+    multipliers: Annotated[Count, Field(examples=[64])]
+    """Multipliers of the MAC engines together, a count from 1 to 2**20."""
+
+    onchip_kib: Annotated[int | None, Field(ge=1, le=1 << 24, examples=[96])] = None
+    """On-chip memory in KiB; no limit if absent."""
+
+
+class FoldDoc(_Doc):
+    """Parallelism of one layer's engine; the planner chooses what is absent."""
+
+    rows: Annotated[Count | None, Field(examples=[3])] = None
+    """Kernel rows at once: 1, or all of them."""
+
+    elements: Annotated[Count | None, Field(examples=[4])] = None
+    """Contiguous input elements at once."""
+
+    outputs: Annotated[Count | None, Field(examples=[8])] = None
+    """Results at once."""
+
+
+class AcceleratorDoc(_Doc):
+    """The hardware that is wanted."""
+
+    schedule: Literal["sequential", "dataflow"]
+    """`sequential`: one MAC engine shared by all layers; `dataflow`: one engine per layer."""
+
+    budget: BudgetDoc
+    """What the accelerator may use."""
+
+    folding: dict[str, FoldDoc] = {}
+    """Parallelism by layer, where the planner shall not choose."""
+
+    clock_mhz: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False, examples=[50])] = 50.0
+    """Target clock in MHz, 1 to 1000."""
+
+
+class VerifyDoc(_Doc):
+    """What a simulation runs."""
+
+    vectors: Annotated[int, Field(ge=1, le=1 << 20, examples=[16])] = 16
+    """Number of tensors that a simulation sends, 1 to 2**20."""
+
+    seed: Seed = 1
+    """Seed of random tensors and stalls, 0 to 2**32 - 1."""
+
+    labels: Annotated[str | None, Field(examples=["digits_test.npz"])] = None
+    """Path of an .npz with labelled data: one array per model input, and `labels`, the classes."""
+
+
+class Document(_Doc):
+    """A hwgen spec."""
+
+    hwgen: Literal[1]
+    """Version of the spec format: 1."""
+
+    name: Annotated[Name, Field(examples=["digits"])]
+    """Name of the accelerator; also of the Verilog module."""
+
+    model: ModelDoc
+    """The network."""
+
+    weights: WeightsDoc
+    """Where the weights come from."""
+
+    quantize: QuantizeDoc = QuantizeDoc()
+    """Widths, and the data that ranges are measured on."""
+
+    accelerator: AcceleratorDoc
+    """The hardware that is wanted."""
+
+    board: Annotated[str | None, Field(examples=["ulx3s_85f"])] = None
+    """Board for `hwgen bitstream`; `hwgen boards` lists them."""
+
+    verify: VerifyDoc = VerifyDoc()
+    """What a simulation runs."""

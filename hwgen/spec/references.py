@@ -1,0 +1,141 @@
+"""Names that refer to each other: every mistake of the graph that needs no shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hwgen.errors import Diagnostic, Mark
+from hwgen.spec.names import nearest
+
+__all__ = ["Reference", "Wiring", "check_wiring"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A name that is used somewhere, and where."""
+
+    name: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The names in a spec, with their places; layers may be unusable otherwise.
+
+    Parameters
+    ----------
+    inputs
+        Model inputs.
+    layers
+        Each layer and the tensors it reads, in file order, duplicates included.
+    outputs
+        Model outputs; None if they could not be read.
+    precisions, foldings
+        Keys of ``quantize.layers`` and ``accelerator.folding``.
+    """
+
+    inputs: Sequence[Reference]
+    layers: Sequence[tuple[Reference, Sequence[Reference]]]
+    outputs: Sequence[Reference] | None
+    precisions: Sequence[Reference] = ()
+    foldings: Sequence[Reference] = ()
+
+
+def check_wiring(wiring: Wiring) -> list[Diagnostic]:
+    """Return every mistake: HG115 to HG120."""
+    inputs = [item.name for item in wiring.inputs]
+    layers = list(dict.fromkeys(layer.name for layer, _ in wiring.layers))
+    return [
+        *_duplicates(wiring),
+        *_undefined(wiring, [*inputs, *layers]),
+        *_cycles(wiring),
+        *_outputs(wiring, inputs, layers),
+        *_unused(wiring),
+        *_strangers("quantize.layers", wiring.precisions, [*inputs, *layers]),
+        *_strangers("accelerator.folding", wiring.foldings, layers),
+    ]
+
+
+def _duplicates(wiring: Wiring) -> Iterable[Diagnostic]:
+    first = {item.name: item.mark for item in wiring.inputs}
+    for layer, _ in wiring.layers:
+        if layer.name in first:
+            hint = f"the first {layer.name!r} is in line {first[layer.name].line}; rename one"
+            yield Diagnostic("HG115", f"two tensors of the name {layer.name!r}", layer.mark, hint)
+        else:
+            first[layer.name] = layer.mark
+
+
+def _undefined(wiring: Wiring, names: list[str]) -> Iterable[Diagnostic]:
+    for layer, reads in wiring.layers:
+        for read in reads:
+            if read.name not in names:
+                hint = f"{nearest(read.name, names)}there are {', '.join(names[:20])}"
+                message = f"layer {layer.name!r} reads {read.name!r}, which nothing defines"
+                yield Diagnostic("HG116", message, read.mark, hint)
+
+
+def _cycles(wiring: Wiring) -> Iterable[Diagnostic]:
+    """One diagnostic for each cycle that a walk along the layers' inputs closes."""
+    reads: Mapping[str, Sequence[Reference]] = {layer.name: used for layer, used in wiring.layers}
+    done: set[str] = set()
+    for start in reads:
+        path: list[str] = []
+        todo: list[tuple[str, int]] = [(start, 0)]
+        while todo:
+            name, index = todo.pop()
+            if index == 0:
+                if name in done:
+                    continue
+                path.append(name)
+            used = reads[name]
+            if index == len(used):
+                done.add(path.pop())
+                continue
+            todo.append((name, index + 1))
+            read = used[index]
+            if read.name in path:
+                cycle = [*path[path.index(read.name) :], read.name]
+                message = f"layers read each other in a circle: {' <- '.join(cycle)}"
+                hint = f"{name!r} must read something that does not depend on it"
+                yield Diagnostic("HG117", message, read.mark, hint)
+            elif read.name in reads:
+                todo.append((read.name, 0))
+
+
+def _outputs(wiring: Wiring, inputs: list[str], layers: list[str]) -> Iterable[Diagnostic]:
+    seen: set[str] = set()
+    for output in wiring.outputs or ():
+        problem = ""
+        hint = f"{nearest(output.name, layers)}layers: {', '.join(layers[:20])}"
+        if output.name in seen:
+            problem, hint = "is there twice", "delete one of them"
+        elif output.name in inputs:
+            problem = "is an input: there is nothing to compute"
+        elif output.name not in layers:
+            problem = "is no layer"
+        if problem:
+            yield Diagnostic("HG118", f"output {output.name!r} {problem}", output.mark, hint)
+        seen.add(output.name)
+
+
+def _unused(wiring: Wiring) -> Iterable[Diagnostic]:
+    if wiring.outputs is None:
+        return
+    used = {read.name for _, reads in wiring.layers for read in reads}
+    used |= {output.name for output in wiring.outputs}
+    for kind, items in (("input", wiring.inputs), ("layer", [layer for layer, _ in wiring.layers])):
+        for item in items:
+            if item.name not in used:
+                hint = "delete it" if kind == "input" else "delete it, or add it to model.outputs"
+                yield Diagnostic("HG119", f"nothing reads {kind} {item.name!r}", item.mark, hint)
+
+
+def _strangers(key: str, names: Sequence[Reference], legal: list[str]) -> Iterable[Diagnostic]:
+    for item in names:
+        if item.name not in legal:
+            hint = f"{nearest(item.name, legal)}legal: {', '.join(legal[:20])}"
+            yield Diagnostic(
+                "HG120", f"{key} names {item.name!r}, which is no layer", item.mark, hint
+            )
