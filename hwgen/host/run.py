@@ -114,7 +114,7 @@ def run_tensors(
     receiving = [_Receiving(index, port, count) for index, port in enumerate(interface.outputs)]
     since = link.now()
     while any(output.open for output in receiving):
-        moved = [item.step(link) for item in (*sending, *receiving)]
+        moved = [item.step(link) for item in sending] + [item.step(link) for item in receiving]
         if any(moved):
             since = link.now()
         elif link.now() - since > patience_s:

@@ -67,6 +67,8 @@ class Ecp5Pll(wiring.Component):
             p_CLKOS_DIV=self.output_div,
             p_CLKOS_CPHASE=self.output_div - 1,
             p_CLKOS_FPHASE=0,
+            p_CLKOS2_ENABLE="DISABLED",
+            p_CLKOS3_ENABLE="DISABLED",
             p_FEEDBK_PATH="CLKOP",
             p_OUTDIVIDER_MUXA="DIVA",
             p_OUTDIVIDER_MUXB="DIVB",
