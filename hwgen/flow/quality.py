@@ -1,0 +1,104 @@
+"""How near the integers come to the real-valued graph: SQNR per layer, accuracy on labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.golden import decode_tensor, encode_inputs, run, run_real
+from hwgen.graph.model import Graph
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Real
+from hwgen.quant.model import QGraph
+from hwgen.quant.samples import Samples, load_samples
+from hwgen.spec.model import Spec
+
+__all__ = ["Accuracy", "Quality", "classes", "measure_quality"]
+
+_BATCH = 128
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of correctly classified samples, 0 to 1, in floating point and in integers."""
+
+    samples: int
+    real: float
+    integer: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What quantisation costs.
+
+    Parameters
+    ----------
+    source
+        Which data it was measured on: the name of a file, or ``random``.
+    sqnr
+        Signal to quantisation noise ratio per layer in dB, against the floating-point graph
+        that gets the same real inputs; infinite without noise.  Indices (argmax) have none.
+    accuracy
+        None without labelled data.
+    """
+
+    source: str
+    samples: int
+    sqnr: Mapping[str, float]
+    accuracy: Accuracy | None
+
+
+def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
+    """Return the quality on the labelled data, else on the calibration data, else on noise."""
+    samples, source = _samples(spec, graph)
+    layers = [node.name for node in qgraph.nodes if node.op != "argmax"]
+    signal = dict.fromkeys(layers, 0.0)
+    noise = dict.fromkeys(layers, 0.0)
+    right = np.zeros(2)
+    for start in range(0, samples.count, _BATCH):
+        real_in = {name: array[start : start + _BATCH] for name, array in samples.inputs.items()}
+        real, codes = run_real(graph, real_in), run(qgraph, encode_inputs(qgraph, real_in))
+        for name in layers:
+            wrong = decode_tensor(qgraph, name, codes[name]) - real[name]
+            signal[name] += float(np.sum(real[name] ** 2))
+            noise[name] += float(np.sum(wrong**2))
+        if samples.labels is not None:
+            labels = samples.labels[start : start + _BATCH]
+            output = qgraph.outputs[0]
+            right += [np.sum(classes(tensors[output]) == labels) for tensors in (real, codes)]
+    accuracy = None
+    if samples.labels is not None:
+        share = right / samples.count
+        accuracy = Accuracy(samples.count, float(share[0]), float(share[1]))
+    return Quality(
+        source, samples.count, {name: _db(signal[name], noise[name]) for name in layers}, accuracy
+    )
+
+
+def classes(output: Int | Real) -> Int:
+    """Return the class of each sample: the index of the largest score, or the index given.
+
+    Of equal scores the first one counts, as in the op ``argmax``.
+    """
+    flat = output.reshape(len(output), -1)
+    found: Int = (flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)).astype(np.int64)
+    return found
+
+
+def _db(signal: float, noise: float) -> float:
+    if noise == 0.0:
+        return math.inf
+    return 10 * math.log10(signal / noise) if signal else -math.inf
+
+
+def _samples(spec: Spec, graph: Graph) -> tuple[Samples, str]:
+    shapes = {item.name: item.shape for item in graph.inputs}
+    for path in (spec.verify.labels, spec.quantize.calibrate):
+        if path is not None:
+            return load_samples(path, shapes), path.name
+    rng = np.random.default_rng(spec.verify.seed)
+    noise = {name: rng.standard_normal((_BATCH, *shape)) for name, shape in shapes.items()}
+    return Samples(noise, None), "random"

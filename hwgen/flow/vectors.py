@@ -1,0 +1,70 @@
+"""Which tensors are sent: the user's labelled data where the spec names it, else random codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.errors import SpecError
+from hwgen.golden import encode_inputs, random_inputs
+from hwgen.ops.arithmetic import Int
+from hwgen.quant.model import QGraph
+from hwgen.quant.samples import load_samples
+from hwgen.spec.model import Spec
+
+__all__ = ["Vectors", "choose_vectors"]
+
+MAX_VECTORS = 1 << 20
+"""Most random tensors of one run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Input codes by name, (n, ...), and the class of each sample if the data is labelled."""
+
+    inputs: Mapping[str, Int]
+    labels: Int | None
+
+    @property
+    def count(self) -> int:
+        """Number of tensors per input."""
+        return len(next(iter(self.inputs.values())))
+
+
+def choose_vectors(
+    spec: Spec, qgraph: QGraph, count: int | None = None, seed: int | None = None
+) -> Vectors:
+    """Return ``count`` input tensors, the same ones for the same seed.
+
+    With labelled data they are drawn from it without repetition; else they are uniform over
+    the codes of each input's type, after one tensor of the smallest and one of the largest code.
+
+    Parameters
+    ----------
+    count, seed
+        By default what the spec's ``verify`` says.
+
+    Raises
+    ------
+    SpecError
+        HG921 if there are fewer samples than asked for.
+    """
+    count = spec.verify.vectors if count is None else count
+    seed = spec.verify.seed if seed is None else seed
+    path = spec.verify.labels
+    if path is None:
+        if count > MAX_VECTORS:
+            raise SpecError("HG921", f"{count} vectors are too many", hint=f"1 to {MAX_VECTORS}")
+        return Vectors(random_inputs(qgraph, count, seed), None)
+    samples = load_samples(path, {item.name: item.shape for item in qgraph.inputs})
+    if count > samples.count:
+        raise SpecError(
+            "HG921",
+            f"{count} vectors, but {path.name} holds {samples.count} samples",
+            hint=f"1 to {samples.count}",
+        )
+    chosen = np.sort(np.random.default_rng(seed).permutation(samples.count)[:count])
+    inputs = encode_inputs(qgraph, {name: real[chosen] for name, real in samples.inputs.items()})
+    return Vectors(inputs, None if samples.labels is None else samples.labels[chosen])

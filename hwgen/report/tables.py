@@ -1,0 +1,188 @@
+"""The figures of a report as rows of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from hwgen.plan.model import Engine
+from hwgen.quant.model import QNode
+from hwgen.report.graph_picture import shape_text, type_text
+from hwgen.report.model import ReportData
+
+__all__ = ["EngineRow", "LayerRow", "Meter", "Tile", "engines", "layers", "meters", "tiles"]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure that matters: label, value, and what it is compared with."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer; ``sqnr_share`` is the length of its bar, 0 to 1."""
+
+    name: str
+    op: str
+    shape: str
+    type: str
+    accumulator: str
+    weights: str
+    engine: str
+    macs: str
+    cycles: str
+    bound: str
+    sqnr: str
+    sqnr_share: float
+
+
+@dataclass(frozen=True)
+class EngineRow:
+    """One engine; ``active_share`` is the part of the interval in which it issues, 0 to 1."""
+
+    name: str
+    template: str
+    fold: str
+    widths: str
+    multipliers: str
+    tasks: str
+    cycles: str
+    active_share: float
+    simulated: str
+
+
+@dataclass(frozen=True)
+class Meter:
+    """How much of a resource is used; ``share`` is 0 to 1, None if the total is unknown."""
+
+    name: str
+    used: str
+    available: str
+    share: float | None
+
+
+def tiles(data: ReportData) -> Iterator[Tile]:
+    """Return the figures at the head of the page."""
+    cycles, sim = data.plan.prediction, data.sim
+    for label, predicted, measured in (
+        ("Latency", cycles.latency, sim.latency if sim else None),
+        ("Interval", cycles.interval, sim.interval if sim else None),
+    ):
+        note = "predicted; not simulated yet"
+        if measured is not None:
+            same = "equals" if measured == predicted else "differs from"
+            note = f"{same} the simulated {measured:,}"
+        yield Tile(label, f"{predicted:,} cycles", note)
+    rate = data.clock_mhz * 1e6 / cycles.interval
+    yield Tile("Throughput", f"{_short(rate)} / s", f"at {data.clock_mhz:g} MHz")
+    useful = sum(task.useful for task in data.plan.tasks)
+    yield Tile(
+        "Utilisation",
+        f"{data.plan.utilisation:.1%}",
+        f"{data.plan.multipliers} multipliers, {useful:,} multiplications",
+    )
+    if data.accuracy is not None:
+        samples, real, integer = data.accuracy
+        yield Tile("Accuracy", f"{integer:.2%}", f"float {real:.2%}, {samples} samples")
+    if data.area is not None and data.area.fmax_mhz is not None:
+        wanted = f"wanted {data.area.clock_mhz:g} MHz" if data.area.clock_mhz else ""
+        yield Tile("f_max", f"{data.area.fmax_mhz:.1f} MHz", wanted)
+
+
+def layers(data: ReportData) -> Iterator[LayerRow]:
+    """Return one row per layer, in graph order."""
+    finite = [value for value in data.sqnr.values() if math.isfinite(value)]
+    best = max([1.0, *finite])
+    for node in data.qgraph.nodes:
+        tasks = [task for task in data.plan.tasks if task.node == node.name]
+        sqnr = data.sqnr.get(node.name)
+        share = 0.0 if sqnr is None else 1.0 if sqnr == math.inf else max(0.0, sqnr / best)
+        yield LayerRow(
+            name=node.name,
+            op=node.op,
+            shape=shape_text(node.out.shape),
+            type=type_text(node.out.type),
+            accumulator=f"{node.acc_bits} bit" if node.acc_bits else "",
+            weights=_weights(node),
+            engine=", ".join(dict.fromkeys(task.engine for task in tasks)),
+            macs=f"{sum(task.work.macs for task in tasks):,}" if _has_macs(node) else "",
+            cycles=f"{sum(task.cycles for task in tasks):,}",
+            bound=", ".join(dict.fromkeys(task.bound for task in tasks)),
+            sqnr="" if sqnr is None else "exact" if sqnr == math.inf else f"{sqnr:.1f} dB",
+            sqnr_share=min(1.0, share),
+        )
+
+
+def engines(data: ReportData) -> Iterator[EngineRow]:
+    """Return one row per engine."""
+    counters = data.sim.counters if data.sim else {}
+    interval = data.plan.prediction.interval
+    for index, engine in enumerate(data.plan.engines):
+        tasks = [task for task in data.plan.tasks if task.engine == engine.name]
+        cycles = sum(task.cycles for task in tasks)
+        yield EngineRow(
+            name=engine.name,
+            template=engine.template,
+            fold=_fold(engine),
+            widths=_widths(engine),
+            multipliers=str(engine.multipliers),
+            tasks=", ".join(task.name for task in tasks),
+            cycles=f"{cycles:,}",
+            active_share=min(1.0, cycles / interval) if interval else 0.0,
+            simulated=_simulated(index, counters),
+        )
+
+
+def meters(data: ReportData) -> Iterator[Meter]:
+    """Return the use of each kind of cell."""
+    if data.area is None:
+        return
+    for name, used in data.area.used.items():
+        total = data.area.available.get(name)
+        share = min(1.0, used / total) if total else None
+        yield Meter(name, f"{used:,}", f"{total:,}" if total else "", share)
+
+
+def _simulated(index: int, counters: Mapping[str, int]) -> str:
+    active, wait = counters.get(f"ACTIVE_{index}"), counters.get(f"WAIT_{index}")
+    busy = counters.get("CYCLES")
+    if active is None or not busy:
+        return ""
+    waited = f", {wait / busy:.0%} waiting for room" if wait else ""
+    return f"{active / busy:.0%} of {busy:,} cycles{waited}"
+
+
+def _weights(node: QNode) -> str:
+    weight, kind = node.lowered.constants.get("weight"), node.lowered.weight_type
+    return f"{weight.size:,} x {kind.bits} bit" if weight is not None and kind is not None else ""
+
+
+def _has_macs(node: QNode) -> bool:
+    return "weight" in node.lowered.constants
+
+
+def _fold(engine: Engine) -> str:
+    fold = engine.fold
+    if engine.template != "mac":
+        return f"{fold.lanes} lanes"
+    return f"{fold.rows} x {fold.elements} x {fold.outputs}, {fold.lanes} lanes out"
+
+
+def _widths(engine: Engine) -> str:
+    if engine.template != "mac":
+        return f"{engine.in_bits} to {engine.out_bits} bit"
+    return (
+        f"{engine.in_bits} x {engine.weight_bits}, sum {engine.acc_bits}, out {engine.out_bits} bit"
+    )
+
+
+def _short(rate: float) -> str:
+    for limit, suffix in ((1e6, "M"), (1e3, "k")):
+        if rate >= limit:
+            return f"{rate / limit:.3g} {suffix}"
+    return f"{rate:.3g}"
