@@ -1,0 +1,236 @@
+"""Where hardware and golden model part: the first layer, element and cycle that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.errors import VerificationError
+from hwgen.golden import to_stream
+from hwgen.plan.model import Plan, Task
+from hwgen.quant.model import QGraph
+from hwgen.verify.design import Codes, Design, StreamPort, TracePort
+from hwgen.verify.run import Observation, TraceRecord
+
+__all__ = [
+    "Mismatch",
+    "MismatchError",
+    "describe",
+    "first_in_outputs",
+    "first_in_traces",
+    "task_codes",
+]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first element that differs.
+
+    Parameters
+    ----------
+    layer
+        Node whose result it is; no earlier node of the graph differs.
+    tensor
+        Which of the tensors sent, from 0.
+    element
+        Index in stream order.
+    index
+        Index in the tensor's shape: (channel, row, column) or (feature,).
+    cycle
+        Cycle in which the hardware made it, counted from the end of the reset; -1 if it made
+        no such element.
+    expected, got
+        Codes; ``got`` is 0 for an element that was not made.
+    """
+
+    layer: str
+    tensor: int
+    element: int
+    index: tuple[int, ...]
+    cycle: int
+    expected: int
+    got: int
+
+    def __str__(self) -> str:
+        place = f"tensor {self.tensor}, element {self.element} {list(self.index)}"
+        if self.cycle < 0:
+            return f"layer {self.layer!r} never made {place}: expected {self.expected}"
+        values = f"expected {self.expected}, got {self.got}"
+        return f"layer {self.layer!r}, {place}, cycle {self.cycle}: {values}"
+
+
+class MismatchError(VerificationError):
+    """Hardware and golden model differ.
+
+    Parameters
+    ----------
+    mismatch
+        Where.
+    scenario
+        The run in which it happened, for the message.
+    wave
+        The waveform file of that run.
+    """
+
+    def __init__(self, mismatch: Mismatch, scenario: str, wave: Path) -> None:
+        super().__init__(
+            "HG701",
+            f"RTL differs from the golden model: {mismatch}; run: {scenario}",
+            hint=f"the waveform is {wave}: open it with gtkwave or surfer",
+        )
+        self.mismatch = mismatch
+        self.scenario = scenario
+        self.wave = wave
+
+
+def describe(plan: Plan, qgraph: QGraph) -> Design:
+    """Return what a testbench must know about the top that is emitted for a plan."""
+    order = {node.name: position for position, node in enumerate(qgraph.nodes)}
+    tasks = sorted(plan.tasks, key=lambda task: order[task.node])
+    engines = [
+        pair
+        for k in range(len(plan.engines))
+        for pair in ((8 + 2 * k, f"ACTIVE_{k}"), (9 + 2 * k, f"WAIT_{k}"))
+    ]
+    fixed = [(0, "ID"), (1, "VERSION"), (3, "STATUS"), (4, "CYCLES"), (5, "TENSORS")]
+    return Design(
+        name=plan.name,
+        inputs=tuple(_stream(qgraph, name, lanes) for name, lanes in plan.input_lanes.items()),
+        outputs=tuple(_stream(qgraph, name, lanes) for name, lanes in plan.output_lanes.items()),
+        traces=tuple(_trace(plan, qgraph, task) for task in tasks),
+        registers=(*fixed, *engines),
+    )
+
+
+def _stream(qgraph: QGraph, name: str, lanes: int) -> StreamPort:
+    tensor = qgraph.tensor(name)
+    return StreamPort(name, tensor.elements, lanes, tensor.type.bits, tensor.type.signed)
+
+
+def _trace(plan: Plan, qgraph: QGraph, task: Task) -> TracePort:
+    kind = qgraph.tensor(task.node).type
+    lanes = plan.engine(task.engine).fold.lanes
+    return TracePort(task.name, task.node, task.work.results, lanes, kind.bits, kind.signed)
+
+
+def task_codes(task: Task, codes: Codes) -> tuple[Codes, Codes]:
+    """Return which elements of its node's tensor a task makes, and their golden codes.
+
+    Parameters
+    ----------
+    codes
+        Golden codes of the node in stream order, (tensors, elements).
+
+    Returns
+    -------
+    elements
+        Index in the node's tensor of each result of the task, in the task's order.
+    expected
+        Golden codes, (tensors, results).
+    """
+    elements = np.arange(task.work.results)
+    if task.write_stride:
+        row = task.work.channel.count  # one input of a concat: a run of channels per position
+        elements = elements // row * task.write_stride + elements % row + task.write_offset
+    return elements, codes[:, elements]
+
+
+def first_in_traces(
+    plan: Plan,
+    qgraph: QGraph,
+    design: Design,
+    golden: Mapping[str, Codes],
+    observation: Observation,
+) -> Mismatch | None:
+    """Return the first difference in graph order among the results of all tasks, if any.
+
+    Parameters
+    ----------
+    golden
+        Codes of every tensor, (tensors, *shape).
+    observation
+        Of the traced variant.
+    """
+    for port in design.traces:
+        task = plan.task(port.task)
+        elements, expected = task_codes(task, to_stream(golden[port.node]))
+        found = _first_in_trace(port, expected, observation.traces[port.task])
+        if found is not None:
+            tensor, result, cycle, got = found
+            return _mismatch(
+                qgraph,
+                port.node,
+                tensor,
+                int(elements[result]),
+                cycle,
+                int(expected[tensor, result]),
+                got,
+            )
+    return None
+
+
+def _first_in_trace(
+    port: TracePort, expected: Codes, record: TraceRecord
+) -> tuple[int, int, int, int] | None:
+    """Return (tensor, result, cycle, got) of a task's first wrong result.
+
+    A partial beat is followed by the beat that overlaps its spare lanes, so the latest value of
+    an element counts.  A run that ended early has no results of the last tensors: they are not
+    compared, but a gap before the last result is.
+    """
+    got, cycle = np.zeros_like(expected), np.full_like(expected, -1)
+    flat_got, flat_cycle = got.reshape(-1), cycle.reshape(-1)
+    tensor, previous = 0, -1
+    for when, index, codes in zip(record.cycles, record.indices, record.codes, strict=True):
+        tensor += int(index <= previous)
+        previous = int(index)
+        if tensor >= len(expected):
+            break
+        count = min(port.lanes, port.elements - previous)
+        place = slice(tensor * port.elements + previous, tensor * port.elements + previous + count)
+        flat_got[place], flat_cycle[place] = codes[:count], when
+    made = np.flatnonzero(flat_cycle >= 0)
+    end = int(made[-1]) + 1 if made.size else 0
+    wrong = np.flatnonzero((flat_got != expected.reshape(-1))[:end] | (flat_cycle[:end] < 0))
+    if not wrong.size:
+        return None
+    tensor, result = divmod(int(wrong[0]), port.elements)
+    return tensor, result, int(cycle[tensor, result]), int(got[tensor, result])
+
+
+def first_in_outputs(
+    qgraph: QGraph, design: Design, golden: Mapping[str, Codes], observation: Observation
+) -> Mismatch | None:
+    """Return the first difference among the outputs' transfers, if any."""
+    for port in design.outputs:
+        record = observation.sinks[port.name]
+        expected = to_stream(golden[port.name]).reshape(-1)[: record.codes.size]
+        wrong = np.flatnonzero(record.codes != expected)
+        if wrong.size:
+            first = int(wrong[0])
+            tensor, element = divmod(first, port.elements)
+            cycle = int(record.cycles[first // port.lanes])
+            return _mismatch(
+                qgraph,
+                port.name,
+                tensor,
+                element,
+                cycle,
+                int(expected[first]),
+                int(record.codes[first]),
+            )
+    return None
+
+
+def _mismatch(
+    qgraph: QGraph, layer: str, tensor: int, element: int, cycle: int, expected: int, got: int
+) -> Mismatch:
+    shape = qgraph.tensor(layer).shape
+    index: tuple[int, ...] = (element,)
+    if len(shape) == 3:
+        pixel, channel = divmod(element, shape[0])
+        index = (channel, *divmod(pixel, shape[2]))
+    return Mismatch(layer, tensor, element, index, cycle, expected, got)
