@@ -1,5 +1,7 @@
 """The plan: engines, buffers, channels and the static list of phases."""
 
+from hwgen.plan.check import check_plan
+from hwgen.plan.cycles import predict, predict_outputs
 from hwgen.plan.model import (
     Buffer,
     Channel,
@@ -12,6 +14,7 @@ from hwgen.plan.model import (
     Span,
     Task,
 )
+from hwgen.plan.planner import make_plan
 
 __all__ = [
     "Buffer",
@@ -24,4 +27,8 @@ __all__ = [
     "Prediction",
     "Span",
     "Task",
+    "check_plan",
+    "make_plan",
+    "predict",
+    "predict_outputs",
 ]

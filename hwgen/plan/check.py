@@ -1,0 +1,215 @@
+"""The plan's verifier: what both backends rely on, checked after planning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hwgen.errors import HwgenError
+from hwgen.plan.cost import (
+    group_beats,
+    issue_cycles,
+    length_of,
+    power_of_two_at_least,
+    reads_of,
+    template_of,
+)
+from hwgen.plan.folding import legal_rows, vector_lanes
+from hwgen.plan.model import Channel, Engine, Plan, Task
+from hwgen.plan.placement import Live
+from hwgen.plan.window import minimum_depth
+from hwgen.quant.model import QGraph
+
+__all__ = ["check_plan", "problems"]
+
+
+def check_plan(plan: Plan, qgraph: QGraph, budget: int | None = None) -> None:
+    """Refuse a plan that the hardware could not carry out.
+
+    Parameters
+    ----------
+    budget
+        Most multipliers, if there is a limit.
+
+    Raises
+    ------
+    HwgenError
+        HG411, with every problem.  A plan of :func:`hwgen.plan.make_plan` never has one.
+    """
+    found = list(problems(plan, qgraph))
+    if budget is not None and plan.multipliers > budget:
+        found.append(f"{plan.multipliers} multipliers, but the budget is {budget}")
+    if found:
+        raise HwgenError(
+            "HG411",
+            f"the plan of {plan.name} is not sound: {'; '.join(found)}",
+            hint="report it with the spec: this is a mistake in the planner",
+        )
+
+
+def problems(plan: Plan, qgraph: QGraph) -> Iterator[str]:
+    """Yield what is wrong with a plan, one sentence each."""
+    yield from _tasks(plan, qgraph)
+    for task in plan.tasks:
+        yield from _fold(plan.engine(task.engine), task)
+    yield from _streams(plan, qgraph)
+    if plan.schedule == "sequential":
+        yield from _buffers(plan, qgraph)
+    else:
+        yield from _channels(plan, qgraph)
+
+
+def _power(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
+
+
+def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
+    for node in qgraph.nodes:
+        mine = [task for task in plan.tasks if task.node == node.name]
+        if not mine:
+            yield f"node {node.name} has no task"
+        if sum(task.work.results for task in mine) != node.out.elements:
+            yield f"the tasks of {node.name} do not yield its {node.out.elements} elements"
+        if tuple(name for task in mine for name in task.reads) != node.inputs:
+            yield f"the tasks of {node.name} do not read {', '.join(node.inputs)}"
+    listed = [name for phase in plan.phases for name in phase.tasks]
+    if sorted(listed) != sorted(task.name for task in plan.tasks):
+        yield "the phases do not hold every task once"
+    made = {tensor.name for tensor in qgraph.inputs}
+    for phase in plan.phases:
+        for task in map(plan.task, phase.tasks):
+            if len(plan.phases) > 1 and not made.issuperset(task.reads):
+                yield f"task {task.name} runs before its input is there"
+        made.update(plan.task(name).node for name in phase.tasks)
+
+
+def _fold(engine: Engine, task: Task) -> Iterator[str]:
+    work, fold, name = task.work, engine.fold, task.name
+    if engine.template != template_of(work):
+        yield f"{name} needs a {template_of(work)} engine, {engine.name} is {engine.template}"
+        return
+    if not _power(fold.lanes):
+        yield f"{engine.name} has {fold.lanes} lanes, not a power of two"
+        return
+    if min(fold.rows, fold.elements, fold.outputs) < 1 or fold.rows not in legal_rows(work):
+        yield f"{name} cannot be folded {fold.rows} x {fold.elements} x {fold.outputs}"
+    if engine.template == "vector":
+        if vector_lanes(work) % fold.lanes:
+            yield f"{name} cannot use {fold.lanes} lanes"
+            return
+    else:
+        whole = fold.outputs >= work.outputs
+        if work.outputs % fold.lanes or (not whole and fold.outputs % fold.lanes):
+            yield f"beats of {fold.lanes} do not divide the groups of {name}"
+        if group_beats(work, fold)[0] > length_of(work, fold):
+            yield f"groups of {name} are shorter than their beats"
+    if task.cycles != issue_cycles(work, fold):
+        yield f"{name} takes {issue_cycles(work, fold)} cycles, not {task.cycles}"
+
+
+def _streams(plan: Plan, qgraph: QGraph) -> Iterator[str]:
+    if tuple(plan.input_lanes) != tuple(tensor.name for tensor in qgraph.inputs):
+        yield "the input streams are not the graph's inputs"
+    if tuple(plan.output_lanes) != qgraph.outputs:
+        yield "the output streams are not the graph's outputs"
+    for name, lanes in (*plan.input_lanes.items(), *plan.output_lanes.items()):
+        if not _power(lanes) or qgraph.tensor(name).elements % lanes:
+            yield f"beats of {lanes} do not divide {name}"
+
+
+def _buffers(plan: Plan, qgraph: QGraph) -> Iterator[str]:
+    if plan.channels:
+        yield "a sequential plan has no channels"
+    if len(plan.buffers) != 1:
+        yield f"{len(plan.buffers)} buffers instead of one"
+        return
+    buffer = plan.buffers[0]
+    widest = [*plan.input_lanes.values(), *plan.output_lanes.values()]
+    for task in plan.tasks:
+        fold = plan.engine(task.engine).fold
+        widest += [reads_of(task.work, fold), fold.lanes]
+        row = task.work.results // task.work.row.count
+        if task.write_offset % fold.lanes or (
+            task.write_stride and (task.write_stride % fold.lanes or row > task.write_stride)
+        ):
+            yield f"{task.name} writes beats that are not aligned"
+    if not _power(buffer.banks) or buffer.banks < max(widest):
+        yield f"{buffer.banks} banks for accesses of {max(widest)} elements"
+    if buffer.elements % buffer.banks:
+        yield f"{buffer.elements} elements do not fill {buffer.banks} banks"
+    lives = lifetimes(plan, qgraph)
+    for live in lives:
+        place = plan.placement(live.tensor)
+        kind = qgraph.tensor(live.tensor).type
+        if place.elements != qgraph.tensor(live.tensor).elements or kind.bits > buffer.bits:
+            yield f"{live.tensor} is not stored whole"
+        if place.address % buffer.banks or place.address + place.elements > buffer.elements:
+            yield f"{live.tensor} lies at {place.address}, unaligned or outside the buffer"
+    for k, one in enumerate(lives):
+        for other in lives[:k]:
+            a, b = plan.placement(one.tensor), plan.placement(other.tensor)
+            apart = a.address + a.elements <= b.address or b.address + b.elements <= a.address
+            if one.meets(other) and not apart:
+                yield f"{one.tensor} and {other.tensor} live together and overlap"
+
+
+def lifetimes(plan: Plan, qgraph: QGraph) -> list[Live]:
+    """Return when each tensor of a sequential plan is needed: inputs from -1, outputs to the end.
+
+    Phases of tasks count from 0; all LOADs are phase -1, all STOREs the one after the last task.
+    """
+    inputs = {tensor.name for tensor in qgraph.inputs}
+    end = len(plan.phases)
+    lives = []
+    for name in (*inputs, *(node.name for node in qgraph.nodes)):
+        writes = [k for k, p in enumerate(plan.phases) if plan.task(p.tasks[0]).node == name]
+        reads = [k for k, p in enumerate(plan.phases) if name in plan.task(p.tasks[0]).reads]
+        first = -1 if name in inputs else writes[0]
+        last = end if name in qgraph.outputs else max([first, *writes, *reads])
+        lives.append(Live(name, qgraph.tensor(name).elements, first, last))
+    return lives
+
+
+def _channels(plan: Plan, qgraph: QGraph) -> Iterator[str]:
+    if plan.buffers or plan.placements:
+        yield "a dataflow plan has no shared buffers"
+    lanes = {engine.name: engine.fold.lanes for engine in plan.engines} | plan.input_lanes
+    ends = {(channel.sink, channel.port): channel for channel in plan.channels if channel.sink}
+    outputs = {channel.tensor: channel for channel in plan.channels if not channel.sink}
+    if set(outputs) != set(qgraph.outputs):
+        yield "the channels to the outside are not the graph's outputs"
+    if len(ends) + len(outputs) != len(plan.channels):
+        yield "two channels end at one port"
+    if set(lanes) != {channel.source for channel in plan.channels}:
+        yield "an engine or an input has no sink"
+    for channel in plan.channels:
+        kind = qgraph.tensor(channel.tensor).type
+        if (channel.bits, channel.signed) != (kind.bits, kind.signed):
+            yield f"the channel of {channel.tensor} does not have its type"
+        if channel.source != channel.tensor or channel.lanes != lanes[channel.source]:
+            yield f"the channel of {channel.tensor} does not fit its source"
+    for name, width in plan.output_lanes.items():
+        if width != lanes[name]:
+            yield f"output {name} has {width} lanes, its engine {lanes[name]}"
+    for task in plan.tasks:
+        engine = plan.engine(task.engine)
+        if engine.out_depth < max(group_beats(task.work, engine.fold)):
+            yield f"the FIFO of {engine.name} does not hold a group"
+        for port, name in enumerate(task.reads):
+            end = ends.get((task.engine, port))
+            if end is None or end.tensor != name:
+                yield f"port {port} of {task.engine} does not get {name}"
+            else:
+                yield from _depth(engine, task, end)
+
+
+def _depth(engine: Engine, task: Task, channel: Channel) -> Iterator[str]:
+    banks = power_of_two_at_least(max(channel.lanes, reads_of(task.work, engine.fold)))
+    if not _power(channel.banks) or channel.banks < banks:
+        yield f"port {channel.port} of {engine.name} has {channel.banks} banks instead of {banks}"
+    elif channel.depth % channel.banks:
+        yield f"port {channel.port} of {engine.name}: {channel.depth} elements do not fill banks"
+    least = minimum_depth(task.work, engine.fold, channel.port, channel.lanes)
+    if channel.depth < least:
+        yield (
+            f"port {channel.port} of {engine.name} holds {channel.depth} elements, it needs {least}"
+        )

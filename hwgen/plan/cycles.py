@@ -1,0 +1,176 @@
+"""Predicted cycles of a plan: latency, interval, and the last transfer of every tensor.
+
+Exact for free-running streams: every input is valid from cycle 0 on, every output always ready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hwgen.plan.cost import group_beats, length_of, steps_of
+from hwgen.plan.events import DeadlockError, Events
+from hwgen.plan.model import Engine, Plan, Prediction, Span, Task
+from hwgen.plan.timing import PHASE_OVERHEAD, STORE_LATENCY, latency
+
+__all__ = [
+    "DeadlockError",
+    "drain_cycles",
+    "predict",
+    "predict_outputs",
+    "prediction",
+    "with_prediction",
+]
+
+_PATIENCE = 24  # tensors after which the steady state is sought in another way
+_LIMIT = 200  # tensors after which the last interval counts as the steady one
+_LONGEST_PERIOD = 4  # tensors; joins can make intervals alternate
+
+
+def prediction(plan: Plan) -> Prediction:
+    """Return latency, interval and the first tensor's timeline.
+
+    If intervals alternate for ever, ``interval`` is the mean of a period, rounded up.
+
+    Raises
+    ------
+    DeadlockError
+        If the plan's buffers are so small that it stops.
+    """
+    if plan.schedule == "sequential":
+        return _sequential(plan)
+    events = Events(plan)
+    events.run(1)
+    latency_ = events.last()[0] + 1
+    spans = events.spans()
+    return Prediction(
+        latency_,
+        _interval(plan, events),
+        tuple(Span(task.name, *spans[task.engine]) for task in plan.tasks),
+    )
+
+
+def predict_outputs(plan: Plan, tensors: int) -> dict[str, list[int]]:
+    """Return the cycle of the last transfer of each of ``tensors`` tensors, by output.
+
+    Cycle 0 is the first transfer on an input.
+    """
+    if plan.schedule == "sequential":
+        return _sequential_outputs(plan, tensors)
+    events = Events(plan)
+    period = _settle(events, min(tensors, _LIMIT))
+    if period is None:
+        events.run(tensors)
+        return {name: cycles[:tensors] for name, cycles in events.outputs().items()}
+    outputs = events.outputs()
+    for cycles in outputs.values():
+        shift = cycles[-1] - cycles[-1 - period]
+        while len(cycles) < tensors:
+            cycles.append(cycles[-period] + shift)
+    return {name: cycles[:tensors] for name, cycles in outputs.items()}
+
+
+def predict(plan: Plan, tensors: int) -> list[int]:
+    """Return the cycle of the last transfer on any output, for each of ``tensors`` tensors."""
+    return [max(cycles) for cycles in zip(*predict_outputs(plan, tensors).values(), strict=True)]
+
+
+def _settle(events: Events, limit: int) -> int | None:
+    """Run until all events repeat, at most ``limit`` tensors; return the period in tensors.
+
+    The recurrences look back over ``memory`` tensors at most; when as many successive tensors
+    are copies of those one period before, shifted in time alike, all later ones are.
+    """
+    back = events.memory()
+    signatures: list[int] = []
+    last: list[int] = []
+    equal = [0] * (_LONGEST_PERIOD + 1)
+    for tensor in range(limit):
+        events.run(tensor + 1)
+        signatures.append(events.signature(tensor))
+        last.append(max(cycles[tensor] for cycles in events.outputs().values()))
+        for period in range(1, min(tensor, _LONGEST_PERIOD) + 1):
+            before = tensor - period
+            same = signatures[tensor] == signatures[before] and (
+                equal[period] == 0
+                or last[tensor] - last[before] == last[tensor - 1] - last[before - 1]
+            )
+            equal[period] = equal[period] + 1 if same else 0
+            if equal[period] >= back:
+                return period
+    return None
+
+
+def _interval(plan: Plan, events: Events) -> int:
+    """Return the steady interval; the events may have run before."""
+    period = _settle(events, _PATIENCE + 2 * events.memory())
+    if period is not None:
+        return _mean(events.last(), period)
+    # Buffers before the bottleneck fill slowly.  A marked graph has one steady interval, however
+    # it starts: if inputs at the pace of the slowest part are served, that pace is the interval.
+    pace = max(
+        *(task.cycles for task in plan.tasks), *(source.beats for source in events.sources.values())
+    )
+    paced = Events(plan, pace=pace)
+    period = _settle(paced, _PATIENCE + 2 * paced.memory())
+    if period is not None and _mean(paced.last(), period) == pace:
+        return pace
+    period = _settle(events, _LIMIT)
+    return _mean(events.last(), period or 1)
+
+
+def _mean(last: list[int], period: int) -> int:
+    return -(-(last[-1] - last[-1 - period]) // period)
+
+
+# -- sequential -----------------------------------------------------------------------------------
+
+
+def drain_cycles(engine: Engine, task: Task) -> int:
+    """Return the cycles from the end of a task's issue cycles to its last beat being written.
+
+    The last group starts ``length`` cycles before the end of the issue cycles; negative if the
+    pauses of a long packet outlast the pipeline.
+    """
+    beats = group_beats(task.work, engine.fold)[-1]
+    steps, length = steps_of(task.work, engine.fold), length_of(task.work, engine.fold)
+    return steps - length + latency(engine.template, engine.fold) + beats - 1
+
+
+def _durations(plan: Plan) -> tuple[list[int], list[int], list[int]]:
+    """Return the cycles of each LOAD, of each task's phase, and of each STORE."""
+    sizes = {place.tensor: place.elements for place in plan.placements}
+    loads = [PHASE_OVERHEAD + sizes[name] // lanes for name, lanes in plan.input_lanes.items()]
+    tasks = [
+        PHASE_OVERHEAD + task.cycles + drain_cycles(plan.engine(task.engine), task)
+        for task in plan.tasks
+    ]
+    stores = [PHASE_OVERHEAD + sizes[name] // lanes for name, lanes in plan.output_lanes.items()]
+    return loads, tasks, stores
+
+
+def _sequential_outputs(plan: Plan, tensors: int) -> dict[str, list[int]]:
+    loads, tasks, stores = _durations(plan)
+    interval = sum(loads) + sum(tasks) + sum(stores)
+    # Cycle 0, the first transfer, is the first cycle after the overhead of the first LOAD.
+    now = sum(loads) + sum(tasks) - PHASE_OVERHEAD
+    ends: dict[str, list[int]] = {}
+    for name, cycles in zip(plan.output_lanes, stores, strict=True):
+        now += cycles
+        ends[name] = [now - 1 + STORE_LATENCY + k * interval for k in range(tensors)]
+    return ends
+
+
+def _sequential(plan: Plan) -> Prediction:
+    last = predict(plan, 2)
+    loads, tasks, _ = _durations(plan)
+    now = sum(loads) - PHASE_OVERHEAD
+    spans = []
+    for task, cycles in zip(plan.tasks, tasks, strict=True):
+        spans.append(Span(task.name, now, now + cycles))
+        now += cycles
+    return Prediction(last[0] + 1, last[1] - last[0], tuple(spans))
+
+
+def with_prediction(plan: Plan) -> Plan:
+    """Return the plan with its prediction filled in."""
+    return replace(plan, prediction=prediction(plan))

@@ -1,0 +1,210 @@
+"""The foldings that are legal for a work, and what each costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from hwgen.errors import Diagnostic
+from hwgen.ops.work import Work
+from hwgen.plan.cost import issue_cycles, lowest_set_bit, steps_of
+from hwgen.plan.model import Fold
+from hwgen.spec.model import FoldSpec
+
+__all__ = [
+    "Option",
+    "cheapest",
+    "fold_errors",
+    "legal_rows",
+    "mac_lanes",
+    "mac_options",
+    "mac_sizes",
+    "output_sizes",
+    "vector_lanes",
+    "vector_options",
+]
+
+
+@dataclass(frozen=True, order=True)
+class Option:
+    """A fold and its issue cycles; the order is that of preference at equal cycles.
+
+    Fewer multipliers first, then fewer row buffers, narrower beats, fewer accumulators.
+    """
+
+    multipliers: int
+    cycles: int
+    rows: int
+    lanes: int
+    outputs: int
+    elements: int
+
+    @property
+    def fold(self) -> Fold:
+        """The fold itself."""
+        return Fold(self.rows, self.elements, self.outputs, self.lanes)
+
+
+def legal_rows(work: Work) -> tuple[int, ...]:
+    """Return the values that ``Fold.rows`` may have: 1, and all kernel rows."""
+    outer = work.reduce[0].count if work.reduce else 1
+    return (1,) if outer == 1 else (1, outer)
+
+
+def mac_sizes(length: int, limit: int) -> list[int]:
+    """Return the sizes worth trying for a loop of ``length``: the least for each count of parts.
+
+    A larger size that needs as many parts only adds multipliers that work on padding.
+
+    Examples
+    --------
+    >>> mac_sizes(10, 10)
+    [1, 2, 3, 4, 5, 10]
+    >>> mac_sizes(10, 4)
+    [1, 2, 3, 4]
+    """
+    sizes = set()
+    parts = 1
+    while parts <= length:
+        size = -(-length // parts)
+        if size <= limit:
+            sizes.add(size)
+        if size == 1:
+            break
+        parts = max(parts + 1, -(-length // (size - 1)))
+    return sorted(sizes)
+
+
+def output_sizes(outputs: int, limit: int) -> list[int]:
+    """Return the group sizes worth trying: as :func:`mac_sizes`, and multiples of wide beats.
+
+    A group that is a multiple of a beat leaves in fewer cycles than a smaller odd one.
+    """
+    sizes = set(mac_sizes(outputs, limit))
+    beat = 2
+    while outputs % beat == 0:
+        sizes.update(
+            rounded
+            for size in tuple(sizes)
+            if (rounded := -(-size // beat) * beat) <= min(limit, outputs)
+        )
+        beat *= 2
+    return sorted(sizes)
+
+
+def mac_lanes(work: Work, outputs: int, steps: int) -> int:
+    """Return the narrowest beat that keeps up with the steps of a group, else the widest legal."""
+    largest = lowest_set_bit(work.outputs)
+    if outputs < work.outputs:
+        largest = min(largest, lowest_set_bit(outputs))
+    lanes = 1
+    while lanes < largest and -(-outputs // lanes) > steps:
+        lanes *= 2
+    return lanes
+
+
+def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterator[Option]:
+    """Yield the folds of a ``mac`` work within a budget of multipliers that may be worth it.
+
+    Parameters
+    ----------
+    spec
+        Values that the user fixed; they must be legal.
+    """
+    fixed = spec or _FREE
+    for rows in legal_rows(work) if fixed.rows is None else (fixed.rows,):
+        for elements in (
+            mac_sizes(work.elements, budget // rows)
+            if fixed.elements is None
+            else (fixed.elements,)
+        ):
+            limit = budget // (rows * elements)
+            steps = steps_of(work, Fold(rows, elements))
+            for outputs in (
+                output_sizes(work.outputs, limit) if fixed.outputs is None else (fixed.outputs,)
+            ):
+                if outputs > limit:
+                    continue
+                fold = Fold(rows, elements, outputs, mac_lanes(work, outputs, steps))
+                cycles = issue_cycles(work, fold)
+                yield Option(fold.multipliers, cycles, rows, fold.lanes, outputs, elements)
+
+
+def cheapest(options: Iterable[Option]) -> list[Option]:
+    """Return the options that no other one beats in cycles and multipliers, fastest first."""
+    front: list[Option] = []
+    for option in sorted(options):
+        if not front or option.cycles < front[-1].cycles:
+            front.append(option)
+    return front[::-1]
+
+
+def vector_lanes(work: Work) -> int:
+    """Return the most lanes that a ``vector`` work can use: a power of two."""
+    if work.channel.count > 1 and work.channel.dx != 1:
+        return 1
+    lanes = lowest_set_bit(work.channel.count)
+    if work.kind == "concat":
+        for port in work.ports:
+            lanes = min(lanes, lowest_set_bit(port.elements // work.positions))
+    return lanes
+
+
+def vector_options(work: Work) -> list[Option]:
+    """Return the folds of a ``vector`` work, fastest first."""
+    options = []
+    lanes = 1
+    while lanes <= vector_lanes(work):
+        fold = Fold(lanes=lanes)
+        options.append(Option(0, issue_cycles(work, fold), 1, lanes, 1, 1))
+        lanes *= 2
+    return options[::-1]
+
+
+def fold_errors(layer: str, work: Work, spec: FoldSpec) -> list[Diagnostic]:
+    """Return what is illegal about a user's folding of a layer."""
+    if work.kind != "mac":
+        return [
+            Diagnostic(
+                "HG405",
+                f"folding of {layer}, which has no multiplications by a weight",
+                spec.mark,
+                "fold linear and conv2d layers only",
+            )
+        ]
+    errors = []
+    rows = legal_rows(work)
+    if spec.rows is not None and spec.rows not in rows:
+        errors.append(
+            Diagnostic(
+                "HG402",
+                f"folding of {layer} has rows {spec.rows}",
+                spec.mark,
+                "legal: " + " or ".join(map(str, rows)),
+            )
+        )
+    for code, key, value, most, what in (
+        ("HG403", "elements", spec.elements, work.elements, "contiguous elements of a window"),
+        ("HG404", "outputs", spec.outputs, work.outputs, "outputs of a group"),
+    ):
+        if value is not None and not 1 <= value <= most:
+            even = [n for n in range(1, most + 1) if most % n == 0]
+            shown = ", ".join(map(str, even if len(even) <= 12 else [*even[:6], "...", *even[-5:]]))
+            errors.append(
+                Diagnostic(
+                    code,
+                    f"folding of {layer} has {key} {value}, but there are {most} {what}",
+                    spec.mark,
+                    f"legal: 1 to {most}; without padding: {shown}",
+                )
+            )
+    return errors
+
+
+class _Free:
+    rows: int | None = None
+    elements: int | None = None
+    outputs: int | None = None
+
+
+_FREE = _Free()

@@ -1,0 +1,77 @@
+"""A node of the qgraph with its work, and the widths that an engine for it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hwgen.ops.registry import get_op
+from hwgen.ops.types import QType
+from hwgen.ops.work import Work
+from hwgen.plan.cost import template_of
+from hwgen.plan.model import Engine, Fold
+from hwgen.quant.model import QGraph, QNode
+
+__all__ = ["Item", "engine_for", "items_of", "operand"]
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """A node, its work and the types of its inputs."""
+
+    node: QNode
+    work: Work
+    types: tuple[QType, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the node."""
+        return self.node.name
+
+    @property
+    def template(self) -> str:
+        """``mac`` or ``vector``."""
+        return template_of(self.work)
+
+
+def items_of(qgraph: QGraph) -> tuple[Item, ...]:
+    """Return the nodes in graph order with their work."""
+    items = []
+    for node in qgraph.nodes:
+        inputs = [qgraph.tensor(name) for name in node.inputs]
+        types = tuple(tensor.type for tensor in inputs)
+        work = get_op(node.op).work(node.lowered, [tensor.shape for tensor in inputs], types)
+        items.append(Item(node, work, types))
+    return tuple(items)
+
+
+def operand(types: Iterable[QType]) -> tuple[int, bool]:
+    """Return width in bits and signedness of an operand that holds every type's codes.
+
+    Unsigned codes among signed ones need one more bit.
+
+    Examples
+    --------
+    >>> operand([QType(8, False, 1.0), QType(4, True, 1.0)])
+    (9, True)
+    """
+    kinds = tuple(types)
+    is_signed = any(kind.signed for kind in kinds)
+    return max(kind.bits + (is_signed and not kind.signed) for kind in kinds), is_signed
+
+
+def engine_for(name: str, items: Sequence[Item], fold: Fold, out_depth: int) -> Engine:
+    """Return an engine that is wide enough for all the items."""
+    in_bits, in_signed = operand(kind for item in items for kind in item.types)
+    weights = [item.node.lowered.weight_type for item in items]
+    return Engine(
+        name=name,
+        template=items[0].template,
+        fold=fold,
+        in_bits=in_bits,
+        in_signed=in_signed,
+        weight_bits=max((kind.bits for kind in weights if kind), default=0),
+        acc_bits=max(item.node.acc_bits for item in items),
+        out_bits=max(item.node.out.type.bits for item in items),
+        out_depth=out_depth,
+    )

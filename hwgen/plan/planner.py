@@ -1,0 +1,43 @@
+"""From an integer graph and a budget to a plan."""
+
+from __future__ import annotations
+
+from hwgen.errors import SpecError
+from hwgen.plan.check import check_plan
+from hwgen.plan.dataflow import plan_dataflow
+from hwgen.plan.items import items_of
+from hwgen.plan.memory import check_onchip
+from hwgen.plan.model import Plan
+from hwgen.plan.sequential import plan_sequential
+from hwgen.quant.model import QGraph
+from hwgen.spec.model import Accelerator
+
+__all__ = ["make_plan"]
+
+_SCHEDULES = {"sequential": plan_sequential, "dataflow": plan_dataflow}
+
+
+def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
+    """Return the plan of a qgraph: sizes, storage, order and predicted cycles of all hardware.
+
+    Deterministic.  The plan has been checked with :func:`check_plan`.
+
+    Raises
+    ------
+    SpecError
+        HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG410 (unknown schedule).
+    LimitError
+        HG408 (more on-chip memory than the budget).
+    """
+    schedule = _SCHEDULES.get(accelerator.schedule)
+    if schedule is None:
+        raise SpecError(
+            "HG410",
+            f"schedule {accelerator.schedule!r} is not known",
+            where=accelerator.mark,
+            hint=f"legal: {', '.join(_SCHEDULES)}",
+        )
+    plan = schedule(qgraph, items_of(qgraph), accelerator)
+    check_plan(plan, qgraph, accelerator.budget.multipliers)
+    check_onchip(plan, qgraph, accelerator.budget.onchip_kib, accelerator.mark)
+    return plan

@@ -1,0 +1,96 @@
+"""What an engine needs from its window buffers, and what it gives back, position by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hwgen.ops.work import Work
+from hwgen.plan.cost import group_beats
+from hwgen.plan.model import Fold
+
+__all__ = ["Visit", "minimum_depth", "reach", "visits"]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Consecutive groups of an engine that wait for the same elements.
+
+    Parameters
+    ----------
+    need
+        By port: elements of the tensor that must have been written, as (port, count).
+    beats
+        Beats of each group.
+    release
+        By port: elements of the tensor that are free after the last of the groups.
+    """
+
+    need: tuple[tuple[int, int], ...]
+    beats: tuple[int, ...]
+    release: tuple[tuple[int, int], ...]
+
+
+def reach(work: Work) -> tuple[int, int]:
+    """Return the furthest (row, element) that a position touches, from where it starts."""
+    loops = (work.channel, *work.reduce)
+    y = sum((loop.count - 1) * loop.dy for loop in loops)
+    x = sum((loop.count - 1) * loop.dx for loop in loops) + work.elements - 1
+    return y, x
+
+
+def visits(work: Work, fold: Fold) -> Iterator[Visit]:
+    """Yield the visits of one tensor, in the order the engine walks."""
+    if work.kind == "concat":
+        yield from _concat_visits(work, fold)
+        return
+    port = work.ports[0]
+    ports = range(len(work.ports))
+    beats = group_beats(work, fold)
+    reach_y, reach_x = reach(work)
+    for row in range(work.row.count):
+        top = work.origin[0] + row * work.row.dy
+        kept = max(0, min(top + work.row.dy, port.rows)) * port.row
+        done = row == work.row.count - 1
+        release = port.elements if done else kept
+        for column in range(work.column.count):
+            y = top + column * work.column.dy + reach_y
+            x = work.origin[1] + row * work.row.dx + column * work.column.dx + reach_x
+            need = min(y, port.rows - 1) * port.row + min(x + 1, port.row)
+            row_ends = column == work.column.count - 1
+            if row_ends:
+                need = max(need, release)
+            yield Visit(
+                tuple((k, need) for k in ports),
+                beats,
+                tuple((k, release) for k in ports) if row_ends else (),
+            )
+
+
+def _concat_visits(work: Work, fold: Fold) -> Iterator[Visit]:
+    lanes = fold.lanes
+    chunks = [port.elements // work.positions for port in work.ports]
+    for position in range(work.positions):
+        for k, chunk in enumerate(chunks):
+            for start in range(position * chunk, (position + 1) * chunk, lanes):
+                mark = ((k, start + lanes),)
+                yield Visit(mark, (1,), mark)
+
+
+def minimum_depth(work: Work, fold: Fold, port: int, beat: int) -> int:
+    """Return the elements a port's buffer must hold so that its engine can work at all.
+
+    Parameters
+    ----------
+    beat
+        Elements per beat of the writer, which cannot write less.
+    """
+    least, released = 0, 0
+    for visit in visits(work, fold):
+        for k, need in visit.need:
+            if k == port:
+                least = max(least, -(-need // beat) * beat - released)
+        for k, release in visit.release:
+            if k == port:
+                released = release
+    return max(least, beat)
