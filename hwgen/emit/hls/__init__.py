@@ -1,1 +1,5 @@
 """The plan as HLS C++."""
+
+from hwgen.emit.hls.project import emit
+
+__all__ = ["emit"]

@@ -1,0 +1,154 @@
+// The multiply-accumulate engine behind linear and conv2d.
+//
+// One step takes T x P elements (T kernel rows, P contiguous elements each) and multiplies them
+// by the weights of PO results; the steps of a group make PO results, requantised at its end.
+#pragma once
+
+#include "hwgen/scaling.hpp"
+#include "hwgen/window.hpp"
+#include "hwgen/work.hpp"
+
+namespace hwgen {
+
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+// y = clamp(((acc * M) rounded >> shift) + zero_point)
+template <class Out, int W>
+Out scale(const ap_int<W>& acc, const ap_uint<16>& multiplier, const scaling& s) {
+#pragma HLS inline
+  return finish<Out, scaled_bits(W)>(acc * multiplier, s);
+}
+
+// Which elements a step takes: kernel row, kernel column, element of the segment.
+struct step {
+  int outer, inner, element;
+
+  // Move on by `rows` kernel rows and `elements` elements; the element is the fastest.
+  void advance(const work& w, int rows, int elements) {
+#pragma HLS inline
+    element += elements;
+    if (element < w.elements) return;
+    element = 0;
+    if (++inner < w.inner.count) return;
+    inner = 0;
+    outer += rows;
+  }
+};
+
+// Read the T x P elements of a step; those outside of the tensor or the kernel read as padding.
+template <int T, int P, class In, class Source>
+void gather(const Source& source, const work& w, const position& p, const step& s,
+            In (&x)[T * P]) {
+#pragma HLS inline
+  for (int t = 0; t < T; ++t) {
+#pragma HLS unroll
+    const int y = p.y + (s.outer + t) * w.outer.dy + s.inner * w.inner.dy;
+    const int start = p.x + (s.outer + t) * w.outer.dx + s.inner * w.inner.dx + s.element;
+    for (int e = 0; e < P; ++e) {
+#pragma HLS unroll
+      const bool used = s.outer + t < w.outer.count && s.element + e < w.elements;
+      const bool real = used && w.inside(y, start + e);
+      x[t * P + e] = real ? In(source.read(w.index(y, start + e))) : In(w.pad);
+    }
+  }
+}
+
+// acc[o] += sum of x * weight[o]
+template <int N, int PO, class In, class Weight, class Acc>
+void multiply_add(const In (&x)[N], const Weight (&weight)[PO * N], Acc (&acc)[PO]) {
+#pragma HLS inline
+  for (int o = 0; o < PO; ++o) {
+#pragma HLS unroll
+    Acc sum = acc[o];
+    for (int i = 0; i < N; ++i) {
+#pragma HLS unroll
+      sum += x[i] * weight[o * N + i];
+    }
+    acc[o] = sum;
+  }
+}
+
+// The steps of one group: acc[o] = bias[o] + sum, from word number `word` of the weights on.
+template <class C, class Source, int WORDS>
+void mac_group(const Source& source, const work& w, const position& p, int steps, int word,
+               const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
+               const typename C::Acc (&bias)[C::PO], typename C::Acc (&acc)[C::PO]) {
+#pragma HLS inline
+  for (int o = 0; o < C::PO; ++o) {
+#pragma HLS unroll
+    acc[o] = bias[o];
+  }
+  step at = {0, 0, 0};
+steps:
+  for (int k = 0; k < steps; ++k) {
+#pragma HLS pipeline II = 1
+    typename C::In x[C::T * C::P];
+    gather<C::T, C::P>(source, w, p, at, x);
+    multiply_add<C::T * C::P, C::PO>(x, weight[word + k], acc);
+    at.advance(w, C::T, C::P);
+  }
+}
+
+constexpr int groups_of(const work& w, int outputs) {
+  return ceil_div(w.outputs, outputs) * w.channel.count;
+}
+constexpr int steps_of(const work& w, int rows, int elements) {
+  return ceil_div(w.outer.count, rows) * w.inner.count * ceil_div(w.elements, elements);
+}
+
+// One tensor through the engine.  C holds the sizes and types of the plan:
+//   In, Weight, Acc, Out      element types
+//   T, P, PO, L               the fold: rows, elements, outputs, lanes of `out`
+//   IN_LANES, DEPTH, BANKS    the window buffer
+//   shape(), scale()          the loops, the scaling
+// weight[group][step] holds PO x T x P weights, zero where the fold is larger than the work.
+template <class C, int WORDS, int GROUPS>
+void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
+         hls::stream<beat<typename C::Out, C::L>>& out,
+         const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
+         const typename C::Acc (&bias)[GROUPS][C::PO],
+         const ap_uint<16> (&multiplier)[GROUPS][C::PO]) {
+  constexpr work w = C::shape();
+  constexpr scaling s = C::scale();
+  constexpr int blocks = ceil_div(w.outputs, C::PO);
+  constexpr int steps = steps_of(w, C::T, C::P);
+  static_assert(GROUPS == groups_of(w, C::PO), "one row of biases per group");
+  static_assert(WORDS == GROUPS * steps, "one row of weights per step");
+  static_assert(w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0),
+                "a beat must not straddle two groups");
+#pragma HLS array_reshape variable = weight type = complete dim = 2
+#pragma HLS array_reshape variable = bias type = complete dim = 2
+#pragma HLS array_reshape variable = multiplier type = complete dim = 2
+#pragma HLS bind_storage variable = weight type = rom_1p
+
+  window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
+rows:
+  for (int r = 0; r < w.row.count; ++r) {
+  columns:
+    for (int c = 0; c < w.column.count; ++c) {
+      buffer.fill(in, w.need(r, c));
+    groups:
+      for (int g = 0; g < GROUPS; ++g) {
+        typename C::Acc acc[C::PO];
+#pragma HLS array_partition variable = acc type = complete
+        mac_group<C>(buffer, w, w.at(r, c, g / blocks), steps, g * steps, weight, bias[g], acc);
+        const int rest = w.outputs - g % blocks * C::PO;
+        const int results = rest < C::PO ? rest : C::PO;
+      beats:
+        for (int first = 0; first < results; first += C::L) {
+#pragma HLS pipeline II = 1
+          beat<typename C::Out, C::L> packed;
+          for (int l = 0; l < C::L; ++l) {
+#pragma HLS unroll
+            packed.lane[l] = scale<typename C::Out>(acc[first + l], multiplier[g][first + l], s);
+          }
+          out.write(packed);
+        }
+      }
+    }
+    buffer.fill(in, w.release(r));
+    buffer.release(w.release(r));
+  }
+}
+
+}  // namespace hwgen

@@ -1,0 +1,67 @@
+// The shared buffer of a sequential accelerator: tensors lie in it one beside the other.
+//
+// A word holds a code extended by its sign, or by zeros, to the width of the widest tensor.
+#pragma once
+
+#include "hwgen/link.hpp"
+
+namespace hwgen {
+
+// A tensor in the buffer as a source of operands.
+template <class In, int BITS, int SIZE>
+struct stored {
+  const ap_uint<BITS> (&memory)[SIZE];
+  int address;
+  bool is_signed;
+
+  In read(int index) const {
+#pragma HLS inline
+    HWGEN_CHECK(address + index < SIZE, "read outside of the shared buffer");
+    const ap_uint<BITS> word = memory[address + index];
+    return is_signed ? In(ap_int<BITS>(word)) : In(word);
+  }
+};
+
+// Where results go: densely, or row by row at a distance (concat interleaves its inputs).
+struct destination {
+  int address, stride, row_results;
+
+  int at(int row, int index) const {
+#pragma HLS inline
+    return address + row * (stride == 0 ? row_results : stride) + index;
+  }
+};
+
+// Input stream to buffer: BEATS beats of L codes of type T.
+template <class T, int CODE, int BEATS, int L, int BITS, int SIZE>
+void load(hls::stream<axis_beat<CODE * L>>& in, ap_uint<BITS> (&memory)[SIZE], int address) {
+#pragma HLS inline off
+  for (int i = 0; i < BEATS; ++i) {
+#pragma HLS pipeline II = 1
+    const axis_beat<CODE * L> item = in.read();
+    HWGEN_CHECK((item.last.to_int() == 1) == (i == BEATS - 1), "TLAST is in the wrong place");
+    const beat<T, L> lanes = unpack<T, CODE, L>(item.data);
+    for (int l = 0; l < L; ++l) {
+#pragma HLS unroll
+      memory[address + i * L + l] = ap_uint<BITS>(lanes.lane[l]);
+    }
+  }
+}
+
+// Buffer to output stream.
+template <class T, int CODE, int BEATS, int L, int BITS, int SIZE>
+void store(const ap_uint<BITS> (&memory)[SIZE], int address,
+           hls::stream<axis_beat<CODE * L>>& out) {
+#pragma HLS inline off
+  for (int i = 0; i < BEATS; ++i) {
+#pragma HLS pipeline II = 1
+    beat<T, L> lanes;
+    for (int l = 0; l < L; ++l) {
+#pragma HLS unroll
+      lanes.lane[l] = T(memory[address + i * L + l]);
+    }
+    out.write(transfer<CODE * L>(pack<CODE>(lanes), i == BEATS - 1));
+  }
+}
+
+}  // namespace hwgen

@@ -1,0 +1,61 @@
+// The multiply-accumulate engine of a sequential accelerator: one datapath, one task at a time.
+#pragma once
+
+#include "hwgen/mac.hpp"
+#include "hwgen/memory.hpp"
+
+namespace hwgen {
+
+// What the engine is to do in one phase.
+struct mac_task {
+  work shape;
+  int read;        // address of the input tensor
+  bool is_signed;  // of its codes
+  destination write;
+  int word;   // first row of weights
+  int group;  // first row of biases and multipliers
+  scaling scale;
+};
+
+// C holds In, Weight, Acc, T, P and PO as for mac(), and Result, a signed type that holds every
+// output code.
+template <class C, int BITS, int SIZE, int WORDS, int GROUPS>
+void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task,
+                const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
+                const typename C::Acc (&bias)[GROUPS][C::PO],
+                const ap_uint<16> (&multiplier)[GROUPS][C::PO]) {
+#pragma HLS inline off
+#pragma HLS array_reshape variable = weight type = complete dim = 2
+#pragma HLS array_reshape variable = bias type = complete dim = 2
+#pragma HLS array_reshape variable = multiplier type = complete dim = 2
+#pragma HLS bind_storage variable = weight type = rom_1p
+  const work& w = task.shape;
+  const int blocks = ceil_div(w.outputs, C::PO);
+  const int groups = groups_of(w, C::PO);
+  const int steps = steps_of(w, C::T, C::P);
+  const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed};
+rows:
+  for (int r = 0; r < w.row.count; ++r) {
+    int result = 0;
+  columns:
+    for (int c = 0; c < w.column.count; ++c) {
+    groups:
+      for (int g = 0; g < groups; ++g) {
+        typename C::Acc acc[C::PO];
+#pragma HLS array_partition variable = acc type = complete
+        mac_group<C>(source, w, w.at(r, c, g / blocks), steps, task.word + g * steps, weight,
+                     bias[task.group + g], acc);
+        const int rest = w.outputs - g % blocks * C::PO;
+      results:
+        for (int o = 0; o < C::PO && o < rest; ++o) {
+#pragma HLS pipeline II = 1
+          const typename C::Result code =
+              scale<typename C::Result>(acc[o], multiplier[task.group + g][o], task.scale);
+          memory[task.write.at(r, result++)] = ap_uint<BITS>(code);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace hwgen

@@ -1,0 +1,26 @@
+# Vitis HLS: simulate the C++, turn it into RTL, and check that RTL against the same vectors.
+#
+#   vitis_hls -f project.tcl            in this folder
+#
+# parameters.tcl says which top, device and clock.  The testbench's vectors are the .bin files in
+# vectors/; `hwgen csim` writes them.
+
+cd [file dirname [file normalize [info script]]]
+source parameters.tcl
+
+set flags "-std=c++17 -Iinclude -DHWGEN_USE_AP_INT"
+open_project -reset vitis
+set_top $top
+add_files top.cpp -cflags $flags
+add_files -tb main.cpp -cflags $flags
+foreach vectors [lsort [glob -nocomplain vectors/*.bin]] {
+    add_files -tb $vectors
+}
+open_solution -reset solution -flow_target vivado
+set_part $part
+create_clock -period $clock_ns
+csim_design
+csynth_design
+cosim_design
+export_design -format ip_catalog
+exit

@@ -1,0 +1,206 @@
+"""A dataflow plan: one function per engine, joined by streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwgen.emit.hls.constants import array_text, mac_constants
+from hwgen.emit.hls.scaling import factor, scaling
+from hwgen.emit.hls.types import ap, code_type, signed_bits
+from hwgen.emit.hls.works import work_text
+from hwgen.ops.arithmetic import bits_for
+from hwgen.plan.model import Channel, Engine, Plan, Task
+from hwgen.quant.model import QGraph, QNode, QTensor
+
+__all__ = ["dataflow_context"]
+
+_FORK_DEPTH = 2  # beats: enough for a fork to send one while its reader takes another
+
+
+@dataclass(frozen=True)
+class StreamText:
+    """A declaration: beats of ``lanes`` elements, ``depth`` of them."""
+
+    name: str
+    code: str
+    lanes: int
+    depth: int
+    beats: int
+
+
+@dataclass(frozen=True)
+class ForkText:
+    """One stream copied to several."""
+
+    source: StreamText
+    sinks: tuple[StreamText, ...]
+
+
+@dataclass(frozen=True)
+class EngineText:
+    """The constants of an engine, and how its function is called.
+
+    Parameters
+    ----------
+    types, sizes
+        Members of the struct: aliases, and integers.
+    methods
+        Functions of an input's number: name, values by input.
+    tables
+        Arrays beside the struct: element type, name, rows, columns, initialiser.
+    arguments
+        Of the call, in order.
+    """
+
+    node: str
+    op: str
+    note: str
+    types: tuple[tuple[str, str], ...]
+    sizes: tuple[tuple[str, int], ...]
+    constants: tuple[tuple[str, int], ...]
+    methods: tuple[tuple[str, str], ...]
+    work: str
+    scaling: str
+    tables: tuple[tuple[str, str, int, int, str], ...]
+    arguments: tuple[str, ...]
+    out: StreamText
+
+
+def dataflow_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
+    """Return what the templates of a dataflow plan read."""
+    wires = _Wires(plan, qgraph)
+    engines = tuple(_engine(plan, qgraph, task, wires) for task in plan.tasks)
+    return {
+        "engines": engines,
+        "headers": tuple(sorted({engine.op for engine in engines})),
+        "streams": wires.streams,
+        "forks": {fork.source.name: fork for fork in wires.forks},
+        "sources": {item.name: wires.sources[item.name] for item in qgraph.inputs},
+        "sinks": {name: wires.taken[(name, "", 0)] for name in qgraph.outputs},
+    }
+
+
+class _Wires:
+    """The streams between functions: one per tensor, or one per reader behind a fork."""
+
+    def __init__(self, plan: Plan, qgraph: QGraph) -> None:
+        self.streams: list[StreamText] = []
+        self.forks: list[ForkText] = []
+        self.sources: dict[str, StreamText] = {}
+        self.taken: dict[tuple[str, str, int], StreamText] = {}
+        self._plan = plan
+        depths = {task.node: plan.engine(task.engine).out_depth for task in plan.tasks}
+        for tensor in (*qgraph.inputs, *(node.out for node in qgraph.nodes)):
+            channels = [c for c in plan.channels if c.tensor == tensor.name]
+            self._add(tensor, channels, max(depths.get(tensor.name, 0), _FORK_DEPTH))
+
+    def _add(self, tensor: QTensor, channels: list[Channel], depth: int) -> None:
+        first = channels[0]
+        only = len(channels) == 1
+        source = self._stream(
+            f"{tensor.name}_stream", tensor, first, depth + (self._extra(first) if only else 0)
+        )
+        self.sources[tensor.name] = source
+        sinks = [source]
+        if not only:
+            sinks = [
+                self._stream(f"{tensor.name}_copy{k}", tensor, c, _FORK_DEPTH + self._extra(c))
+                for k, c in enumerate(channels)
+            ]
+            self.forks.append(ForkText(source, tuple(sinks)))
+        for channel, sink in zip(channels, sinks, strict=True):
+            self.taken[(tensor.name, channel.sink, channel.port)] = sink
+
+    def _extra(self, channel: Channel) -> int:
+        """Return the beats that a channel's window holds where the C++ engine has no window."""
+        ports = sum(c.sink == channel.sink for c in self._plan.channels)
+        return channel.depth // channel.lanes if channel.sink and ports > 1 else 0
+
+    def _stream(self, name: str, tensor: QTensor, channel: Channel, depth: int) -> StreamText:
+        lanes = channel.lanes
+        stream = StreamText(name, code_type(tensor.type), lanes, depth, tensor.elements // lanes)
+        self.streams.append(stream)
+        return stream
+
+
+def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText:
+    node, engine = qgraph.node(task.node), plan.engine(task.engine)
+    channels = [c for c in plan.channels if c.sink == engine.name]
+    channels.sort(key=lambda c: c.port)
+    out = wires.sources[node.name]
+    ins = tuple(wires.taken[(c.tensor, c.sink, c.port)].name for c in channels)
+    types = [("Out", code_type(node.out.type)), ("Acc", ap(_acc_bits(qgraph, node), True))]
+    sizes = [("L", engine.fold.lanes)]
+    constants: list[tuple[str, int]] = []
+    methods: list[tuple[str, str]] = []
+    tables: tuple[tuple[str, str, int, int, str], ...] = ()
+    arguments = (*ins, out.name)
+    if node.op in ("add", "concat"):
+        arguments = (out.name, *ins)
+        factors = [factor(node, k) for k in range(len(channels))]
+        methods.append(("int multiplier", _choice([f.multiplier for f in factors])))
+        if node.op == "add":
+            constants.append(("OFFSET", factors[0].offset))
+        else:
+            methods.append(("std::int64_t offset", _choice([f.offset for f in factors])))
+            methods.append(("int elements", _choice([p.row for p in task.work.ports])))
+    else:
+        channel = channels[0]
+        types.insert(0, ("In", code_type(qgraph.tensor(node.inputs[0]).type)))
+        sizes += [("IN_LANES", channel.lanes), ("DEPTH", channel.depth), ("BANKS", channel.banks)]
+        if engine.template == "mac":
+            types.append(("Weight", ap(engine.weight_bits, True)))
+            fold = engine.fold
+            sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
+            tables = _tables(qgraph, node, task, engine)
+            arguments = (*arguments, *(name for _, name, *_ in tables))
+        else:
+            only = factor(node, 0)
+            constants += [("MULTIPLIER", only.multiplier), ("OFFSET", only.offset)]
+    return EngineText(
+        node=node.name,
+        op=node.op,
+        note=_note(node, engine, task),
+        types=tuple(types),
+        sizes=tuple(sizes),
+        constants=tuple(constants),
+        methods=tuple(methods),
+        work=work_text(task.work),
+        scaling=str(scaling(node)),
+        tables=tables,
+        arguments=arguments,
+        out=out,
+    )
+
+
+def _note(node: QNode, engine: Engine, task: Task) -> str:
+    shape = "x".join(map(str, node.out.shape))
+    work = f"{engine.multipliers} multipliers" if engine.multipliers else "no multipliers"
+    return f"{node.op} to {shape}: {work}, {task.cycles} cycles"
+
+
+def _tables(
+    qgraph: QGraph, node: QNode, task: Task, engine: Engine
+) -> tuple[tuple[str, str, int, int, str], ...]:
+    constants = mac_constants(qgraph, node, task.work, engine.fold)
+    kinds = (
+        (ap(engine.weight_bits, True), "weight", constants.weights),
+        (ap(node.acc_bits, True), "bias", constants.biases),
+        (ap(16, False), "multiplier", constants.multipliers),
+    )
+    return tuple(
+        (code, f"{node.name}_{name}", *rows.shape, array_text(rows)) for code, name, rows in kinds
+    )
+
+
+def _acc_bits(qgraph: QGraph, node: QNode) -> int:
+    """Return the accumulator's width: the node's, or what holds a code that passes through."""
+    codes = max(signed_bits(qgraph.tensor(name).type) for name in node.inputs)
+    index = bits_for(0, node.out.type.high) if node.op == "argmax" else 0
+    return node.acc_bits or max(codes, index)
+
+
+def _choice(values: list[int]) -> str:
+    """Return a C++ expression that picks by ``k``."""
+    *others, last = values
+    return "".join(f"k == {k} ? {value} : " for k, value in enumerate(others)) + str(last)
