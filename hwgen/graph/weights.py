@@ -40,7 +40,7 @@ def load_weights(
     weights
         One array for each of ``expected``, finite, if there is no diagnostic.
     diagnostics
-        HG205 (too many weights), HG210 to HG217.
+        HG205 (too many weights), HG210 to HG216.
     """
     total = sum(prod(shape) for shape in expected.values())
     if total > MAX_ELEMENTS:
