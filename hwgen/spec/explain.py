@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -94,6 +94,7 @@ def explain(
     found: dict[tuple[str | int, ...], Diagnostic] = {}
     for item in _without_strangers(error, model):
         kind, at = item["type"], _follow(model, item["loc"])
+        at = replace(at, path=item.get("path", at.path))
         if isinstance(item["input"], Ambiguous) and kind not in _ABOUT_KEYS:
             continue
         name = _dotted(at.path[:-1] if kind in _ABOUT_KEYS else at.path, subject)
@@ -132,7 +133,7 @@ def _without_strangers(error: ValidationError, model: type[BaseModel]) -> list[d
             if not any(len(i["loc"]) == depth and i["type"] in _STRANGER for i in items)
         ]
         if len(meant) == 1:
-            kept += [{**i, "loc": (*path, *i["loc"][depth:])} for i in meant[0]]
+            kept += [{**i, "path": (*path, *i["loc"][depth:])} for i in meant[0]]
         else:
             every = [item for items in members.values() for item in items]
             nearest_root = min(every, key=lambda item: len(item["loc"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hwgen.errors import Diagnostic, Mark
@@ -78,7 +78,11 @@ def _undefined(wiring: Wiring, names: list[str]) -> Iterable[Diagnostic]:
 
 def _cycles(wiring: Wiring) -> Iterable[Diagnostic]:
     """One diagnostic for each cycle that a walk along the layers' inputs closes."""
-    reads: Mapping[str, Sequence[Reference]] = {layer.name: used for layer, used in wiring.layers}
+    inputs = {item.name for item in wiring.inputs}
+    reads: dict[str, Sequence[Reference]] = {}
+    for layer, used in wiring.layers:
+        if layer.name not in inputs:
+            reads.setdefault(layer.name, used)
     done: set[str] = set()
     for start in reads:
         path: list[str] = []

@@ -119,7 +119,7 @@ class Tree:
 
 
 class Ambiguous(str):
-    """A scalar that has been reported; no later check may complain about it again."""
+    """A value that has been reported; no later check may complain about it again."""
 
 
 class _Refused(Exception):
@@ -143,9 +143,12 @@ class _Frame:
     key: Tree | None = None
     size: int = 1
     height: int = 0
+    refused: bool = False
 
     def tree(self) -> Tree:
         value: Any = self.entries if self.mapping else self.items
+        if self.refused:
+            value = Ambiguous()
         return Tree(value, self.mark, self.keys, self.size, self.height)
 
 
@@ -182,20 +185,20 @@ def compose(text: str, file: str) -> tuple[Tree | None, list[Diagnostic]]:
     except _Refused as stop:
         return None, [*reader.diagnostics, stop.diagnostic]
     except yaml.MarkedYAMLError as error:
-        return None, [*reader.diagnostics, _syntax(error, file)]
+        return None, [*reader.diagnostics, _syntax(error, text, file)]
     except yaml.YAMLError as error:
         return None, [Diagnostic("HG104", f"not YAML: {error}", Mark(file, 1, 1))]
     return reader.root, reader.diagnostics
 
 
-def _syntax(error: yaml.MarkedYAMLError, file: str) -> Diagnostic:
+def _syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Diagnostic:
     at = error.problem_mark or error.context_mark
     mark = Mark(file, at.line + 1, at.column + 1) if at else Mark(file, 1, 1)
-    hint = (
-        f"YAML was {error.context}" if error.context else "check the brackets and the indentation"
-    )
-    if "'\\t'" in str(error.problem):
+    hint = "check brackets, quotes, colons and the indentation"
+    if at and "".join(text.split("\n")[at.line : at.line + 1])[at.column : at.column + 1] == "\t":
         hint = "YAML is indented with spaces, not tabs"
+    elif error.context:
+        hint = f"it was found {error.context}; {hint}"
     return Diagnostic("HG104", f"not YAML: {error.problem}", mark, hint)
 
 
@@ -225,7 +228,8 @@ class _Reader:
         if isinstance(event, yaml.CollectionStartEvent):
             self._deepen(0, mark)
             mapping = isinstance(event, yaml.MappingStartEvent)
-            self._stack.append(_Frame(mark, event.anchor, mapping))
+            refused = event.tag is not None
+            self._stack.append(_Frame(mark, event.anchor, mapping, refused=refused))
         elif isinstance(event, yaml.CollectionEndEvent):
             frame = self._stack.pop()
             self._finish(frame.tree(), frame.anchor)
@@ -288,6 +292,8 @@ class _Reader:
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> Any:
         text = event.value
+        if event.tag is not None:
+            return Ambiguous(text)
         if event.style:
             return text
         if text in _NULL:
