@@ -7,7 +7,7 @@ from hwgen.board.interface import Interface, Port, interface_of
 from hwgen.board.load import board_names, list_boards, load_board
 from hwgen.board.model import Board
 from hwgen.board.synth import SYNTH_FAMILIES, synth_stats
-from hwgen.board.top import TOP_NAME, board_top, board_verilog, link_timing
+from hwgen.board.top import TOP_NAME, LinkTiming, board_top, board_verilog, link_timing
 
 __all__ = [
     "SYNTH_FAMILIES",
@@ -15,6 +15,7 @@ __all__ = [
     "BitstreamResult",
     "Board",
     "Interface",
+    "LinkTiming",
     "Port",
     "Usage",
     "board_names",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -14,54 +15,69 @@ __all__ = ["TOP_NAME", "LinkTiming", "board_top", "board_verilog", "link_timing"
 
 TOP_NAME = "board_top"
 
-_QUIET_S = 0.02
+_QUIET_S = Fraction("0.02")
 """A frame ends after this time without a byte: USB serial bridges pause for some milliseconds."""
-_STALL_S = 0.001
+_STALL_S = Fraction("0.001")
 """A request waits this long for a stream before it reports how far it got."""
 _WORST_BAUD_ERROR = 0.02
 """Ten bits with 2 % error at either end are off by 0.4 bit at the last sample, below the half."""
+_LEAST_DIVISOR = 4
+"""Cycles per bit: fewer, and the receiver cannot sample in the middle of one."""
 
 
+@dataclass(frozen=True)
 class LinkTiming:
-    """Clock cycles of the link for one clock and baud rate.
+    """Clock cycles of the link.
 
     Parameters
     ----------
-    clock_mhz
-        Clock of the accelerator and the link.
-    baud
-        Bits per second that the host uses.
+    divisor
+        Cycles per bit of the serial line.
+    quiet
+        Cycles without a byte that end a frame.
+    stall
+        Cycles without a transfer after which a request reports how far it got.
+    baud_error
+        Relative error of the baud rate, from rounding ``divisor``.
+    """
+
+    divisor: int
+    quiet: int
+    stall: int
+    baud_error: float = 0.0
+
+
+def link_timing(board: Board, clock_mhz: float) -> LinkTiming:
+    """Return the link's cycles on this board.
 
     Raises
     ------
     LimitError
         HG823 if whole clock cycles per bit miss the baud rate by more than 2 %.
     """
-
-    def __init__(self, clock_mhz: Fraction, baud: int) -> None:
-        cycles = clock_mhz * 10**6 / baud
-        self.divisor = round(cycles)
-        self.error = abs(float(cycles / self.divisor) - 1) if self.divisor else 1.0
-        """Relative error of the baud rate."""
-        self.quiet = round(clock_mhz * 10**6 * Fraction(_QUIET_S))
-        self.stall = round(clock_mhz * 10**6 * Fraction(_STALL_S))
-        least = 4  # a receiver samples in the middle of a bit
-        if self.divisor < least or self.error > _WORST_BAUD_ERROR:
-            slow = -(-least * baud // 10**6)
-            raise LimitError(
-                "HG823",
-                f"{baud} baud is {float(cycles):.3f} cycles of {float(clock_mhz):g} MHz: rounding "
-                f"is {100 * self.error:.1f} % off, and at most {100 * _WORST_BAUD_ERROR:g} % works",
-                hint=f"accelerator.clock_mhz: a multiple of {baud / 1e6:g}, at least {slow}",
-            )
+    hertz, baud = _exact(clock_mhz) * 10**6, board.link.baud
+    cycles = hertz / baud
+    divisor = max(1, round(cycles))
+    error = abs(float(cycles / divisor) - 1)
+    if divisor < _LEAST_DIVISOR or error > _WORST_BAUD_ERROR:
+        raise LimitError(
+            "HG823",
+            f"one bit at {baud} baud is {float(cycles):.3f} cycles of {clock_mhz:g} MHz: whole "
+            f"cycles are {100 * error:.1f} % off, and at most {100 * _WORST_BAUD_ERROR:g} % works",
+            hint=f"accelerator.clock_mhz: a multiple of {baud / 1e6:g}, "
+            f"at least {_LEAST_DIVISOR * baud / 1e6:g}",
+        )
+    return LinkTiming(divisor, round(hertz * _QUIET_S), round(hertz * _STALL_S), error)
 
 
-def link_timing(board: Board, clock_mhz: float) -> LinkTiming:
-    """Return the link's cycles on this board; see :class:`LinkTiming`."""
-    return LinkTiming(_exact(clock_mhz), board.link.baud)
-
-
-def board_top(accelerator: Any, interface: Interface, board: Board, clock_mhz: float) -> Any:
+def board_top(
+    accelerator: Any,
+    interface: Interface,
+    board: Board,
+    clock_mhz: float,
+    *,
+    timing: LinkTiming | None = None,
+) -> Any:
     """Return the component of the whole circuit.
 
     Parameters
@@ -70,6 +86,8 @@ def board_top(accelerator: Any, interface: Interface, board: Board, clock_mhz: f
         Component with the streams of ``interface`` and the register port.
     clock_mhz
         Its clock in MHz; what the board's family cannot make exactly is refused.
+    timing
+        Other cycles for the link than the board's: a simulation has no time for milliseconds.
 
     Raises
     ------
@@ -80,7 +98,7 @@ def board_top(accelerator: Any, interface: Interface, board: Board, clock_mhz: f
     from rtl_templates.link.host_link import HostLink
 
     wanted, source = _exact(clock_mhz), _exact(board.clock.mhz)
-    timing = LinkTiming(wanted, board.link.baud)
+    timing = timing or link_timing(board, clock_mhz)
     pll = None if wanted == source else load_family(board.family).make_pll(source, wanted)
     try:
         link = HostLink(
@@ -119,4 +137,4 @@ def board_verilog(top: Any) -> str:
     from hwgen.emit.rtl.yosys import verilog_of
 
     text = rtlil.convert(top, name=TOP_NAME, emit_src=False)
-    return verilog_of(text, attributes=True)
+    return verilog_of(text, readable=False)

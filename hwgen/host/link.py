@@ -44,6 +44,7 @@ class Link:
         self._timeout_s = timeout_s
         self._attempts = attempts
         self._sequence = 0
+        self._greeted = False
         self._decoder = FrameDecoder()
         self.retries = 0
         """Requests that had to be sent again so far."""
@@ -77,7 +78,10 @@ class Link:
         ToolError
             HG842 if nothing answers, HG843 if what answers is no hwgen board.
         """
-        block = self._request(Kind.IDENTIFY, b"", first=True)
+        # Sequence 0 starts a session: the board never takes it for a repetition.
+        self._sequence = 0
+        block = self._exchange(Kind.IDENTIFY, b"")
+        self._greeted = True
         try:
             return Interface.from_bytes(block)
         except ValueError as error:
@@ -144,9 +148,14 @@ class Link:
 
     # -- frames -----------------------------------------------------------------------------------
 
-    def _request(self, kind: Kind, payload: bytes, *, first: bool = False) -> bytes:
-        # 0 starts a session: the board never takes it for a repetition.
-        self._sequence = 0 if first else self._sequence % 255 + 1
+    def _request(self, kind: Kind, payload: bytes) -> bytes:
+        """Carry out a request once; return the data of its reply."""
+        if not self._greeted:  # the last number of an earlier session is not known
+            self.identify()
+        self._sequence = self._sequence % 255 + 1
+        return self._exchange(kind, payload)
+
+    def _exchange(self, kind: Kind, payload: bytes) -> bytes:
         frame = encode(Frame(self._sequence, kind, payload))
         reason = "no answer"
         for attempt in range(self._attempts):

@@ -1,0 +1,82 @@
+"""The far end of a board's serial line: bytes to ``rx`` and from ``tx``, bit by bit.
+
+:class:`SimulatedPort` has the methods of a serial port and is called from a function that runs
+under ``cocotb.task.bridge``; its time is simulated time.
+"""
+
+import cocotb
+from cocotb.queue import Queue, QueueEmpty
+from cocotb.task import resume
+from cocotb.triggers import FallingEdge, SimTimeoutError, Timer, with_timeout
+from cocotb.utils import get_sim_time
+
+__all__ = ["SimulatedPort"]
+
+_NS = 1e-9
+
+
+class SimulatedPort:
+    """A transport of the host driver to the pins of a simulated board.
+
+    Parameters
+    ----------
+    dut
+        Top with the pins ``rx`` and ``tx``.
+    bit_ns
+        Duration of a bit in nanoseconds.
+    """
+
+    def __init__(self, dut, bit_ns):
+        self._dut = dut
+        self._bit_ns = bit_ns
+        self._received = Queue()
+        self._dut.rx.value = 1
+        self._watch = cocotb.start_soon(self._receive())
+        self.write = resume(self._write)
+        self.read = resume(self._read)
+        self.hold = resume(self._hold)
+
+    def now(self):
+        """Return the simulated time in seconds."""
+        return get_sim_time("ns") * _NS
+
+    def close(self):
+        """Stop listening."""
+        self._watch.cancel()
+
+    async def _write(self, data):
+        for byte in data:
+            for bit in (0, *(byte >> k & 1 for k in range(8)), 1):
+                self._dut.rx.value = bit
+                await Timer(self._bit_ns, "ns")
+
+    async def _hold(self, level, bits):
+        """Give the line a level for some bit times (a fraction makes a glitch), then rest."""
+        self._dut.rx.value = level
+        await Timer(max(1, round(bits * self._bit_ns)), "ns")
+        self._dut.rx.value = 1
+
+    async def _read(self, timeout_s):
+        try:
+            first = await with_timeout(self._received.get(), max(1, round(timeout_s / _NS)), "ns")
+        except SimTimeoutError:
+            return b""
+        data = [first]
+        while True:
+            try:
+                data.append(self._received.get_nowait())
+            except QueueEmpty:
+                return bytes(data)
+
+    async def _receive(self):
+        while True:
+            await FallingEdge(self._dut.tx)
+            await Timer(self._bit_ns // 2, "ns")
+            assert self._dut.tx.value == 0, "a glitch on tx"
+            byte = 0
+            for bit in range(8):
+                await Timer(self._bit_ns, "ns")
+                byte |= int(self._dut.tx.value) << bit
+            await Timer(self._bit_ns, "ns")
+            assert self._dut.tx.value == 1, "the stop bit of a byte from tx is low"
+            self._received.put_nowait(byte)
