@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["allow_path", "as_json", "output", "seed", "spec", "vectors", "verb"]
+__all__ = ["allow_path", "as_json", "board", "output", "seed", "spec", "vectors", "verb"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,4 +75,13 @@ def seed(function: F) -> F:
         type=click.IntRange(min=0),
         metavar="N",
         help="Seed of the vectors and the stalls.  [default: verify.seed of the spec]",
+    )(function)
+
+
+def board(function: F) -> F:
+    """Add ``--board``."""
+    return click.option(
+        "--board",
+        metavar="NAME",
+        help="The board; hwgen boards lists them.  [default: the spec's]",
     )(function)

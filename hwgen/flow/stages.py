@@ -89,7 +89,8 @@ def _rtl(front: Front, folder: Path) -> None:
 def _hls(front: Front, folder: Path) -> None:
     from hwgen.emit.hls import emit
 
-    emit(front.plan, front.qgraph, folder / "hls")
+    clock = front.spec.accelerator.clock_mhz
+    emit(front.plan, front.qgraph, folder / "hls", clock_mhz=clock)
 
 
 STAGES: Mapping[str, Writer] = {
