@@ -97,7 +97,7 @@ class BankedMemory(wiring.Component):
             elements = slice(bank * self.granule, (bank + 1) * self.granule)
             m.d.comb += [
                 reader.en.eq(1),
-                reader.addr.eq(Mux(bank < start, following, row) if count > 1 else row),
+                reader.addr.eq(Mux(bank < start, following, row) if bank < count - 1 else row),
                 writer.en.eq(self.w_enable[elements]),
                 writer.addr.eq(self.w_row),
                 writer.data.eq(self.w_data[bank * word : (bank + 1) * word]),

@@ -1,0 +1,142 @@
+"""What every emitted accelerator has: streams, registers, traces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.data import StructLayout
+from amaranth.lib.wiring import In, Out
+
+from hwgen.plan.model import Plan
+from hwgen.quant.model import QGraph
+from rtl_templates.control.registers import RegisterPort, Registers
+from rtl_templates.control.tensor_end import TensorEnd
+
+__all__ = ["Accelerator", "Trace", "trace_index_bits"]
+
+VERSION = 0x00000100
+"""Of the register map and the stream protocol: 0.1.0."""
+
+
+class Trace:
+    """Beats of a task's results as they are made: ``valid``, ``index``, ``data``."""
+
+    def __init__(self, task: str, valid: Any, index: Any, data: Any) -> None:
+        self.task = task
+        self.valid = valid
+        self.index = index
+        self.data = data
+
+
+def trace_index_bits(elements: int) -> int:
+    """Return the width of the element index of a task with this many results."""
+    return max(1, (elements - 1).bit_length())
+
+
+class Accelerator(wiring.Component):
+    """Streams ``s_<input>`` and ``m_<output>`` with ``last``, register port ``reg``, traces.
+
+    Subclasses connect ``inputs`` and ``outputs`` (plain streams of beats) in ``build``, and
+    return one (active, waiting) pair per engine and the traces.
+
+    Parameters
+    ----------
+    plan, qgraph
+        What to build.
+    trace : bool
+        Give the module ``trace_<task>_{valid,index,data}`` ports.
+    identity : int
+        32 bits for the ``ID`` register.
+    """
+
+    def __init__(self, plan: Plan, qgraph: QGraph, *, trace: bool, identity: int) -> None:
+        self.plan = plan
+        self.qgraph = qgraph
+        self.trace = trace
+        self.identity = identity
+        members: dict[str, Any] = {"reg": In(RegisterPort)}
+        self.beats: dict[str, int] = {}
+        for name, lanes in plan.input_lanes.items():
+            members[f"s_{name}"] = In(stream.Signature(self._payload(name, lanes)))
+            self.beats[name] = qgraph.tensor(name).elements // lanes
+        for name, lanes in plan.output_lanes.items():
+            members[f"m_{name}"] = Out(stream.Signature(self._payload(name, lanes)))
+            self.beats[name] = qgraph.tensor(name).elements // lanes
+        if trace:
+            for task in plan.tasks:
+                lanes = plan.engine(task.engine).fold.lanes
+                width = qgraph.tensor(task.node).type.bits * lanes
+                members |= {
+                    f"trace_{task.name}_valid": Out(1),
+                    f"trace_{task.name}_index": Out(trace_index_bits(task.work.results)),
+                    f"trace_{task.name}_data": Out(width),
+                }
+        super().__init__(members)
+
+    def _payload(self, name: str, lanes: int) -> StructLayout:
+        return StructLayout({"data": self.qgraph.tensor(name).type.bits * lanes, "last": 1})
+
+    def build(
+        self, m: Module, inputs: dict[str, Any], outputs: dict[str, Any]
+    ) -> tuple[list[tuple[Any, Any]], list[Trace]]:
+        """Connect the inside; see the class."""
+        raise NotImplementedError
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the module."""
+        m = Module()
+        inputs, outputs = {}, {}
+        m.submodules.registers = registers = Registers(
+            identity=self.identity, version=VERSION, engines=len(self.plan.engines)
+        )
+        wiring.connect(m, wiring.flipped(self.reg), registers.bus)
+        misplaced = []
+        for position, name in enumerate(self.plan.input_lanes):
+            port = getattr(self, f"s_{name}")
+            inner = stream.Signature(len(port.payload.data)).create(path=(f"in_{name}",))
+            end = self._end(m, name, port)
+            m.d.comb += [
+                inner.payload.eq(port.payload.data),
+                inner.valid.eq(port.valid),
+                port.ready.eq(inner.ready),
+            ]
+            transfer = port.valid & port.ready
+            misplaced.append(transfer & (port.payload.last != end.last))
+            if position == 0:
+                m.d.comb += registers.begins.eq(transfer & end.first)
+            inputs[name] = inner
+        for position, name in enumerate(self.plan.output_lanes):
+            port = getattr(self, f"m_{name}")
+            inner = stream.Signature(len(port.payload.data)).flip().create(path=(f"out_{name}",))
+            end = self._end(m, name, port)
+            m.d.comb += [
+                port.payload.data.eq(inner.payload),
+                port.payload.last.eq(end.last),
+                port.valid.eq(inner.valid),
+                inner.ready.eq(port.ready),
+            ]
+            if position == 0:
+                m.d.comb += registers.ends.eq(port.valid & port.ready & end.last)
+            outputs[name] = inner
+        wrong = Signal(len(misplaced))
+        for k, value in enumerate(misplaced):
+            m.d.comb += wrong[k].eq(value)
+        m.d.comb += registers.misplaced.eq(wrong.any())
+
+        activity, traces = self.build(m, inputs, outputs)
+        for k, (active, waiting) in enumerate(activity):
+            m.d.comb += [registers.active[k].eq(active), registers.waiting[k].eq(waiting)]
+        if self.trace:
+            for trace in traces:
+                for part in ("valid", "index", "data"):
+                    port = getattr(self, f"trace_{trace.task}_{part}")
+                    m.d.comb += port.eq(getattr(trace, part))
+        return m
+
+    def _end(self, m: Module, name: str, port: Any) -> TensorEnd:
+        end = TensorEnd(self.beats[name])
+        m.submodules[f"end_{name}"] = end
+        m.d.comb += end.transfer.eq(port.valid & port.ready)
+        return end

@@ -1,0 +1,92 @@
+"""From a task's work and an engine's fold to the loops of a mover."""
+
+from __future__ import annotations
+
+from math import gcd
+
+from hwgen.ops.work import Loop, Work
+from hwgen.plan.model import Fold
+from rtl_templates.memory.walk import Level, Walk
+
+__all__ = ["granule", "mac_walk", "vector_walk"]
+
+_NONE = Loop(1)
+
+
+def mac_walk(work: Work, fold: Fold) -> Walk:
+    """Return the walk of a ``mac`` task: rows, columns, groups, blocks; segments and words."""
+    rows, columns = _reduce(work)
+    if fold.rows > 1:
+        rows = _NONE  # all kernel rows in one step
+    pitch = work.ports[0].row
+    words = -(-work.elements // fold.elements)
+    blocks = -(-work.outputs // fold.outputs)
+    steps = rows.count * columns.count * words
+    beats = -(-min(work.outputs, fold.outputs) // fold.lanes)
+    return Walk(
+        elements=work.ports[0].elements,
+        row=pitch,
+        levels=(
+            _level(work.row, pitch),
+            _level(work.column, pitch),
+            _level(work.channel, pitch),
+            Level(blocks),
+            _level(rows, pitch),
+            _level(columns, pitch),
+            Level(words, 0, fold.elements),
+        ),
+        group=3,
+        origin=(work.origin[0] * pitch, work.origin[1]),
+        reach=_reach(work, pitch),
+        idle=max(0, beats - steps),
+    )
+
+
+def vector_walk(work: Work, lanes: int) -> Walk:
+    """Return the walk of a ``vector`` task: rows, columns, channels; then the folded elements."""
+    rows, columns = _reduce(work)
+    if work.kind == "add":
+        rows = Loop(len(work.ports))  # one step per input, at the same place
+    pitch = work.ports[0].row
+    return Walk(
+        elements=work.ports[0].elements,
+        row=pitch,
+        levels=(
+            _level(work.row, pitch),
+            _level(work.column, pitch),
+            Level(work.channel.count // lanes, work.channel.dy * pitch, work.channel.dx * lanes),
+            _level(rows, pitch),
+            _level(columns, pitch),
+        ),
+        group=2,
+        origin=(work.origin[0] * pitch, work.origin[1]),
+        reach=_reach(work, pitch),
+    )
+
+
+def granule(walk: Walk, banks: int, pitch: int = 0, start: int = 0) -> int:
+    """Return the power of two, at most ``banks``, that divides every address of a walk.
+
+    ``pitch`` separates parallel reads, ``start`` is where the tensor begins.
+    """
+    steps = [step for level in walk.levels if level.count > 1 for step in (level.dy, level.dx)]
+    return gcd(banks, pitch, start, *walk.origin, *steps)
+
+
+def _reduce(work: Work) -> tuple[Loop, Loop]:
+    """Return the work's reduce loops, filled up to two."""
+    rows, columns = (*work.reduce, _NONE, _NONE)[:2]
+    return rows, columns
+
+
+def _level(loop: Loop, pitch: int) -> Level:
+    return Level(loop.count, loop.dy * pitch, loop.dx)
+
+
+def _reach(work: Work, pitch: int) -> tuple[int, int]:
+    """Return the furthest element that a position touches, relative to it."""
+    loops = (work.channel, *work.reduce)
+    return (
+        sum((loop.count - 1) * loop.dy for loop in loops) * pitch,
+        sum((loop.count - 1) * loop.dx for loop in loops) + work.elements - 1,
+    )
