@@ -4,6 +4,7 @@ from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError
 from hwgen.ops.registry import get_op, op_names
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Loop, Port, Work
+from hwgen.verbs import also_a_verb
 
 __all__ = [
     "Loop",
@@ -19,3 +20,5 @@ __all__ = [
     "get_op",
     "op_names",
 ]
+
+also_a_verb(__name__)
