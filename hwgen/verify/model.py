@@ -17,12 +17,9 @@ from pathlib import Path
 from hwgen.errors import ToolError
 from hwgen.resources import data_dir
 from hwgen.tools import Tool, find_compiler, find_tool, find_verilator, run
-from hwgen.verify.cache import cached, content_key
+from hwgen.verify.cache import cache_dir, cached, content_key
 
-__all__ = ["WAIVED", "build_cocotb_model", "build_native_model", "lint"]
-
-# What Yosys's Verilog writer always triggers; every other -Wall warning is an error.
-WAIVED = ("WIDTHEXPAND", "PROCASSINIT", "UNUSEDSIGNAL", "DECLFILENAME")
+__all__ = ["build_cocotb_model", "build_native_model", "lint"]
 
 _LIBRARY = ("verilated.cpp", "verilated_threads.cpp")
 _LIBRARY_VPI = ("verilated_dpi.cpp", "verilated_vpi.cpp")
@@ -99,7 +96,7 @@ def build_cocotb_model(verilog: str, top: str) -> Path:
 
 
 def lint(verilog: str, top: str, folder: Path) -> None:
-    """Have Verilator read the design with all its warnings as errors, four waived.
+    """Have Verilator read the design with all warnings as errors, but for ``waivers.vlt``.
 
     Raises
     ------
@@ -114,8 +111,11 @@ def lint(verilog: str, top: str, folder: Path) -> None:
 
 
 def _verilator_flags(top: str) -> list[str]:
-    waivers = [f"-Wno-{name}" for name in WAIVED]
-    return ["--top-module", top, "--no-timing", "--timescale", "1ns/1ns", "-Wall", *waivers]
+    return ["--top-module", top, "--no-timing", "--timescale", "1ns/1ns", "-Wall", str(_waivers())]
+
+
+def _waivers() -> Path:
+    return data_dir("sim") / "harness" / "waivers.vlt"
 
 
 def _build(verilog: str, top: str, kind: _Kind, ports: str) -> Path:
@@ -129,6 +129,7 @@ def _build(verilog: str, top: str, kind: _Kind, ports: str) -> Path:
         kind.main.read_bytes(),
         *kind.compile_flags,
         *_verilator_flags(top),
+        _waivers().read_bytes(),
         *links,
         library.name,
     )
@@ -152,7 +153,7 @@ def _verilate(folder: Path, top: str, kind: _Kind, verilator: Tool) -> None:
         argv += ["--vpi", public]
     if kind.wave:
         argv += ["--trace-vcd"]
-    run([*argv, folder / f"{top}.v"], cwd=folder, log=folder / "verilator.log", env=verilator.env)
+    run([*argv, folder / f"{top}.v"], cwd=folder, log=_log(folder, "verilator"), env=verilator.env)
 
 
 def _compile(
@@ -172,7 +173,7 @@ def _compile(
     run(
         [compiler.path, "-o", "simulate", *objects, archive, *links, "-pthread", "-latomic"],
         cwd=folder,
-        log=folder / "link.log",
+        log=_log(folder, "link"),
     )
     for item in objects:
         (folder / item).unlink()
@@ -191,8 +192,13 @@ def _compile_all(
     (folder / "Makefile").write_text("\n".join(rules))
     make = find_tool("make")
     jobs = min(len(units), os.cpu_count() or 1)
-    run([make.path, f"-j{jobs}"], cwd=folder, log=folder / "compile.log")
+    run([make.path, f"-j{jobs}"], cwd=folder, log=_log(folder, "compile"))
     return objects
+
+
+def _log(folder: Path, step: str) -> Path:
+    """Return the log of a step; it outlives the folder of a build that fails."""
+    return cache_dir() / "logs" / f"{folder.name.split('.')[0]}-{step}.log"
 
 
 def _make_word(word: str) -> str:
@@ -219,7 +225,7 @@ def _library(kind: _Kind, verilator: Tool, compiler: Tool) -> Path:
     def build(folder: Path) -> None:
         objects = _compile_all(folder, sources, compiler, flags)
         archiver = find_tool("ar")
-        run([archiver.path, "rcs", "libverilated.a", *objects], cwd=folder, log=folder / "ar.log")
+        run([archiver.path, "rcs", "libverilated.a", *objects], cwd=folder, log=_log(folder, "ar"))
         for item in objects:
             (folder / item).unlink()
 
