@@ -3,7 +3,7 @@
 #   vitis_hls -f project.tcl            in this folder
 #
 # parameters.tcl says which top, device and clock.  The testbench's vectors are the .bin files in
-# vectors/; `hwgen csim` writes them.
+# ../csim; `hwgen csim` writes them.
 
 cd [file dirname [file normalize [info script]]]
 source parameters.tcl
@@ -13,7 +13,7 @@ open_project -reset vitis
 set_top $top
 add_files top.cpp -cflags $flags
 add_files -tb main.cpp -cflags $flags
-foreach vectors [lsort [glob -nocomplain vectors/*.bin]] {
+foreach vectors [lsort [glob -nocomplain ../csim/*.bin]] {
     add_files -tb $vectors
 }
 open_solution -reset solution -flow_target vivado

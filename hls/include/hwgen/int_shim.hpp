@@ -3,8 +3,8 @@
 // "Arbitrary Precision Integer Data Types").
 //
 // Up to 64 bits: construction and assignment wrap; +, -, * give a result that is wide enough
-// (wider than 64 bits is a compile-time error); shifts keep the width; comparisons are by value,
-// whatever the signs.  Above 64 bits: a bit vector with range() only.
+// (wider than 64 bits is a compile-time error); shifts keep the width; comparisons need operands of
+// one signedness.  Above 64 bits: a bit vector with range() only.
 #pragma once
 
 #include <cstdint>
@@ -167,28 +167,30 @@ constexpr auto operator*(const integer<A, SA>& a, T b) {
   return a * of_native<T>(b);
 }
 
-template <int A, bool SA, int B, bool SB>
-constexpr bool operator<(const integer<A, SA>& a, const integer<B, SB>& b) {
+// Comparisons need operands of one signedness: the vendor's simulation compares an ap_uint<32>
+// with a negative ap_int as C does, so what the mixed form means is best left open.
+template <int A, int B, bool S>
+constexpr bool operator<(const integer<A, S>& a, const integer<B, S>& b) {
   return a.negative() != b.negative() ? a.negative() : a.bits() < b.bits();
 }
-template <int A, bool SA, int B, bool SB>
-constexpr bool operator==(const integer<A, SA>& a, const integer<B, SB>& b) {
-  return a.negative() == b.negative() && a.bits() == b.bits();
+template <int A, int B, bool S>
+constexpr bool operator==(const integer<A, S>& a, const integer<B, S>& b) {
+  return a.bits() == b.bits();
 }
-template <int A, bool SA, int B, bool SB>
-constexpr bool operator>(const integer<A, SA>& a, const integer<B, SB>& b) {
+template <int A, int B, bool S>
+constexpr bool operator>(const integer<A, S>& a, const integer<B, S>& b) {
   return b < a;
 }
-template <int A, bool SA, int B, bool SB>
-constexpr bool operator<=(const integer<A, SA>& a, const integer<B, SB>& b) {
+template <int A, int B, bool S>
+constexpr bool operator<=(const integer<A, S>& a, const integer<B, S>& b) {
   return !(b < a);
 }
-template <int A, bool SA, int B, bool SB>
-constexpr bool operator>=(const integer<A, SA>& a, const integer<B, SB>& b) {
+template <int A, int B, bool S>
+constexpr bool operator>=(const integer<A, S>& a, const integer<B, S>& b) {
   return !(a < b);
 }
-template <int A, bool SA, int B, bool SB>
-constexpr bool operator!=(const integer<A, SA>& a, const integer<B, SB>& b) {
+template <int A, int B, bool S>
+constexpr bool operator!=(const integer<A, S>& a, const integer<B, S>& b) {
   return !(a == b);
 }
 
