@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from support.adder_stream import INTERFACE, AdderStream
 from support.board_bench import run_board_bench
 
