@@ -1,0 +1,130 @@
+"""Qgraphs of many unrelated nodes of one op, so that one compilation covers many cases."""
+
+import numpy as np
+
+from hwgen.errors import Mark
+from hwgen.ops import LowerOptions, QType, get_op
+from hwgen.plan import make_plan
+from hwgen.plan.folding import mac_options
+from hwgen.plan.items import items_of
+from hwgen.quant.check import acc_bits_of, check_qgraph
+from hwgen.quant.model import QGraph, QNode, QTensor
+from hwgen.spec.model import Accelerator, Budget, FoldSpec
+
+MARK = Mark("test.yaml", 1, 1)
+SCALES = (1.0, 0.5, 0.0371, 1 / 15, 2.7)
+
+
+def qtype(rng, widest=12):
+    """Return a random type; zero points at both ends and inside of the range."""
+    bits, signed = int(rng.integers(2, widest + 1)), bool(rng.integers(2))
+    low = -(1 << (bits - 1)) if signed else 0
+    inside = [0, low, low + (1 << bits) - 1, low + (1 << bits) // 3]
+    return QType(bits, signed, float(rng.choice(SCALES)), int(rng.choice(inside)))
+
+
+def image(rng, least=1):
+    return tuple(int(n) for n in rng.integers([1, least, least], [7, 7, 7]))
+
+
+def _conv2d(rng):
+    groups = int(rng.choice([1, 1, 2, 3]))
+    depth, height, width = image(rng)
+    kernel = [int(rng.integers(1, min(n, 4) + 1)) for n in (height, width)]
+    pads = [[int(rng.integers(0, k)), int(rng.integers(0, k))] for k in kernel]
+    keys = {
+        "channels": groups * int(rng.integers(1, 7)),
+        "kernel": kernel,
+        "stride": [int(n) for n in rng.integers(1, 4, size=2)],
+        "padding": pads,
+        "groups": groups,
+    }
+    return [(depth * groups, height, width)], keys | _relu(rng)
+
+
+def _pool(rng):
+    shape = image(rng, 2)
+    kernel = [int(rng.integers(1, n + 1)) for n in shape[1:]]
+    return [shape], {"kernel": kernel, "stride": [int(n) for n in rng.integers(1, 4, size=2)]}
+
+
+def _linear(rng):
+    shape = image(rng) if rng.integers(2) else (int(rng.integers(1, 40)),)
+    return [shape], {"features": int(rng.integers(1, 24))} | _relu(rng)
+
+
+def _any_shape(rng):
+    return image(rng) if rng.integers(2) else (int(rng.integers(1, 24)),)
+
+
+def _add(rng):
+    return [_any_shape(rng)] * int(rng.integers(2, 5)), _relu(rng)
+
+
+def _concat(rng):
+    count = int(rng.integers(2, 4))
+    if rng.integers(2):
+        return [(int(n),) for n in rng.integers(1, 9, size=count)], {}
+    _, height, width = image(rng)
+    return [(int(n), height, width) for n in rng.choice([1, 2, 3, 4, 8], size=count)], {}
+
+
+def _relu(rng):
+    return {"activation": "relu"} if rng.integers(2) else {}
+
+
+CASES = {
+    "add": _add,
+    "argmax": lambda rng: ([(int(rng.integers(2, 30)),)], {}),
+    "avg_pool2d": _pool,
+    "concat": _concat,
+    "conv2d": _conv2d,
+    "flatten": lambda rng: ([image(rng)], {}),
+    "linear": _linear,
+    "max_pool2d": _pool,
+    "relu": lambda rng: ([_any_shape(rng)], {}),
+    "requantize": lambda rng: ([_any_shape(rng)], {}),
+}
+
+
+def random_net(op_name, count, seed):
+    """Return a qgraph of ``count`` nodes ``n0``, ``n1``, ... that read inputs of their own."""
+    rng = np.random.default_rng(seed)
+    op = get_op(op_name)
+    inputs, nodes = [], []
+    for k in range(count):
+        shapes, keys = CASES[op_name](rng)
+        params = op.Params.model_validate(keys)
+        types = [qtype(rng) for _ in shapes]
+        proposed = types[0] if rng.integers(4) == 0 else qtype(rng)
+        out = op.out_type(params, types, proposed, shapes)
+        weights = {
+            name: rng.standard_normal(shape) for name, shape in op.weights(params, shapes).items()
+        }
+        options = LowerOptions(int(rng.choice([2, 3, 4, 8, 12])))
+        lowered = op.lower(params, weights, shapes, types, out, options)
+        names = tuple(f"x{k}_{i}" for i in range(len(shapes)))
+        inputs += [QTensor(*item) for item in zip(names, shapes, types, strict=True)]
+        tensor = QTensor(f"n{k}", op.shape(params, shapes), out)
+        bits = acc_bits_of(op_name, lowered, shapes, types)
+        nodes.append(QNode(f"n{k}", op_name, names, lowered, tensor, bits))
+    qgraph = QGraph("net", tuple(inputs), tuple(nodes), tuple(node.name for node in nodes))
+    check_qgraph(qgraph)
+    return qgraph
+
+
+def random_plan(qgraph, schedule, seed):
+    """Return a plan; in a dataflow plan each engine that multiplies has a random legal fold."""
+    rng = np.random.default_rng(seed)
+    budget = int(rng.choice([1, 3, 8, 24]))
+    folding = {}
+    if schedule == "dataflow":
+        macs = [item for item in items_of(qgraph) if item.template == "mac"]
+        for item in macs:
+            options = list(mac_options(item.work, 40))
+            fold = options[rng.integers(len(options))].fold
+            # Any size is legal, also one that leaves the last word or group partly empty.
+            elements = min(fold.elements + int(rng.integers(2)), item.work.elements)
+            folding[item.name] = FoldSpec(fold.rows, elements, fold.outputs, MARK)
+        budget = 100 * max(len(macs), 1)
+    return make_plan(qgraph, Accelerator(schedule, Budget(budget, None), folding, 50.0, MARK))
