@@ -44,16 +44,20 @@ class Analysis:
 def analyse(spec: Spec) -> Analysis:
     """Return the nodes of a spec; it may be incomplete (see :func:`hwgen.spec.parse_spec`)."""
     diagnostics: list[Diagnostic] = []
-    params = {}
+    shapes: dict[str, Shape] = {item.name: item.shape for item in spec.inputs}
+    params: dict[str, OpParams] = {}
+    layers: dict[str, LayerSpec] = {}  # the first of each name; the spec stage refuses others
     for layer in spec.layers:
         found, problems = _params(layer)
         diagnostics += problems
+        if layer.name in layers or layer.name in shapes:
+            continue
+        layers[layer.name] = layer
         if found is not None and not problems:
             params[layer.name] = found
-    shapes: dict[str, Shape] = {item.name: item.shape for item in spec.inputs}
     nodes: list[Node] = []
     weights: dict[str, Shape] = {}
-    for layer in _order(spec):
+    for layer in _order(layers):
         if layer.name not in params or any(name not in shapes for name in layer.inputs):
             continue
         inputs = [shapes[name] for name in layer.inputs]
@@ -109,31 +113,30 @@ def _params(layer: LayerSpec) -> tuple[OpParams | None, list[Diagnostic]]:
         return None, diagnostics
 
 
-def _order(spec: Spec) -> list[LayerSpec]:
+def _order(layers: Mapping[str, LayerSpec]) -> list[LayerSpec]:
     """Return the layers with producers first, else in file order; without those on a cycle.
 
     A layer that reads an undefined name comes as if it did not.
     """
-    defined = {layer.name for layer in spec.layers}
     waits = {
-        layer.name: {name for name in layer.inputs if name in defined} for layer in spec.layers
+        name: {read for read in layer.inputs if read in layers} for name, layer in layers.items()
     }
-    readers: dict[str, list[LayerSpec]] = {}
-    for layer in spec.layers:
-        for name in waits[layer.name]:
-            readers.setdefault(name, []).append(layer)
-    place = {id(layer): index for index, layer in enumerate(spec.layers)}
-    ready = [layer for layer in reversed(spec.layers) if not waits[layer.name]]
+    readers: dict[str, list[str]] = {}
+    for name, reads in waits.items():
+        for read in reads:
+            readers.setdefault(read, []).append(name)
+    place = {name: index for index, name in enumerate(layers)}
+    ready = [name for name in reversed(layers) if not waits[name]]
     ordered: list[LayerSpec] = []
     while ready:
-        layer = ready.pop()
-        ordered.append(layer)
+        name = ready.pop()
+        ordered.append(layers[name])
         freed = []
-        for reader in readers.get(layer.name, ()):
-            waits[reader.name].discard(layer.name)
-            if not waits[reader.name]:
+        for reader in readers.get(name, ()):
+            waits[reader].discard(name)
+            if not waits[reader]:
                 freed.append(reader)
-        ready += sorted(freed, key=lambda item: -place[id(item)])
+        ready += sorted(freed, key=lambda item: -place[item])
     return ordered
 
 

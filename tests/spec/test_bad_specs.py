@@ -263,6 +263,15 @@ def test_the_unchanged_spec_has_no_mistake(tmp_path):
     assert spec.name == graph.name == "tiny"
 
 
+def test_two_layers_of_one_name_and_different_ops(tmp_path):
+    path, _ = write(tmp_path, GOOD.replace("name: conv1", "name: fc"))
+
+    with pytest.raises(SpecError) as caught:
+        check_model(path)
+
+    assert [d.code for d in caught.value.diagnostics] == ["HG116", "HG115"]
+
+
 def test_all_mistakes_of_a_file_come_in_one_run(tmp_path):
     path, _ = write(
         tmp_path,

@@ -91,7 +91,7 @@ def test_places_of_keys_and_values_are_known(full):
     assert at(marks["kernel"]) == (12, 15)
     assert at(marks["kernel.1"]) == (12, 19)
     assert at(full.marks["accelerator.budget.multipliers"]) == (25, 25)
-    assert at(full.accelerator.folding["conv1"].mark) == (26, 21)
+    assert at(full.accelerator.folding["conv1"].mark) == (26, 20)
     assert at(full.weights.mark) == (16, 17)
 
 
