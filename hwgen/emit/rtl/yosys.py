@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
 __all__ = ["verilog_of"]
+
+_NUMBER = re.compile(r"(?<=dump_module)\$1\d{9}\b")
 
 
 def verilog_of(rtlil: str, *, readable: bool = True) -> str:
@@ -21,16 +24,18 @@ def verilog_of(rtlil: str, *, readable: bool = True) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "design.il"), Path(folder, "design.v")
-        source.write_text(rtlil)
+        # Yosys numbers what it adds, on and on through the calls of a process, and sorts by name:
+        # numbers of one length keep the order, and so the text, the same.
+        source.write_text(f"autoidx {10**9}\n{rtlil}")
         design = ys.Design()
         for command in (
             f"read_rtlil {source}",
             f"proc -noopt -norom {'-nomux' if readable else ''}",
             "opt_clean -purge",
             "memory_collect",
-            f"write_verilog {'-noattr' if readable else ''} -norename {target}",
+            f"write_verilog {'-noattr -norename' if readable else ''} {target}",
         ):
             design.run_pass(f"tee -q {command}")
         text = target.read_text()
     # The first line names the Yosys build; the design must not depend on it.
-    return text.split("\n", 1)[1]
+    return _NUMBER.sub("", text.split("\n", 1)[1])
