@@ -126,7 +126,7 @@ def _order(layers: Mapping[str, LayerSpec]) -> list[LayerSpec]:
         for read in reads:
             readers.setdefault(read, []).append(name)
     place = {name: index for index, name in enumerate(layers)}
-    ready = [name for name in reversed(layers) if not waits[name]]
+    ready = [name for name in reversed(list(layers)) if not waits[name]]
     ordered: list[LayerSpec] = []
     while ready:
         name = ready.pop()

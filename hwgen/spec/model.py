@@ -40,7 +40,8 @@ class InputSpec:
 class LayerSpec:
     """One layer as written: common keys, the op's raw keys, and where each stands.
 
-    ``marks`` has the place of every key's value, and of the layer itself under ``""``.
+    ``marks`` has the place of every value by its dotted path (``kernel``, ``kernel.1``), of every
+    key with a colon behind it (``kernel:``), and of the layer itself under ``""``.
     """
 
     name: str
@@ -112,7 +113,11 @@ class Accelerator:
 
 @dataclass(frozen=True)
 class Verify:
-    """How many vectors, their seed, and labelled data (arrays ``x`` and ``y``) if there is any."""
+    """How many vectors, their seed, and labelled data if there is any.
+
+    The file holds one array per model input, samples along the first axis, and ``labels``: class
+    indices.
+    """
 
     vectors: int
     seed: int
@@ -121,7 +126,10 @@ class Verify:
 
 @dataclass(frozen=True)
 class Spec:
-    """A whole spec file; paths are resolved and inside the spec's folder unless allowed."""
+    """A whole spec file; paths are resolved and inside the spec's folder unless allowed.
+
+    ``marks`` has the places of keys and values outside ``model.layers``, as in a layer.
+    """
 
     path: Path
     name: str
