@@ -7,7 +7,7 @@ from hwgen.board.interface import Interface, Port, interface_of
 from hwgen.board.load import board_names, list_boards, load_board
 from hwgen.board.model import Board
 from hwgen.board.synth import SYNTH_FAMILIES, synth_stats
-from hwgen.board.top import TOP_NAME, LinkTiming, board_top, board_verilog, link_timing
+from hwgen.board.top import TOP_NAME, LinkTiming, board_top, board_verilog, check_fit, link_timing
 
 __all__ = [
     "SYNTH_FAMILIES",
@@ -22,6 +22,7 @@ __all__ = [
     "board_top",
     "board_verilog",
     "build_bitstream",
+    "check_fit",
     "flash",
     "interface_of",
     "link_timing",

@@ -16,6 +16,8 @@ from hwgen.spec.tree import compose
 
 __all__ = ["board_names", "list_boards", "load_board", "read_board"]
 
+_EXAMPLE = "docs/boards.md shows one"
+
 
 def board_names() -> tuple[str, ...]:
     """Return the names of all boards, sorted."""
@@ -57,8 +59,9 @@ def read_board(path: Path) -> Board:
     tree = None
     if text is not None:
         tree, found = compose(text, str(path))
-    if tree is None:
-        raise SpecError.of(found or [Diagnostic("HG821", "the file is empty", Mark(str(path)))])
+    if tree is None or not isinstance(tree.value, dict):
+        empty = Diagnostic("HG821", "this is no board file", Mark(str(path)), _EXAMPLE)
+        raise SpecError.of(found or [empty])
     try:
         board = Board.model_validate(tree.data())
     except ValidationError as error:

@@ -70,6 +70,39 @@ def link_timing(board: Board, clock_mhz: float) -> LinkTiming:
     return LinkTiming(divisor, round(hertz * _QUIET_S), round(hertz * _STALL_S), error)
 
 
+def check_fit(interface: Interface, board: Board, clock_mhz: float) -> None:
+    """Make sure that a board top can be made, before anything large is built.
+
+    Raises
+    ------
+    LimitError
+        HG822 (the family cannot make this clock), HG823 (baud rate), HG826 (the streams or
+        their names are too much for the link).
+    """
+    from rtl_templates.link.protocol import MAX_PAYLOAD, WRITE_HEAD
+
+    source, wanted = _exact(board.clock.mhz), _exact(clock_mhz)
+    if wanted != source:
+        load_family(board.family).check_clock(source, wanted)
+    link_timing(board, clock_mhz)
+    hint = "lower accelerator.budget.multipliers (narrower streams), or use fewer outputs"
+    limit = MAX_PAYLOAD - WRITE_HEAD
+    for port in (*interface.inputs, *interface.outputs):
+        if port.beat_bytes > limit:
+            message = (
+                f"a beat of {port.name} takes {port.beat_bytes} bytes, and a frame of the host "
+                f"link carries {limit}"
+            )
+            raise LimitError("HG826", message, hint=hint)
+    block = len(interface.to_bytes())
+    if block >= MAX_PAYLOAD:
+        message = (
+            f"the names and shapes of {interface.name}'s streams take {block} bytes, and the "
+            f"host link has room for {MAX_PAYLOAD - 1}"
+        )
+        raise LimitError("HG826", message, hint="use shorter names or fewer outputs")
+
+
 def board_top(
     accelerator: Any,
     interface: Interface,
@@ -78,43 +111,31 @@ def board_top(
     *,
     timing: LinkTiming | None = None,
 ) -> Any:
-    """Return the component of the whole circuit.
+    """Return the component of the whole circuit; :func:`check_fit` says whether there is one.
 
     Parameters
     ----------
     accelerator
         Component with the streams of ``interface`` and the register port.
     clock_mhz
-        Its clock in MHz; what the board's family cannot make exactly is refused.
+        Its clock in MHz.
     timing
         Other cycles for the link than the board's: a simulation has no time for milliseconds.
-
-    Raises
-    ------
-    LimitError
-        HG822 (clock), HG823 (baud rate), HG826 (streams too wide for the link).
     """
     from rtl_templates.link.board_top import BoardTop  # Amaranth takes time to load
     from rtl_templates.link.host_link import HostLink
 
     wanted, source = _exact(clock_mhz), _exact(board.clock.mhz)
-    timing = timing or link_timing(board, clock_mhz)
     pll = None if wanted == source else load_family(board.family).make_pll(source, wanted)
-    try:
-        link = HostLink(
-            divisor=timing.divisor,
-            quiet=timing.quiet,
-            stall=timing.stall,
-            identity=interface.to_bytes(),
-            inputs={port.name: port.beat_bits for port in interface.inputs},
-            outputs={port.name: port.beat_bits for port in interface.outputs},
-        )
-    except ValueError as error:
-        raise LimitError(
-            "HG826",
-            f"{interface.name} does not fit the host link: {error}",
-            hint="lower accelerator.budget.multipliers (narrower streams), or use fewer outputs",
-        ) from None
+    timing = timing or link_timing(board, clock_mhz)
+    link = HostLink(
+        divisor=timing.divisor,
+        quiet=timing.quiet,
+        stall=timing.stall,
+        identity=interface.to_bytes(),
+        inputs={port.name: port.beat_bits for port in interface.inputs},
+        outputs={port.name: port.beat_bits for port in interface.outputs},
+    )
     return BoardTop(
         accelerator,
         link,
@@ -125,11 +146,6 @@ def board_top(
     )
 
 
-def _exact(mhz: float) -> Fraction:
-    """Return the decimal number that the user wrote."""
-    return Fraction(repr(mhz))
-
-
 def board_verilog(top: Any) -> str:
     """Return the Verilog of a board top; its module is called ``TOP_NAME``."""
     from amaranth.back import rtlil
@@ -138,3 +154,8 @@ def board_verilog(top: Any) -> str:
 
     text = rtlil.convert(top, name=TOP_NAME, emit_src=False)
     return verilog_of(text, readable=False)
+
+
+def _exact(mhz: float) -> Fraction:
+    """Return the decimal number that the user wrote."""
+    return Fraction(repr(mhz))

@@ -52,7 +52,10 @@ class Family(Protocol):
     """The functions of a family's module."""
 
     def make_pll(self, source_mhz: Fraction, clock_mhz: Fraction) -> Any:
-        """Return the component that makes one clock of the other, exactly.
+        """Return the component that makes one clock of the other, exactly."""
+
+    def check_clock(self, source_mhz: Fraction, clock_mhz: Fraction) -> None:
+        """Make sure that :meth:`make_pll` can.
 
         Raises
         ------

@@ -15,7 +15,7 @@ from hwgen.board.model import Board, Pin
 from hwgen.errors import LimitError
 from hwgen.tools import ToolFailedError, find_tool, run
 
-__all__ = ["constraints", "make_pll", "route", "tools"]
+__all__ = ["check_clock", "constraints", "make_pll", "route", "tools"]
 
 _PULL = {"up": "UP", "down": "DOWN", "none": "NONE"}
 _CELLS = {
@@ -40,6 +40,11 @@ def make_pll(source_mhz: Fraction, clock_mhz: Fraction) -> Any:
         loop_div=found.loop_div,
         output_div=found.output_div,
     )
+
+
+def check_clock(source_mhz: Fraction, clock_mhz: Fraction) -> None:
+    """Make sure that a PLL makes one clock of the other, exactly."""
+    find_dividers(source_mhz, clock_mhz)
 
 
 def constraints(board: Board) -> str:
