@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from hwgen.errors import Diagnostic, Mark, SpecError
+from hwgen.graph.npz import ArrayHeader, NpzFile, Unreadable
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real, Shape
 
-__all__ = ["MAX_BYTES", "Samples", "load_samples"]
+__all__ = ["MAX_VALUES", "Samples", "load_samples"]
 
-MAX_BYTES = 1 << 30
-"""Largest size of the arrays of a file, uncompressed, in bytes."""
+MAX_VALUES = 1 << 27
+"""Most values that a file may hold (1 GiB as float64)."""
 
 _LABELS = "labels"
+_PLAIN = "an .npz file of plain arrays, as numpy.savez writes it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,91 +55,75 @@ def load_samples(path: Path, shapes: Mapping[str, Shape], where: Mark | None = N
         HG301 unreadable, HG302 arrays missing or unknown, HG303 shape, HG304 values that are
         not finite numbers, HG305 no samples.
     """
-    arrays = _read(path, where)
-    problems = list(_problems(path, arrays, shapes, where))
-    if problems:
-        raise SpecError.of(problems)
-    labels = arrays.get(_LABELS)
+    if not path.is_file():
+        raise SpecError("HG301", f"there is no file {path}", where=where, hint=_PLAIN)
+    try:
+        file = NpzFile(path)
+        problems = _header_problems(path.name, file.headers, shapes, where)
+        if problems:
+            raise SpecError.of(problems)
+        arrays = {name: file.load(name) for name in file.headers}
+    except Unreadable as error:
+        raise SpecError("HG301", f"{path.name}: {error}", where=where, hint=error.hint) from None
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
+            message = f"{path.name}: {name!r} is {array[index]} at {list(index)}"
+            raise SpecError("HG304", message, where=where, hint="finite numbers")
+    labels = arrays.get(_LABELS) if _LABELS not in shapes else None
     return Samples(
-        inputs={name: arrays[name].astype(np.float64) for name in shapes},
+        inputs={name: arrays[name] for name in shapes},
         labels=None if labels is None else labels.astype(np.int64),
     )
 
 
-def _read(path: Path, where: Mark | None) -> dict[str, npt.NDArray[Any]]:
-    hint = "an .npz file of plain arrays, as numpy.savez writes it"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(item.file_size for item in archive.infolist())
-        if size > MAX_BYTES:
-            raise SpecError(
-                "HG301",
-                f"{path.name} holds {size} bytes of arrays, more than {MAX_BYTES}",
-                where=where,
-                hint="fewer samples: a few hundred are enough for calibration",
-            )
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
-    except FileNotFoundError:
-        raise SpecError("HG301", f"no file {path}", where=where, hint=hint) from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SpecError(
-            "HG301", f"{path.name} is not readable: {reason}", where=where, hint=hint
-        ) from None
-
-
-def _problems(
-    path: Path,
-    arrays: Mapping[str, npt.NDArray[Any]],
+def _header_problems(
+    file: str,
+    headers: Mapping[str, ArrayHeader],
     shapes: Mapping[str, Shape],
     where: Mark | None,
 ) -> list[Diagnostic]:
+    """Return what is wrong before anything is loaded."""
+
     def problem(code: str, message: str, hint: str) -> Diagnostic:
-        return Diagnostic(code, f"{path.name}: {message}", where, hint)
+        return Diagnostic(code, f"{file}: {message}", where, hint)
 
     legal = f"one array per input: {', '.join(shapes)}; optionally {_LABELS}"
     found = [
         problem("HG302", f"there is no array {name!r}", legal)
         for name in shapes
-        if name not in arrays
+        if name not in headers
     ]
     found += [
         problem("HG302", f"array {name!r} is no input of the model", legal)
-        for name in arrays
+        for name in headers
         if name not in shapes and name != _LABELS
     ]
+    values = sum(prod(header.shape) for header in headers.values())
+    if values > MAX_VALUES:
+        hint = f"at most {MAX_VALUES}; a few hundred samples are enough for calibration"
+        found.append(problem("HG301", f"the file holds {values} values", hint))
     counts: dict[str, int] = {}
     for name, shape in shapes.items():
-        array = arrays.get(name)
-        if array is None:
+        if name not in headers:
             continue
+        header = headers[name]
         want = f"shape (n, {', '.join(map(str, shape))})"
-        if array.ndim == 0 or array.shape[1:] != shape:
-            found.append(problem("HG303", f"{name!r} has shape {array.shape}", want))
-        elif len(array) == 0:
+        if not header.shape or header.shape[1:] != shape:
+            found.append(problem("HG303", f"{name!r} has shape {header.shape}", want))
+        elif not header.shape[0]:
             found.append(problem("HG305", f"{name!r} holds no sample", f"{want} with n > 0"))
-        elif array.dtype.kind not in "biuf":
-            found.append(problem("HG304", f"{name!r} has dtype {array.dtype}", "real numbers"))
-        elif not np.isfinite(array).all():
-            index = tuple(map(int, np.argwhere(~np.isfinite(array))[0]))
-            found.append(
-                problem("HG304", f"{name!r} is {array[index]} at {list(index)}", "finite numbers")
-            )
+        elif not header.dtype.startswith(("bool", "int", "uint", "float")):
+            found.append(problem("HG304", f"{name!r} has dtype {header.dtype}", "real numbers"))
         else:
-            counts[name] = len(array)
-    labels = arrays.get(_LABELS)
-    if labels is not None:
-        if labels.ndim != 1 or labels.dtype.kind not in "iu":
-            found.append(
-                problem(
-                    "HG303",
-                    f"{_LABELS!r} has shape {labels.shape} and dtype {labels.dtype}",
-                    "one integer per sample, shape (n,)",
-                )
-            )
+            counts[name] = header.shape[0]
+    if _LABELS in headers and _LABELS not in shapes:
+        header = headers[_LABELS]
+        if len(header.shape) != 1 or not header.dtype.startswith(("int", "uint")):
+            message = f"{_LABELS!r} has shape {header.shape} and dtype {header.dtype}"
+            found.append(problem("HG303", message, "one integer per sample, shape (n,)"))
         else:
-            counts[_LABELS] = len(labels)
+            counts[_LABELS] = header.shape[0]
     if len(set(counts.values())) > 1:
         sizes = ", ".join(f"{name} {count}" for name, count in counts.items())
         found.append(problem("HG303", f"numbers of samples differ: {sizes}", "the same n"))
