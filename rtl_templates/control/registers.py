@@ -4,6 +4,8 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.streams.delay import delay
+
 __all__ = ["CONTROL", "COUNTERS", "RegisterPort", "Registers"]
 
 CONTROL = 2
@@ -68,7 +70,7 @@ class Registers(wiring.Component):
             m.d.sync += cycles.eq(cycles + 1)
         with m.If(self.ends):
             m.d.sync += tensors.eq(tensors + 1)
-        with m.If(self.misplaced):
+        with m.If(delay(m, self.misplaced, 1, "misplaced")):
             m.d.sync += error.eq(1)
         words = {
             0: Const(self.identity, 32),
@@ -82,7 +84,8 @@ class Registers(wiring.Component):
         for k in range(self.engines):
             for offset, event in enumerate((self.active[k], self.waiting[k])):
                 counter = Signal(32, name=f"{('active', 'waiting')[offset]}_{k}")
-                with m.If(event):
+                # Counted one cycle late, so that no decision of an engine is on this path.
+                with m.If(delay(m, event, 1, f"event_{k}_{offset}")):
                     m.d.sync += counter.eq(counter + 1)
                 words[COUNTERS + 2 * k + offset] = counter
                 counters.append(counter)

@@ -48,11 +48,14 @@ class Mover(wiring.Component):
     wants : ``Out(1)``
         A group would start in this cycle if it had permission.
     need : ``Out``
-        Elements of the tensor that must have been written before the group starts.
+        Elements of the tensor that must have been written before a group starts; not driven
+        in a sequential mover.
     release : ``Out``
-        Elements that nobody needs any more after this output row.
-    row_done, done : ``Out(1)``
-        Last step of an output row; of the tensor.
+        Elements that nobody needs any more after this output row; so.
+    row_done : ``Out(1)``
+        Last step of an output row; so.
+    done : ``Out(1)``
+        Last step of the tensor.
     """
 
     def __init__(self, walks, *, sequential=False):
@@ -72,8 +75,8 @@ class Mover(wiring.Component):
         x = [walk.x_range() for walk in walks]
         self.y_shape = shape_for(min(-1, *(r[0] for r in y)) - 1, max(r[1] for r in y) + slack_y)
         self.x_shape = shape_for(min(-1, *(r[0] for r in x)) - 1, max(r[1] for r in x) + slack_x)
-        elements = max(walk.elements for walk in walks)
-        self.count_shape = shape_for(0, elements)
+        self.count_shape = shape_for(0, max(walk.elements for walk in walks))
+        need, release = (0, 0) if sequential else first_window(walks[0])
         super().__init__(
             {
                 "task": In(range(max(2, len(walks)))),
@@ -87,8 +90,8 @@ class Mover(wiring.Component):
                 "first": Out(1),
                 "last": Out(1),
                 "wants": Out(1),
-                "need": Out(self.count_shape),
-                "release": Out(self.count_shape),
+                "need": Out(self.count_shape, init=need),
+                "release": Out(self.count_shape, init=release),
                 "row_done": Out(1),
                 "done": Out(1),
             }
@@ -155,7 +158,10 @@ class Mover(wiring.Component):
                 m.d.sync += active.eq(1)
                 m.d.sync += self._restart(ys, origin_y) + self._restart(xs, origin_x)
 
-        self._window(m, field, ends, ys, xs)
+        if self.sequential:
+            m.d.comb += self.done.eq(self.step & self.ends.all())
+        else:
+            self._window(m, index, ends, ys, xs)
         return m
 
     def _counts(self, k):
@@ -202,34 +208,60 @@ class Mover(wiring.Component):
     def _restart(self, positions, origin):
         return [p.value.eq(origin) for p in {id(p): p for p in positions}.values()]
 
-    def _window(self, m, field, ends, ys, xs):
-        """Compute what the buffer must hold and may drop: see docs/architecture.md."""
-        walks = self.walks
-        elements = field([walk.elements for walk in walks], "elements")
-        row = field([walk.row for walk in walks], "row")
-        last_row = field([walk.elements - walk.row for walk in walks], "last_row")
-        reach_y = field([walk.reach[0] for walk in walks], "reach_y")
-        reach_x = field([walk.reach[1] + 1 for walk in walks], "reach_x")
-        row_step = field([walk.levels[0].dy for walk in walks], "row_step")
+    def _window(self, m, index, ends, ys, xs):
+        """Keep what the buffer must hold and may drop: see docs/architecture.md.
 
-        bottom = ys[1].value + reach_y
-        right = xs[1].value + reach_x
-        window = Mux(bottom > last_row, last_row, bottom) + Mux(right > row, row, right)
-        beyond = ys[0].value + row_step
-        kept = Mux(beyond < 0, 0, Mux(beyond > elements, elements, beyond))
+        Both are registers, computed for the next position while this one is worked on, so that
+        the decision to start a group is one comparison away from a register.
+        """
+        (walk,) = self.walks
+        rows, columns = walk.levels[:2]
+        row_ends, column_ends = ends[:2]
+        next_y, next_x = ys[0].value, xs[1].value + columns.dx
+        next_row_ends = row_ends
+        next_column_ends = index[1] == columns.count - 2
+        with_row = ys[0].value + rows.dy
+        if rows.count > 1:
+            next_y = Mux(column_ends, Mux(row_ends, walk.origin[0], with_row), next_y)
+            next_row_ends = Mux(column_ends, index[0] == rows.count - 2, row_ends)
+        next_x = Mux(column_ends, walk.origin[1], next_x)
+        if columns.count == 1:
+            next_column_ends = Const(1)
+
+        release = self._kept(next_y, next_row_ends)
+        bottom, right = next_y + walk.reach[0], next_x + walk.reach[1] + 1
+        window = _least(bottom, walk.elements - walk.row) + _least(right, walk.row)
+        need = Mux(next_column_ends & (release > window), release, window)
+        position_ends = Const(1)
+        for end in ends[2:]:
+            position_ends = position_ends & end
+        with m.If(self.step & position_ends):
+            m.d.sync += [self.release.eq(release), self.need.eq(need)]
         m.d.comb += [
-            self.release.eq(Mux(ends[0], elements, kept)),
-            self.need.eq(window),
+            self.row_done.eq(self.step & position_ends & column_ends),
+            self.done.eq(self.row_done & row_ends),
         ]
-        with m.If(ends[1] & (self.release > window)):
-            m.d.comb += self.need.eq(self.release)
-        row_ends = Const(1)
-        for end in ends[1:]:
-            row_ends = row_ends & end
-        m.d.comb += [
-            self.row_done.eq(self.step & row_ends),
-            self.done.eq(self.step & row_ends & ends[0]),
-        ]
+
+    def _kept(self, y, row_ends):
+        """Return the elements that the row after the one at ``y`` does not need."""
+        walk = self.walks[0]
+        beyond = y + walk.levels[0].dy
+        return Mux(row_ends, walk.elements, Mux(beyond < 0, 0, _least(beyond, walk.elements)))
+
+
+def first_window(walk):
+    """Return ``need`` and ``release`` of the first position of a walk."""
+    rows, columns = walk.levels[:2]
+    release = walk.elements
+    if rows.count > 1:
+        release = min(max(walk.origin[0] + rows.dy, 0), walk.elements)
+    bottom = min(walk.origin[0] + walk.reach[0], walk.elements - walk.row)
+    window = bottom + min(walk.origin[1] + walk.reach[1] + 1, walk.row)
+    return (max(window, release) if columns.count == 1 else window), release
+
+
+def _least(value, limit):
+    return Mux(value > limit, limit, value)
 
 
 class _Position:

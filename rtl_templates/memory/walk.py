@@ -44,6 +44,12 @@ class Walk:
     reach: tuple[int, int] = (0, 0)
     idle: int = 0
 
+    def __post_init__(self):
+        """Check what the mover's arithmetic rests on."""
+        rows, columns = self.levels[:2]
+        if rows.dx or columns.dy:
+            raise ValueError("Output rows move in y only, output columns in x only")
+
     @property
     def steps(self) -> int:
         """Steps of the whole walk."""
