@@ -15,7 +15,7 @@ from hwgen.ops.base import Shape
 from hwgen.spec.explain import explain
 from hwgen.spec.limits import MAX_ELEMENTS
 from hwgen.spec.model import LayerSpec, Spec
-from hwgen.spec.names import nearest
+from hwgen.spec.names import nearest, quoted
 
 __all__ = ["Analysis", "analyse"]
 
@@ -93,7 +93,7 @@ def _params(layer: LayerSpec) -> tuple[OpParams | None, list[Diagnostic]]:
     subject = f"layer {layer.name!r}"
     if layer.op not in op_names():
         hint = f"{nearest(layer.op, op_names())}ops: {', '.join(op_names())}"
-        message = f"{subject} has an unknown op {layer.op!r}"
+        message = f"{subject} has an unknown op {quoted(layer.op)}"
         return None, [Diagnostic("HG201", message, place(["op"], False), hint)]
     op = get_op(layer.op)
     diagnostics = []

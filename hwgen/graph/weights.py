@@ -14,7 +14,7 @@ from hwgen.graph.safetensors import SafetensorsFile
 from hwgen.ops.base import Real, Shape
 from hwgen.spec.limits import MAX_ELEMENTS
 from hwgen.spec.model import Weights
-from hwgen.spec.names import nearest
+from hwgen.spec.names import listing, nearest, quoted
 
 __all__ = ["load_weights", "random_weights"]
 
@@ -94,18 +94,20 @@ def _check_headers(
         header = file.headers.get(name)
         if header is None:
             hint = f"{nearest(name, surplus)}its shape is {list(shape)}; {_has(file.headers)}"
-            diagnostics.append(Diagnostic("HG211", f"weights lack the array {name!r}", mark, hint))
+            diagnostics.append(
+                Diagnostic("HG211", f"weights lack the array {quoted(name)}", mark, hint)
+            )
             continue
         if header.shape != shape:
-            message = f"weights: {name!r} has shape {list(header.shape)}, not {list(shape)}"
+            message = f"weights: {quoted(name)} has shape {list(header.shape)}, not {list(shape)}"
             diagnostics.append(Diagnostic("HG212", message, mark, _order_of(shape)))
         if not header.real:
             hint = "float16, bfloat16, float32 or float64: hwgen quantises them itself"
-            message = f"weights: {name!r} has elements of type {header.dtype}"
+            message = f"weights: {quoted(name)} has elements of type {header.dtype}"
             diagnostics.append(Diagnostic("HG215", message, mark, hint))
     for name in surplus if complete else ():
-        hint = f"{nearest(name, expected)}needed: {', '.join(list(expected)[:20]) or 'none'}"
-        message = f"weights: no layer needs the array {name[:80]!r}"
+        hint = f"{nearest(name, expected)}needed: {listing(list(expected)) or 'none'}"
+        message = f"weights: no layer needs the array {quoted(name)}"
         diagnostics.append(Diagnostic("HG214", message, mark, hint))
     return diagnostics
 
@@ -115,13 +117,13 @@ def _check_values(weights: Mapping[str, Real], mark: Mark) -> Iterable[Diagnosti
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             index = bad[0].tolist()
-            message = f"weights: {name!r} has {array[tuple(index)]} at {index}"
+            message = f"weights: {quoted(name)} has {array[tuple(index)]} at {index}"
             hint = f"{len(bad)} of {array.size} elements are not finite; every one must be"
             yield Diagnostic("HG213", message, mark, hint)
 
 
 def _has(names: Iterable[str]) -> str:
-    return f"the file has {', '.join(sorted(names)[:20]) or 'no arrays'}"
+    return f"the file has {listing(sorted(names)) or 'no arrays'}"
 
 
 def _order_of(shape: Shape) -> str:

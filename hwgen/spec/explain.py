@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from hwgen.errors import Diagnostic, Mark
-from hwgen.spec.names import nearest
+from hwgen.spec.names import listing, nearest, quoted
 from hwgen.spec.tree import Ambiguous
 
 __all__ = ["Place", "explain", "legal_keys", "show"]
@@ -53,7 +53,7 @@ def show(value: Any) -> str:
     elif isinstance(value, list):
         text = f"[{', '.join(map(show, value[:_MOST]))}]"
     elif isinstance(value, dict):
-        text = f"{{{', '.join(f'{key}: {show(item)}' for key, item in value.items())}}}"
+        text = f"{{{', '.join(f'{listing([key])}: {show(item)}' for key, item in value.items())}}}"
     else:
         text = repr(value)
     return text if len(text) <= _MOST else f"{text[:_MOST]}..."
@@ -200,7 +200,8 @@ def _dotted(path: Sequence[str | int], subject: str) -> str:
     """Return ``model.layers[3].in``, after the subject, with a space behind."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        text += f"[{step}]" if isinstance(step, int) else f".{listing([step])}"
+    text = text.removeprefix(".")
     parts = (f"{subject}:" if subject and text else subject, text)
     return "".join(f"{part} " for part in parts if part) or "the spec "
 
@@ -210,12 +211,12 @@ def _words(item: dict[str, Any], at: _Field, more_keys: Sequence[str]) -> tuple[
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
     hint = at.describe()
     if kind == "missing":
-        return "HG111", f"lacks the key {at.path[-1]!r}", hint
+        return "HG111", f"lacks the key {quoted(str(at.path[-1]))}", hint
     if kind == "extra_forbidden":
         keys = [*more_keys, *legal_keys(at.owner)]
         guess = nearest(str(at.path[-1]), keys)
         hint = f"{guess}legal keys: {', '.join(keys)}" if keys else "it has no keys"
-        return "HG110", f"has an unknown key {at.path[-1]!r}", hint
+        return "HG110", f"has an unknown key {quoted(str(at.path[-1]))}", hint
     if kind.startswith("HG"):
         return kind, f"{context['message']}: {show(value)}", context["hint"]
     if kind in _WANTED:

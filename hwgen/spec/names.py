@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from hwgen.spec.limits import MAX_NAME
 
-__all__ = ["NAME_PATTERN", "name_problem", "nearest"]
+__all__ = ["NAME_PATTERN", "listing", "name_problem", "nearest", "quoted"]
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 
 _MOST_CANDIDATES = 300  # so that a hostile spec of thousands of typing errors costs no minutes
+_MOST_CHARACTERS = 80
+_MOST_LISTED = 20
 _LEGAL = re.compile(r"[a-z][a-z0-9_]*")
 
 # IEEE Std 1800-2017, annex B (it contains those of IEEE Std 1364-2005).
@@ -73,3 +75,14 @@ def nearest(word: str, words: Iterable[str]) -> str:
     candidates = list(islice(words, _MOST_CANDIDATES))
     found = difflib.get_close_matches(word[:MAX_NAME], candidates, n=1, cutoff=0.6)
     return f"did you mean {found[0]!r}? " if found else ""
+
+
+def quoted(text: str) -> str:
+    """Return a user's text for a message: in quotes, without control characters, shortened."""
+    return repr(text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}...")
+
+
+def listing(names: Sequence[str], separator: str = ", ") -> str:
+    """Return a user's names for a message, the first ones if they are many."""
+    plain = [name if _LEGAL.fullmatch(name) else quoted(name) for name in names[:_MOST_LISTED]]
+    return separator.join(plain) + (f"{separator}..." if len(names) > _MOST_LISTED else "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwgen.errors import Diagnostic, Mark
-from hwgen.spec.names import nearest
+from hwgen.spec.names import listing, nearest, quoted
 
 __all__ = ["resolve"]
 
@@ -39,25 +39,31 @@ def resolve(
         return None, [Diagnostic(code, message, mark, hint)]
 
     if not name.isprintable() or not name:
-        return refuse("HG122", f"{name!r} is not the name of a file", "give a path")
+        return refuse("HG122", f"{quoted(name)} is not the name of a file", "give a path")
     try:
         path = (folder / name).resolve()
         inside = path.is_relative_to(folder)
         is_file, exists = path.is_file(), path.exists()
     except (OSError, RuntimeError, ValueError):  # too long, or links in a circle
-        return refuse("HG122", f"{name[:80]!r} is not the name of a file", "give a shorter path")
+        return refuse("HG122", f"{quoted(name)} is not the name of a file", "give a shorter path")
     if not inside and not allow_path:
         return refuse(
             "HG121",
-            f"{name!r} leaves the spec's folder",
+            f"{quoted(name)} leaves the spec's folder",
             "move the file beside the spec, or pass --allow-path",
         )
     if path.suffix not in suffixes:
-        return refuse("HG113", f"{name!r} is not of a legal kind", f"legal: {', '.join(suffixes)}")
+        return refuse(
+            "HG113", f"{quoted(name)} is not of a legal kind", f"legal: {', '.join(suffixes)}"
+        )
     if not exists:
-        return refuse("HG122", f"there is no file {name!r} in {folder}", _others(path, suffixes))
+        return refuse(
+            "HG122", f"there is no file {quoted(name)} in {folder}", _others(path, suffixes)
+        )
     if not is_file:
-        return refuse("HG122", f"{name!r} is not a regular file", "give the path of a data file")
+        return refuse(
+            "HG122", f"{quoted(name)} is not a regular file", "give the path of a data file"
+        )
     return path, []
 
 
@@ -69,4 +75,4 @@ def _others(path: Path, suffixes: Sequence[str]) -> str:
         names = []
     if not names:
         return "the path is relative to the spec's folder"
-    return f"{nearest(path.name, names)}the folder has {', '.join(names[:5])}"
+    return f"{nearest(path.name, names)}the folder has {listing(names)}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hwgen.errors import Diagnostic, Mark
-from hwgen.spec.names import nearest
+from hwgen.spec.names import listing, nearest, quoted
 
 __all__ = ["Reference", "Wiring", "check_wiring"]
 
@@ -61,8 +61,10 @@ def _duplicates(wiring: Wiring) -> Iterable[Diagnostic]:
     first = {item.name: item.mark for item in wiring.inputs}
     for layer, _ in wiring.layers:
         if layer.name in first:
-            hint = f"the first {layer.name!r} is in line {first[layer.name].line}; rename one"
-            yield Diagnostic("HG115", f"two tensors of the name {layer.name!r}", layer.mark, hint)
+            hint = f"the first {quoted(layer.name)} is in line {first[layer.name].line}; rename one"
+            yield Diagnostic(
+                "HG115", f"two tensors of the name {quoted(layer.name)}", layer.mark, hint
+            )
         else:
             first[layer.name] = layer.mark
 
@@ -71,8 +73,10 @@ def _undefined(wiring: Wiring, names: list[str]) -> Iterable[Diagnostic]:
     for layer, reads in wiring.layers:
         for read in reads:
             if read.name not in names:
-                hint = f"{nearest(read.name, names)}there are {', '.join(names[:20])}"
-                message = f"layer {layer.name!r} reads {read.name!r}, which nothing defines"
+                hint = f"{nearest(read.name, names)}there are {listing(names)}"
+                message = (
+                    f"layer {quoted(layer.name)} reads {quoted(read.name)}, which nothing defines"
+                )
                 yield Diagnostic("HG116", message, read.mark, hint)
 
 
@@ -101,8 +105,8 @@ def _cycles(wiring: Wiring) -> Iterable[Diagnostic]:
             read = used[index]
             if read.name in path:
                 cycle = [*path[path.index(read.name) :], read.name]
-                message = f"layers read each other in a circle: {' <- '.join(cycle)}"
-                hint = f"{name!r} must read something that does not depend on it"
+                message = f"layers read each other in a circle: {listing(cycle, ' <- ')}"
+                hint = f"{quoted(name)} must read something that does not depend on it"
                 yield Diagnostic("HG117", message, read.mark, hint)
             elif read.name in reads:
                 todo.append((read.name, 0))
@@ -112,7 +116,7 @@ def _outputs(wiring: Wiring, inputs: list[str], layers: list[str]) -> Iterable[D
     seen: set[str] = set()
     for output in wiring.outputs or ():
         problem = ""
-        hint = f"{nearest(output.name, layers)}layers: {', '.join(layers[:20])}"
+        hint = f"{nearest(output.name, layers)}layers: {listing(layers)}"
         if output.name in seen:
             problem, hint = "is there twice", "delete one of them"
         elif output.name in inputs:
@@ -120,7 +124,7 @@ def _outputs(wiring: Wiring, inputs: list[str], layers: list[str]) -> Iterable[D
         elif output.name not in layers:
             problem = "is no layer"
         if problem:
-            yield Diagnostic("HG118", f"output {output.name!r} {problem}", output.mark, hint)
+            yield Diagnostic("HG118", f"output {quoted(output.name)} {problem}", output.mark, hint)
         seen.add(output.name)
 
 
@@ -133,13 +137,15 @@ def _unused(wiring: Wiring) -> Iterable[Diagnostic]:
         for item in items:
             if item.name not in used:
                 hint = "delete it" if kind == "input" else "delete it, or add it to model.outputs"
-                yield Diagnostic("HG119", f"nothing reads {kind} {item.name!r}", item.mark, hint)
+                yield Diagnostic(
+                    "HG119", f"nothing reads {kind} {quoted(item.name)}", item.mark, hint
+                )
 
 
 def _strangers(key: str, names: Sequence[Reference], legal: list[str]) -> Iterable[Diagnostic]:
     for item in names:
         if item.name not in legal:
-            hint = f"{nearest(item.name, legal)}legal: {', '.join(legal[:20])}"
+            hint = f"{nearest(item.name, legal)}legal: {listing(legal)}"
             yield Diagnostic(
-                "HG120", f"{key} names {item.name!r}, which is no layer", item.mark, hint
+                "HG120", f"{key} names {quoted(item.name)}, which is no layer", item.mark, hint
             )

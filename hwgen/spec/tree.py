@@ -17,6 +17,7 @@ from yaml.reader import Reader
 
 from hwgen.errors import Diagnostic, Mark
 from hwgen.spec.limits import MAX_DEPTH, MAX_NODES
+from hwgen.spec.names import quoted
 
 __all__ = ["Ambiguous", "Tree", "compose"]
 
@@ -223,7 +224,7 @@ class _Reader:
             self._count(1, mark)
             if event.tag is not None:
                 self._report(
-                    "HG106", f"YAML tag {event.tag!r}", mark, "specs use no tags; delete it"
+                    "HG106", f"YAML tag {quoted(event.tag)}", mark, "specs use no tags; delete it"
                 )
         if isinstance(event, yaml.CollectionStartEvent):
             self._deepen(0, mark)
@@ -285,7 +286,7 @@ class _Reader:
             self._report("HG106", "YAML merge key '<<'", mark, "write the keys out")
         elif name in frame.entries:
             hint = f"the first one is in line {frame.keys[name].line}; delete one"
-            self._report("HG105", f"key {name!r} is there twice", mark, hint)
+            self._report("HG105", f"key {quoted(name)} is there twice", mark, hint)
         else:
             frame.entries[name] = tree
             frame.keys[name] = mark
@@ -314,7 +315,7 @@ class _Reader:
             hint = "write a plain decimal number such as 1000 or 0.5, or put it in quotes"
         if not hint:
             return text
-        self._report("HG107", f"YAML readers disagree about {text[:40]!r}", mark, hint)
+        self._report("HG107", f"YAML readers disagree about {quoted(text)}", mark, hint)
         return Ambiguous(text)
 
     def _report(self, code: str, message: str, mark: Mark, hint: str) -> None:

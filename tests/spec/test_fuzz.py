@@ -13,8 +13,8 @@ TEXTS = [GOOD, *map(starter_text, starter_names())]
 TOKENS = st.sampled_from(
     ["{", "}", "[", "]", ": ", ", ", "- ", "\n", "  ", "\t", "&a ", "*a", "!!int ", "|", ">", "'",
      '"', "#", "---", "...", "%YAML 9.9\n", "? ", "<<: ", "0", "-1", "1.5", "1e400", ".nan", "~",
-     "true", "no", "010", "int4", "relu", "conv1", "image", "fc", "in", "op", "name", "kernel",
-     "[[1, 2], [3, 4]]", "[1]", "{a: 1}", "\x00", "\u2028", "\U0001f600", "é", "9" * 30]
+     "true", '"\\e[2J"', "no", "010", "int4", "relu", "conv1", "image", "fc", "in", "op", "name",
+     "kernel",      "[[1, 2], [3, 4]]", "[1]", "{a: 1}", "\x00", "\u2028", "\U0001f600", "é", "9" * 30]
 )  # fmt: skip
 SETTINGS = settings(
     max_examples=150,
@@ -53,6 +53,9 @@ def survives(path):
         for item in error.diagnostics:
             assert item.code[:3] in ("HG1", "HG2")
             assert item.message
+            assert item.message.isprintable()
+            assert item.hint.isprintable()
+            assert len(str(item)) < 3000
             assert item.where is not None
             assert item.where.file == str(path)
         marks = [item.where for item in error.diagnostics]

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from hwgen.spec.names import NAME_PATTERN, name_problem, nearest
+from hwgen.spec.names import NAME_PATTERN, listing, name_problem, nearest, quoted
 
 
 @pytest.mark.parametrize("name", ["a", "conv1", "a_", "a__b", "x" * 64, "input1", "relu"])
@@ -33,3 +33,10 @@ def test_the_nearest_name_is_suggested():
     assert nearest("kernal", ["stride", "kernel", "kern"]) == "did you mean 'kernel'? "
     assert nearest("zzz", ["stride", "kernel"]) == ""
     assert nearest("x", []) == ""
+
+
+def test_a_message_holds_no_control_character_and_no_novel():
+    assert quoted("a\x1b[2J") == r"'a\x1b[2J'"
+    assert len(quoted("x" * 10_000)) < 100
+    assert listing(["conv1", "a\nb"]) == r"conv1, 'a\nb'"
+    assert listing([f"l{n}" for n in range(100)]).endswith("l19, ...")
