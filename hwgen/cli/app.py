@@ -106,9 +106,9 @@ def run(words: Sequence[str]) -> int:
         return 2
     except click.Abort:
         raise KeyboardInterrupt from None
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click exits when it meets the former
         # The reader (`| head`) has what it wanted; Python must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
         if os.environ.get("HWGEN_DEBUG"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from hwgen.report.graph_picture import draw_graph
 from hwgen.report.model import ReportData
 from hwgen.report.tables import engines, layers, meters, tiles
@@ -16,6 +14,8 @@ __all__ = ["render"]
 
 def render(data: ReportData) -> str:
     """Return the page.  Equal data gives equal text: it holds no date."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # not needed by every verb
+
     environment = Environment(
         loader=PackageLoader("hwgen.report"),
         autoescape=True,
