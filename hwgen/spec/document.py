@@ -224,7 +224,7 @@ class QuantizeDoc(_Doc):
     layers: dict[str, PrecisionDoc] = {}
     """Widths by layer or input, where they differ from the default."""
 
-    calibrate: FileDoc | None = None
+    calibrate: Annotated[FileDoc | None, Field(examples=[{"file": "digits_calib.npz"}])] = None
     """Calibration data: an .npz with one array per model input, samples along the first axis."""
 
 
@@ -257,7 +257,7 @@ class AcceleratorDoc(_Doc):
     schedule: Literal["sequential", "dataflow"]
     """`sequential`: one MAC engine shared by all layers; `dataflow`: one engine per layer."""
 
-    budget: BudgetDoc
+    budget: Annotated[BudgetDoc, Field(examples=[{"multipliers": 64}])]
     """What the accelerator may use."""
 
     folding: dict[str, FoldDoc] = {}
@@ -292,10 +292,12 @@ class Document(_Doc):
     model: ModelDoc
     """The network."""
 
-    weights: WeightsDoc
+    weights: Annotated[WeightsDoc, Field(examples=[{"file": "digits.npz"}, {"random": 7}])]
     """Where the weights come from."""
 
-    quantize: QuantizeDoc = QuantizeDoc()
+    quantize: Annotated[QuantizeDoc, Field(examples=[{"default": {"weights": "int4"}}])] = (
+        QuantizeDoc()
+    )
     """Widths, and the data that ranges are measured on."""
 
     accelerator: AcceleratorDoc

@@ -74,6 +74,13 @@ CASES = {
     "hertz for megahertz": (
         changed("clock_mhz: 50", "clock_mhz: @50000000"), "HG113", "at most 1000", "in MHz",
     ),
+    "a word for the weights": (
+        changed("{random: 7}", "@loadable"), "HG112", "'loadable'", "{file: 'digits.npz'}",
+    ),
+    "a word for the calibration": (
+        changed("  layers: {fc:", "  calibrate: @calib.npz\n  layers: {fc:"),
+        "HG112", "'calib.npz'", "{file: 'digits_calib.npz'}",
+    ),
     "a mapping for a list": (changed("[fc]", "@{fc: 1}"), "HG112", "a list", "layers whose"),
     "another version of the format": (changed("hwgen: 1", "hwgen: @2"), "HG113", "2", "legal: 1"),
     "an unknown schedule": (
