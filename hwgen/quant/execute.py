@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int, saturate
-from hwgen.ops.base import Real
+from hwgen.ops.base import Lowered, OpParams, Real
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.quant.model import QGraph
 
-__all__ = ["decode", "encode", "run_integer", "run_real"]
+__all__ = ["decode", "encode", "integer_node", "real_node", "run_integer", "run_real"]
+
+_CHUNK = 64
+"""Samples at a time: the patches of a convolution need many times the memory of its input."""
 
 
 def encode(real: Real, kind: QType) -> Int:
@@ -35,8 +38,28 @@ def run_real(graph: Graph, inputs: Mapping[str, Real]) -> dict[str, Real]:
     for node in graph.nodes:
         sources = [tensors[name] for name in node.inputs]
         weights = graph.node_weights(node.name)
-        tensors[node.name] = get_op(node.op).real(node.params, sources, weights)
+        tensors[node.name] = real_node(node.op, node.params, sources, weights)
     return tensors
+
+
+def real_node(
+    op: str, params: OpParams, sources: Sequence[Real], weights: Mapping[str, Real]
+) -> Real:
+    """Return one op's result in float64, some samples at a time."""
+    parts = [
+        get_op(op).real(params, [array[i : i + _CHUNK] for array in sources], weights)
+        for i in range(0, max(len(sources[0]), 1), _CHUNK)
+    ]
+    return np.concatenate(parts)
+
+
+def integer_node(op: str, lowered: Lowered, sources: Sequence[Int]) -> Int:
+    """Return one op's codes, some samples at a time."""
+    parts = [
+        get_op(op).integer(lowered, [array[i : i + _CHUNK] for array in sources])
+        for i in range(0, max(len(sources[0]), 1), _CHUNK)
+    ]
+    return np.concatenate(parts)
 
 
 def run_integer(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
@@ -44,5 +67,5 @@ def run_integer(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
     tensors = {item.name: inputs[item.name] for item in qgraph.inputs}
     for node in qgraph.nodes:
         sources = [tensors[name] for name in node.inputs]
-        tensors[node.name] = get_op(node.op).integer(node.lowered, sources)
+        tensors[node.name] = integer_node(node.op, node.lowered, sources)
     return tensors

@@ -14,7 +14,14 @@ from hwgen.ops.base import Lowered, LowerOptions, Real
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.quant.check import acc_bits_of, check_qgraph
-from hwgen.quant.execute import decode, encode, run_integer, run_real
+from hwgen.quant.execute import (
+    decode,
+    encode,
+    integer_node,
+    real_node,
+    run_integer,
+    run_real,
+)
 from hwgen.quant.model import QGraph, QNode, QTensor
 from hwgen.quant.ranges import Histogram, choose_type
 from hwgen.quant.samples import load_samples
@@ -72,7 +79,8 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         problems += _width_problems(node, bits, types, lowered)
         tensors[node.name] = QTensor(node.name, node.shape, out)
         nodes.append(QNode(node.name, node.op, node.inputs, lowered, tensors[node.name], bits))
-        codes[node.name] = get_op(node.op).integer(lowered, [codes[name] for name in node.inputs])
+        read = [codes[name] for name in node.inputs]
+        codes[node.name] = integer_node(node.op, lowered, read)
     if problems:
         raise SpecError.of(problems)
     result = QGraph(
@@ -173,11 +181,11 @@ def _lower(
     if decoded is None or "bias" not in weights:
         return lowered, out
     linear = node.params.model_copy(update={"activation": "none"})
-    wanted = op.real(linear, [real[name] for name in node.inputs], weights)
+    wanted = real_node(node.op, linear, [real[name] for name in node.inputs], weights)
     scale = np.array(lowered.attrs["weight_scale"])
     weight = lowered.constants["weight"]
     rounded = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
-    got = op.real(linear, decoded, {**weights, "weight": rounded})
+    got = real_node(node.op, linear, decoded, {**weights, "weight": rounded})
     axes = (0, *range(2, wanted.ndim))
     weights = {**weights, "bias": weights["bias"] + (wanted - got).mean(axis=axes)}
     return op.lower(node.params, weights, shapes, types, out, options), out
