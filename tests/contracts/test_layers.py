@@ -67,9 +67,14 @@ def test_a_wrong_import_is_found(tmp_path, monkeypatch):
     source = "def f():\n    from hwgen.board import load\n    import hwgen.cli\n"
     monkeypatch.setattr(Path, "read_text", lambda self, *_, **__: source)
 
-    assert [*violations(planted, {"graph": 1, "board": 5, "cli": 9})] == ["hwgen.board", "hwgen.cli"]
+    assert [*violations(planted, {"graph": 1, "board": 5, "cli": 9})] == [
+        "hwgen.board",
+        "hwgen.cli",
+    ]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "rtl_templates").rglob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "rtl_templates").rglob("*.py")), ids=lambda p: p.stem
+)
 def test_templates_know_nothing_of_the_compiler(path):
     assert [name for name in imports(path) if name.split(".")[0] == "hwgen"] == []

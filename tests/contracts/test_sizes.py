@@ -16,7 +16,6 @@ def test_no_source_file_is_long(folder):
     long = {
         path.relative_to(ROOT).as_posix(): count
         for path in paths
-        if "__pycache__" not in path.parts
-        and (count := len(path.read_text().splitlines())) > LIMIT
+        if "__pycache__" not in path.parts and (count := len(path.read_text().splitlines())) > LIMIT
     }
     assert long == {}
