@@ -10,25 +10,28 @@
 namespace hwgen {
 
 template <class C>
-void add_terms(int, typename C::Acc (&)[C::L]) {}
+void add_terms(int, typename C::Acc (&)[C::L], feeds<C::L>&) {}
 
-// Add the next L elements of each feed, scaled by the factors from number k on.
+// Add the next L elements of each stream, scaled by the factors from number k on.
 template <class C, class First, class... Rest>
-void add_terms(int k, typename C::Acc (&acc)[C::L], First& first, Rest&... rest) {
+void add_terms(int k, typename C::Acc (&acc)[C::L], feeds<C::L, First, Rest...>& held,
+               hls::stream<First>& in, hls::stream<Rest>&... rest) {
 #pragma HLS inline
-  typename First::element x[C::L];
-  first.next(x);
+  typename feed<First, C::L>::element x[C::L];
+  held.first.next(in, x);
   for (int l = 0; l < C::L; ++l) {
 #pragma HLS unroll
     acc[l] += x[l] * ap_uint<16>(C::multiplier(k));
   }
-  add_terms<C>(k + 1, acc, rest...);
+  add_terms<C>(k + 1, acc, held.rest, rest...);
 }
 
-template <class C, class... Feeds>
-void add_feeds(hls::stream<beat<typename C::Out, C::L>>& out, Feeds... feeds) {
+// C holds Acc, Out, L, shape(), scale(), OFFSET and multiplier(input).
+template <class C, class... Beats>
+void add(hls::stream<beat<typename C::Out, C::L>>& out, hls::stream<Beats>&... in) {
   constexpr work w = C::shape();
   constexpr scaling s = C::scale();
+  feeds<C::L, Beats...> held;
 beats:
   for (int i = 0; i < w.results(); i += C::L) {
 #pragma HLS pipeline
@@ -37,7 +40,7 @@ beats:
 #pragma HLS unroll
       acc[l] = C::OFFSET;
     }
-    add_terms<C>(0, acc, feeds...);
+    add_terms<C>(0, acc, held, in...);
     beat<typename C::Out, C::L> packed;
     for (int l = 0; l < C::L; ++l) {
 #pragma HLS unroll
@@ -45,12 +48,6 @@ beats:
     }
     out.write(packed);
   }
-}
-
-// C holds Acc, Out, L, shape(), scale(), OFFSET and multiplier(input).
-template <class C, class... T, int... LANES>
-void add(hls::stream<beat<typename C::Out, C::L>>& out, hls::stream<beat<T, LANES>>&... in) {
-  add_feeds<C>(out, feed<T, LANES, C::L>(in)...);
 }
 
 }  // namespace hwgen

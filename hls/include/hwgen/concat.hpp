@@ -10,18 +10,19 @@
 namespace hwgen {
 
 template <class C>
-void concat_rows(int, hls::stream<beat<typename C::Out, C::L>>&) {}
+void concat_rows(int, hls::stream<beat<typename C::Out, C::L>>&, feeds<C::L>&) {}
 
-// Send one row of each feed, scaled by the factors from number k on.
+// Send one row of each stream, scaled by the factors from number k on.
 template <class C, class First, class... Rest>
-void concat_rows(int k, hls::stream<beat<typename C::Out, C::L>>& out, First& first,
-                 Rest&... rest) {
+void concat_rows(int k, hls::stream<beat<typename C::Out, C::L>>& out,
+                 feeds<C::L, First, Rest...>& held, hls::stream<First>& in,
+                 hls::stream<Rest>&... rest) {
 #pragma HLS inline
   constexpr scaling s = C::scale();
   for (int i = 0; i < C::elements(k); i += C::L) {
 #pragma HLS pipeline II = 1
-    typename First::element x[C::L];
-    first.next(x);
+    typename feed<First, C::L>::element x[C::L];
+    held.first.next(in, x);
     beat<typename C::Out, C::L> packed;
     for (int l = 0; l < C::L; ++l) {
 #pragma HLS unroll
@@ -30,20 +31,16 @@ void concat_rows(int k, hls::stream<beat<typename C::Out, C::L>>& out, First& fi
     }
     out.write(packed);
   }
-  concat_rows<C>(k + 1, out, rest...);
-}
-
-template <class C, class... Feeds>
-void concat_feeds(hls::stream<beat<typename C::Out, C::L>>& out, Feeds... feeds) {
-  constexpr work w = C::shape();
-rows:
-  for (int r = 0; r < w.row.count; ++r) concat_rows<C>(0, out, feeds...);
+  concat_rows<C>(k + 1, out, held.rest, rest...);
 }
 
 // C holds Acc, Out, L, shape(), scale(), and by input elements(), multiplier(), offset().
-template <class C, class... T, int... LANES>
-void concat(hls::stream<beat<typename C::Out, C::L>>& out, hls::stream<beat<T, LANES>>&... in) {
-  concat_feeds<C>(out, feed<T, LANES, C::L>(in)...);
+template <class C, class... Beats>
+void concat(hls::stream<beat<typename C::Out, C::L>>& out, hls::stream<Beats>&... in) {
+  constexpr work w = C::shape();
+  feeds<C::L, Beats...> held;
+rows:
+  for (int r = 0; r < w.row.count; ++r) concat_rows<C>(0, out, held, in...);
 }
 
 }  // namespace hwgen

@@ -5,38 +5,51 @@
 
 namespace hwgen {
 
+template <class Beat, int V>
+class feed;
+
 // L and V are powers of two; elements keep their order.
 template <class T, int L, int V>
-class feed {
+class feed<beat<T, L>, V> {
  public:
-  using element = T;
+  typedef T element;
 
-  explicit feed(hls::stream<beat<T, L>>& in) : in_(in), left_(0) {}
+  feed() : left_(0) {}
 
-  void next(T (&x)[V]) {
+  void next(hls::stream<beat<T, L>>& in, T (&x)[V]) {
 #pragma HLS inline
 #pragma HLS array_partition variable = held_ type = complete
-    for (int first = 0; first < V; first += (L < V ? L : V)) {
+    constexpr int part = L < V ? L : V;
+    for (int first = 0; first < V; first += part) {
       if (left_ == 0) {
-        const beat<T, L> taken = in_.read();
+        const beat<T, L> taken = in.read();
         for (int l = 0; l < L; ++l) {
 #pragma HLS unroll
           held_[l] = taken.lane[l];
         }
         left_ = L;
       }
-      for (int l = 0; l < (L < V ? L : V); ++l) {
+      for (int l = 0; l < part; ++l) {
 #pragma HLS unroll
         x[first + l] = held_[L - left_ + l];
       }
-      left_ -= L < V ? L : V;
+      left_ -= part;
     }
   }
 
  private:
-  hls::stream<beat<T, L>>& in_;
   T held_[L];
   int left_;
+};
+
+// One feed for each of several streams.
+template <int V, class... Beats>
+struct feeds {};
+
+template <int V, class First, class... Rest>
+struct feeds<V, First, Rest...> {
+  feed<First, V> first;
+  feeds<V, Rest...> rest;
 };
 
 }  // namespace hwgen

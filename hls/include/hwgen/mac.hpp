@@ -119,7 +119,6 @@ void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
 #pragma HLS array_reshape variable = weight type = complete dim = 2
 #pragma HLS array_reshape variable = bias type = complete dim = 2
 #pragma HLS array_reshape variable = multiplier type = complete dim = 2
-#pragma HLS bind_storage variable = weight type = rom_1p
 
   window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
 rows:

@@ -28,7 +28,6 @@ void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task,
 #pragma HLS array_reshape variable = weight type = complete dim = 2
 #pragma HLS array_reshape variable = bias type = complete dim = 2
 #pragma HLS array_reshape variable = multiplier type = complete dim = 2
-#pragma HLS bind_storage variable = weight type = rom_1p
   const work& w = task.shape;
   const int blocks = ceil_div(w.outputs, C::PO);
   const int groups = groups_of(w, C::PO);

@@ -39,11 +39,12 @@ void trace_memory(const char* file_name, const ap_uint<BITS> (&memory)[SIZE], in
 }  // namespace hwgen
 #endif
 
+// Statements of their own, without a semicolon: a dataflow region holds calls and nothing else.
 #if defined(HWGEN_TRACE) && !defined(__SYNTHESIS__)
 #define HWGEN_TRACE_STREAM(name, stream, beats) \
-  hwgen::trace_stream("trace_" name ".bin", stream, beats)
+  hwgen::trace_stream("trace_" name ".bin", stream, beats);
 #define HWGEN_TRACE_MEMORY(name, type, memory, address, elements) \
-  hwgen::trace_memory<type>("trace_" name ".bin", memory, address, elements)
+  hwgen::trace_memory<type>("trace_" name ".bin", memory, address, elements);
 #else
 #define HWGEN_TRACE_STREAM(name, stream, beats)
 #define HWGEN_TRACE_MEMORY(name, type, memory, address, elements)

@@ -17,6 +17,7 @@ class window {
 
   // Take beats until the element before `need` is there.
   void fill(hls::stream<beat<T, L>>& in, int need) {
+#pragma HLS inline
 #pragma HLS array_partition variable = memory_ type = cyclic factor = BANKS
     while (written_ < need) {
 #pragma HLS pipeline II = 1
