@@ -1,8 +1,4 @@
-"""Synthesis with Yosys, and how much hardware came out.
-
-``python -m hwgen.board.synth`` is the worker: Yosys runs inside a process of its own, so that
-its crash or the user's Ctrl-C leaves this one alone.
-"""
+"""Synthesis with Yosys, and how much hardware came out."""
 
 from __future__ import annotations
 
@@ -26,8 +22,7 @@ class _Synth:
     cells: dict[str, dict[str, int]]
 
 
-# Weights: LUT4 equivalents are not made up here; a LUT of any size counts once, a carry cell as
-# the LUTs it occupies.
+# A LUT of any size counts once; a carry cell or a distributed RAM counts as the LUTs it takes.
 _LUT6 = {f"LUT{size}": 1 for size in range(1, 7)}
 _FAMILIES = {
     "ecp5": _Synth(
@@ -87,8 +82,13 @@ def synthesise(folder: Path, top: str, family: str) -> dict[str, int]:
     if family not in _FAMILIES:
         legal = ", ".join(SYNTH_FAMILIES)
         raise ToolError("HG827", f"no synthesis for the family {family!r}", hint=legal)
-    argv = [sys.executable, "-m", "hwgen.board.synth", top, family]
-    run(argv, cwd=folder, log=folder / "synth.log")
+    passes = (
+        "read_verilog top.v",
+        f"{_FAMILIES[family].command} -top {top} -json netlist.json",
+        "tee -q -o cells.json stat -json",
+    )
+    worker = [sys.executable, "-m", "hwgen.board.yosys_worker"]
+    run([*worker, *passes], cwd=folder, log=folder / "synth.log")
     counts = json.loads((folder / "cells.json").read_text())
     cells: dict[str, int] = counts["design"]["num_cells_by_type"]
     kinds = _FAMILIES[family].cells
@@ -108,19 +108,3 @@ def synth_stats(verilog: str, top: str, family: str) -> dict[str, int]:
         folder = Path(name)
         (folder / "top.v").write_text(verilog)
         return synthesise(folder, top, family)
-
-
-def _work(top: str, family: str) -> None:
-    from pyosys import libyosys
-
-    design = libyosys.Design()
-    for command in (
-        "read_verilog top.v",
-        f"{_FAMILIES[family].command} -top {top} -json netlist.json",
-        "tee -q -o cells.json stat -json",
-    ):
-        libyosys.run_pass(command, design)
-
-
-if __name__ == "__main__":
-    _work(*sys.argv[1:])

@@ -126,13 +126,14 @@ def bitstream(
 def _bitstream(made: Build, board: Board, seed: int, progress: Notify) -> BitstreamResult:
     from hwgen.board.build import build_bitstream
     from hwgen.board.interface import interface_of
-    from hwgen.board.top import TOP_NAME, board_top, board_verilog
+    from hwgen.board.top import TOP_NAME, board_top, board_verilog, check_fit
     from hwgen.emit.rtl.top import build_top
 
     front, identity = made.front, made.manifest.identity
     clock = front.spec.accelerator.clock_mhz
     progress("board top")
     interface = interface_of(front.plan, front.qgraph, identity, _version())
+    check_fit(interface, board, clock)
     accelerator = build_top(front.plan, front.qgraph, identity=identity_word(identity))
     verilog = board_verilog(board_top(accelerator, interface, board, clock))
     folder = made.folder / "bitstream"
