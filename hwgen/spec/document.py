@@ -71,7 +71,17 @@ def _check_shape(shape: list[int]) -> list[int]:
     return shape
 
 
+def _check_version(version: int) -> int:
+    if version != 1:
+        context = {"message": "is not a version that this hwgen knows", "hint": "legal: 1"}
+        raise PydanticCustomError("HG113", "{message}", context)
+    return version
+
+
 def _as_list(value: Any) -> Any:
+    if not isinstance(value, (str, list)):
+        context = {"message": "must be a name or a list of names", "hint": "in: conv1"}
+        raise PydanticCustomError("HG112", "{message}", context)
     return [value] if isinstance(value, str) else value
 
 
@@ -283,7 +293,7 @@ class VerifyDoc(_Doc):
 class Document(_Doc):
     """A hwgen spec."""
 
-    hwgen: Literal[1]
+    hwgen: Annotated[int, AfterValidator(_check_version), WithJsonSchema({"const": 1})]
     """Version of the spec format: 1."""
 
     name: Annotated[Name, Field(examples=["digits"])]

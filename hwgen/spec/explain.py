@@ -225,6 +225,8 @@ def _words(item: dict[str, Any], at: _Field, more_keys: Sequence[str]) -> tuple[
         legal = context["expected"].replace("'", "").replace(" or ", ", ")
         guess = nearest(str(value), legal.split(", "))
         return "HG113", f"must not be {show(value)}", f"{guess}legal: {legal}"
+    if kind == "too_short" and context["min_length"] == 1:
+        return "HG113", "must not be empty", hint
     if kind in _BOUNDS:
         return "HG113", f"{_BOUNDS[kind].format(**context)}, not {show(value)}", hint
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")

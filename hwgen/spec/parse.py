@@ -122,7 +122,7 @@ class _Parser:
             name=name if isinstance(name, str) and not name_problem(name) else "unnamed",
             inputs=self._inputs(),
             layers=self._layers(),
-            outputs=tuple(item.name for item in self._strings("model", "outputs")),
+            outputs=tuple(item.name for item in _references(self._items("model", "outputs"))),
             weights=self._weights(),
             quantize=self._quantize(),
             accelerator=self._accelerator(),
@@ -209,20 +209,24 @@ class _Parser:
 
     def _wiring(self) -> Wiring:
         layers = []
+        outputs = self._items("model", "outputs")
+        understood = bool(outputs) and len(_references(outputs)) == len(outputs)
         for tree in self._items("model", "layers"):
-            name = tree.child("name")
-            reads = tree.child("in") or Tree([], tree.mark)
-            if name is None:
-                continue
-            used = reads.value if isinstance(reads.value, list) else [reads]
-            layers += [(label, _references(used)) for label in _references([name])]
-        outputs = self._strings("model", "outputs")
+            name, reads = tree.child("name"), tree.child("in")
+            used = (
+                [] if reads is None else reads.value if isinstance(reads.value, list) else [reads]
+            )
+            names = _references(used)
+            understood &= reads is None or 0 < len(names) == len(used)
+            if name is not None:
+                layers += [(label, names) for label in _references([name])]
         return Wiring(
             inputs=self._keys("model", "inputs"),
             layers=layers,
-            outputs=outputs or None,
+            outputs=_references(outputs),
             precisions=self._keys("quantize", "layers"),
             foldings=self._keys("accelerator", "folding"),
+            uses_known=understood,
         )
 
     # -- access -------------------------------------------------------------------------------
@@ -247,9 +251,6 @@ class _Parser:
     def _items(self, *path: str) -> list[Tree]:
         value = self._value(*path)
         return value if isinstance(value, list) else []
-
-    def _strings(self, *path: str) -> list[Reference]:
-        return _references(self._items(*path))
 
     def _entries(self, *path: str) -> list[tuple[str, Tree]]:
         value = self._value(*path)

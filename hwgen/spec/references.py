@@ -30,16 +30,20 @@ class Wiring:
     layers
         Each layer and the tensors it reads, in file order, duplicates included.
     outputs
-        Model outputs; None if they could not be read.
+        Model outputs.
     precisions, foldings
         Keys of ``quantize.layers`` and ``accelerator.folding``.
+    uses_known
+        False if the outputs, or what some layer reads, could not be understood: then a tensor
+        that nothing seems to read is no mistake.
     """
 
     inputs: Sequence[Reference]
     layers: Sequence[tuple[Reference, Sequence[Reference]]]
-    outputs: Sequence[Reference] | None
+    outputs: Sequence[Reference]
     precisions: Sequence[Reference] = ()
     foldings: Sequence[Reference] = ()
+    uses_known: bool = True
 
 
 def check_wiring(wiring: Wiring) -> list[Diagnostic]:
@@ -114,7 +118,7 @@ def _cycles(wiring: Wiring) -> Iterable[Diagnostic]:
 
 def _outputs(wiring: Wiring, inputs: list[str], layers: list[str]) -> Iterable[Diagnostic]:
     seen: set[str] = set()
-    for output in wiring.outputs or ():
+    for output in wiring.outputs:
         problem = ""
         hint = f"{nearest(output.name, layers)}layers: {listing(layers)}"
         if output.name in seen:
@@ -129,7 +133,7 @@ def _outputs(wiring: Wiring, inputs: list[str], layers: list[str]) -> Iterable[D
 
 
 def _unused(wiring: Wiring) -> Iterable[Diagnostic]:
-    if wiring.outputs is None:
+    if not wiring.uses_known:
         return
     used = {read.name for _, reads in wiring.layers for read in reads}
     used |= {output.name for output in wiring.outputs}

@@ -83,6 +83,18 @@ CASES = {
     ),
     "a mapping for a list": (changed("[fc]", "@{fc: 1}"), "HG112", "a list", "layers whose"),
     "another version of the format": (changed("hwgen: 1", "hwgen: @2"), "HG113", "2", "legal: 1"),
+    "true for the version": (changed("hwgen: 1", "hwgen: @true"), "HG112", "true", "Version"),
+    "a fraction for the version": (changed("hwgen: 1", "hwgen: @1.0"), "HG112", "1.0", "Version"),
+    "no outputs": (changed("[fc]", "@[]"), "HG113", "empty", "leave the accelerator"),
+    "a layer that reads nothing": (
+        changed("in: pool1", "in: @[]"), "HG113", "must not be empty", "names of inputs",
+    ),
+    "a number for a name that is read": (
+        changed("in: pool1", "in: @3"), "HG112", "a name or a list of names", "in: conv1",
+    ),
+    "a list in the list that is read": (
+        changed("in: pool1", "in: [@[pool1]]"), "HG112", "a string", "names of inputs",
+    ),
     "an unknown schedule": (
         changed("schedule: sequential", "schedule: @sequental"),
         "HG113", "'sequental'", "did you mean 'sequential'? legal: sequential, dataflow",
