@@ -33,14 +33,14 @@ def check_plan(plan: Plan, qgraph: QGraph, budget: int | None = None) -> None:
     Raises
     ------
     HwgenError
-        HG411, with every problem.  A plan of :func:`hwgen.plan.make_plan` never has one.
+        HG410, with every problem.  A plan of :func:`hwgen.plan.make_plan` never has one.
     """
     found = list(problems(plan, qgraph))
     if budget is not None and plan.multipliers > budget:
         found.append(f"{plan.multipliers} multipliers, but the budget is {budget}")
     if found:
         raise HwgenError(
-            "HG411",
+            "HG410",
             f"the plan of {plan.name} is not sound: {'; '.join(found)}",
             hint="report it with the spec: this is a mistake in the planner",
         )
@@ -48,7 +48,10 @@ def check_plan(plan: Plan, qgraph: QGraph, budget: int | None = None) -> None:
 
 def problems(plan: Plan, qgraph: QGraph) -> Iterator[str]:
     """Yield what is wrong with a plan, one sentence each."""
-    yield from _tasks(plan, qgraph)
+    structure = list(_tasks(plan, qgraph))
+    yield from structure
+    if structure:
+        return  # the rest relies on it
     for task in plan.tasks:
         yield from _fold(plan.engine(task.engine), task)
     yield from _streams(plan, qgraph)
@@ -74,6 +77,10 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
     listed = [name for phase in plan.phases for name in phase.tasks]
     if sorted(listed) != sorted(task.name for task in plan.tasks):
         yield "the phases do not hold every task once"
+        return
+    missing = {task.engine for task in plan.tasks} - {engine.name for engine in plan.engines}
+    if missing:
+        yield f"there is no engine {', '.join(sorted(missing))}"
     made = {tensor.name for tensor in qgraph.inputs}
     for phase in plan.phases:
         for task in map(plan.task, phase.tasks):

@@ -85,7 +85,7 @@ def _check_folding(items: Sequence[Item], accelerator: Accelerator) -> None:
             errors.append(
                 Diagnostic(
                     "HG406",
-                    f"folding of {layer}, which is not a layer",
+                    f"folding of {layer}, which is not a layer of the integer graph",
                     spec.mark,
                     f"layers: {', '.join(works)}",
                 )

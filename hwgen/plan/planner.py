@@ -25,14 +25,14 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     Raises
     ------
     SpecError
-        HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG410 (unknown schedule).
+        HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule).
     LimitError
         HG408 (more on-chip memory than the budget).
     """
     schedule = _SCHEDULES.get(accelerator.schedule)
     if schedule is None:
         raise SpecError(
-            "HG410",
+            "HG409",
             f"schedule {accelerator.schedule!r} is not known",
             where=accelerator.mark,
             hint=f"legal: {', '.join(_SCHEDULES)}",

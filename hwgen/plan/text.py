@@ -1,0 +1,99 @@
+"""A plan as text for a terminal: what was built, where the cycles go, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwgen.plan.model import Engine, Plan, Task
+
+__all__ = ["describe"]
+
+
+def describe(plan: Plan) -> str:
+    """Return tables of engines, tasks, storage and streams, and the reason of every phase."""
+    made = plan.prediction
+    summary = (
+        f"{plan.name}: {plan.schedule}, {plan.multipliers} multipliers, latency {made.latency} "
+        f"cycles, interval {made.interval} cycles, utilisation {plan.utilisation:.0%}"
+    )
+    parts = [
+        summary,
+        _table(
+            ["engine", "template", "rows", "elements", "outputs", "lanes", "multipliers"],
+            [_engine(engine) for engine in plan.engines],
+        ),
+        _table(
+            ["task", "engine", "cycles", "multiplications", "useful", "bound", "first tensor"],
+            [_task(plan, task) for task in plan.tasks],
+        ),
+        _storage(plan),
+        _table(
+            ["stream", "direction", "lanes"],
+            [
+                *([name, "in", str(lanes)] for name, lanes in plan.input_lanes.items()),
+                *([name, "out", str(lanes)] for name, lanes in plan.output_lanes.items()),
+            ],
+        ),
+        "\n".join(f"{', '.join(phase.tasks)}: {phase.why}" for phase in plan.phases if phase.why),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _engine(engine: Engine) -> list[str]:
+    fold = engine.fold
+    if engine.template != "mac":
+        return [engine.name, engine.template, "", "", "", str(fold.lanes), ""]
+    numbers = (fold.rows, fold.elements, fold.outputs, fold.lanes, engine.multipliers)
+    return [engine.name, engine.template, *map(str, numbers)]
+
+
+def _task(plan: Plan, task: Task) -> list[str]:
+    spans = {span.task: f"{span.start} to {span.end}" for span in plan.prediction.spans}
+    useful = ""
+    if task.useful:
+        useful = f"{task.useful / (task.cycles * plan.engine(task.engine).multipliers):.0%}"
+    return [
+        task.name,
+        task.engine,
+        str(task.cycles),
+        str(task.useful or ""),
+        useful,
+        task.bound,
+        spans.get(task.name, ""),
+    ]
+
+
+def _storage(plan: Plan) -> str:
+    if plan.buffers:
+        rows = [
+            [place.tensor, place.buffer, str(place.address), str(place.elements)]
+            for place in plan.placements
+        ]
+        sizes = ", ".join(
+            f"{buffer.name}: {buffer.elements} elements of {buffer.bits} bits "
+            f"in {buffer.banks} bank{'s' if buffer.banks > 1 else ''}"
+            for buffer in plan.buffers
+        )
+        return f"{_table(['tensor', 'buffer', 'address', 'elements'], rows)}\n{sizes}"
+    rows = [
+        [item.source, item.sink, str(item.port), *map(str, (item.lanes, item.depth, item.banks))]
+        for item in plan.channels
+        if item.sink
+    ]
+    return _table(["from", "to", "port", "lanes", "depth", "banks"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return columns separated by two spaces; those of numbers to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    right = [
+        all(not row[k] or row[k].rstrip("%").isdigit() for row in rows) for k in range(len(head))
+    ]
+    lines = []
+    for row in (head, *rows):
+        cells = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

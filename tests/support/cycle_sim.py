@@ -1,0 +1,254 @@
+"""A dataflow plan simulated cycle by cycle, straight from the timing contract's table.
+
+Slow and simple on purpose: every part is a state machine with counters, and nothing is shared
+with the planner's recurrences but the plan itself.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import ceil, prod
+from typing import Any
+
+from hwgen.plan.model import Channel, Engine, Plan, Task
+
+
+@dataclass
+class Buffer:
+    """A window buffer: counts of the present and all earlier tensors."""
+
+    channel: Channel
+    written: int = 0
+    released: int = 0
+    arriving: int = 0  # elements taken in this cycle
+    releases: list[tuple[int, int]] = field(default_factory=list)  # (visible from, total)
+
+    def ready(self) -> bool:
+        return self.written - self.released + self.channel.lanes <= self.channel.depth
+
+    def settle(self, cycle: int) -> None:
+        """Become what the next cycle sees."""
+        self.written += self.arriving
+        self.arriving = 0
+        while self.releases and self.releases[0][0] <= cycle + 1:
+            self.released = self.releases.pop(0)[1]
+
+
+@dataclass
+class Stream:
+    """A source: an input that always has a beat, or the FIFO of an engine; and its fork."""
+
+    name: str
+    sinks: list[Any]  # Buffer, or a list of cycles of an output's transfers
+    queue: deque[int] | None  # cycles in which the beats entered; None for an input
+    taken: list[bool] = field(default_factory=list)
+    left: int = 0
+
+    def offers(self, cycle: int) -> bool:
+        return self.queue is None or bool(self.queue and self.queue[0] < cycle)
+
+    def transfer(self, cycle: int) -> bool:
+        """Offer the head to every sink that has not got it; return whether it leaves."""
+        if not self.offers(cycle):
+            return False
+        for k, sink in enumerate(self.sinks):
+            if self.taken[k]:
+                continue
+            if isinstance(sink, Buffer):
+                if sink.ready():
+                    sink.arriving += sink.channel.lanes
+                    self.taken[k] = True
+            else:
+                sink.append(cycle)
+                self.taken[k] = True
+        if not all(self.taken):
+            return False
+        self.taken = [False] * len(self.sinks)
+        self.left += 1
+        if self.queue is not None:
+            self.queue.popleft()
+        return True
+
+
+class Machine:
+    """An engine: walks its loops group by group, for ever."""
+
+    def __init__(self, engine: Engine, task: Task, buffers: list[Buffer], stream: Stream) -> None:
+        self.engine = engine
+        self.work = task.work
+        self.fold = engine.fold
+        self.buffers = buffers
+        self.stream = stream
+        self.credits = engine.out_depth
+        self.returned = 0  # credits that become visible in the next cycle
+        self.free_from = 0
+        self.entering: list[int] = []
+        self.starts: list[int] = []
+        self.tensors = 0
+        self.groups = self._groups()
+        self.plan = next(self.groups)
+
+    def _groups(self):
+        """Yield for ever (needs by port, steps, beats, length, release by port)."""
+        work, fold = self.work, self.fold
+        while True:
+            totals = [port.rows * port.row for port in work.ports]
+            base = [self.tensors * total for total in totals]
+            if work.kind == "concat":
+                done = [0] * len(totals)
+                for _ in range(work.row.count * work.column.count):
+                    for k, total in enumerate(totals):
+                        chunk = total // (work.row.count * work.column.count)
+                        for _ in range(chunk // fold.lanes):
+                            done[k] += fold.lanes
+                            reach = base[k] + done[k]
+                            yield {k: reach}, 1, 1, 1, {k: reach}
+            else:
+                for r in range(work.row.count):
+                    for c in range(work.column.count):
+                        yield from self._position(r, c, totals, base)
+            self.tensors += 1
+
+    def _position(self, r: int, c: int, totals: list[int], base: list[int]):
+        work, fold = self.work, self.fold
+        rows, row = work.ports[0].rows, work.ports[0].row
+        # Touch every element of the position, as the golden model would.
+        last = 0
+        top = work.origin[0] + r * work.row.dy + c * work.column.dy
+        start = work.origin[1] + r * work.row.dx + c * work.column.dx
+        places = [(top, start)]
+        for loop in (work.channel, *work.reduce):
+            places = [
+                (y + i * loop.dy, x + i * loop.dx) for y, x in places for i in range(loop.count)
+            ]
+        for y, x in places:
+            for e in range(work.elements):
+                if 0 <= y < rows and 0 <= x + e < row:
+                    last = max(last, y * row + x + e + 1)
+        final_row = r == work.row.count - 1
+        next_top = work.origin[0] + (r + 1) * work.row.dy
+        release = rows * row if final_row else min(max(next_top, 0), rows) * row
+        row_ends = c == work.column.count - 1
+        need = max(last, release) if row_ends else last
+        if work.kind == "mac":
+            outer = work.reduce[0].count if work.reduce and fold.rows > 1 else 1
+            steps = ceil(prod(loop.count for loop in work.reduce) / outer) * ceil(
+                work.elements / fold.elements
+            )
+            sizes = []
+            left = work.outputs
+            while left:
+                sizes.append(min(left, fold.outputs))
+                left -= sizes[-1]
+            packets = [ceil(size / fold.lanes) for size in sizes] * work.channel.count
+            length = max(steps, max(packets))
+        else:
+            steps = (
+                len(work.ports) if work.kind == "add" else prod(loop.count for loop in work.reduce)
+            )
+            packets = [1] * (work.channel.count // fold.lanes)
+            length = steps
+        for k, beats in enumerate(packets):
+            ends = row_ends and k == len(packets) - 1
+            yield (
+                {port: base[port] + need for port in range(len(totals))},
+                steps,
+                beats,
+                length,
+                {port: base[port] + release for port in range(len(totals))} if ends else {},
+            )
+
+    def latency(self) -> int:
+        if self.engine.template != "mac":
+            return 5
+        levels, terms = 0, self.fold.rows * self.fold.elements
+        while terms > 1:
+            terms = ceil(terms / 4)
+            levels += 1
+        return 7 + levels
+
+    def step(self, cycle: int) -> None:
+        """Start a group if all conditions hold in this cycle."""
+        if cycle < self.free_from:
+            return
+        needs, steps, beats, length, releases = self.plan
+        if any(self.buffers[port].written < need for port, need in needs.items()):
+            return
+        if self.credits < beats:
+            return
+        self.credits -= beats
+        self.starts.append(cycle)
+        first = cycle + steps - 1 + self.latency()
+        self.entering += range(first, first + beats)
+        self.free_from = cycle + length
+        for port, total in releases.items():
+            self.buffers[port].releases.append((cycle + steps, total))
+        self.plan = next(self.groups)
+
+
+@dataclass
+class Result:
+    """Cycles of every transfer on each output, and of every group start of each engine."""
+
+    transfers: dict[str, list[int]]
+    starts: dict[str, list[int]]
+
+
+def simulate(plan: Plan, beats: dict[str, int], limit: int = 200_000) -> Result | None:
+    """Run until every output had ``beats`` transfers; None if nothing moves any more.
+
+    Inputs are valid and outputs ready in every cycle.
+    """
+    transfers: dict[str, list[int]] = {name: [] for name in beats}
+    streams: dict[str, Stream] = {}
+    buffers: dict[tuple[str, int], Buffer] = {}
+    for channel in plan.channels:
+        if channel.source not in streams:
+            fed = channel.source not in plan.input_lanes
+            streams[channel.source] = Stream(channel.source, [], deque() if fed else None)
+        if channel.sink:
+            buffers[channel.sink, channel.port] = Buffer(channel)
+            streams[channel.source].sinks.append(buffers[channel.sink, channel.port])
+        else:
+            streams[channel.source].sinks.append(transfers[channel.tensor])
+        streams[channel.source].taken.append(False)
+    machines = [
+        Machine(
+            plan.engine(task.engine),
+            task,
+            [buffers[task.engine, port] for port in range(len(task.reads))],
+            streams[task.engine],
+        )
+        for task in plan.tasks
+    ]
+    quiet = 0
+    for cycle in range(limit):
+        if all(len(transfers[name]) >= count for name, count in beats.items()):
+            return Result(transfers, {m.engine.name: m.starts for m in machines})
+        before = [m.plan for m in machines]
+        for machine in machines:
+            machine.step(cycle)
+        moved = False
+        for stream in streams.values():
+            leaves = stream.transfer(cycle)
+            moved |= leaves or any(
+                buffer.arriving for buffer in stream.sinks if isinstance(buffer, Buffer)
+            )
+            for machine in machines:
+                if machine.stream is stream and leaves:
+                    machine.returned += 1
+        for machine in machines:
+            machine.credits += machine.returned
+            machine.returned = 0
+            if cycle in machine.entering:
+                machine.entering.remove(cycle)
+                machine.stream.queue.append(cycle)  # offered from the next cycle on
+        for buffer in buffers.values():
+            buffer.settle(cycle)
+        moved |= any(a is not m.plan for a, m in zip(before, machines, strict=True))
+        busy = any(cycle < m.free_from or m.entering for m in machines)
+        quiet = 0 if moved or busy else quiet + 1
+        if quiet > 4:  # longer than any register delays anything
+            return None
+    raise AssertionError(f"{plan.name} is still running after {limit} cycles")
