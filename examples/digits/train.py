@@ -28,7 +28,7 @@ TEST_IMAGES = 599  # a third of 1,797
 CALIBRATION_IMAGES = 256
 FOLDS = 5
 BATCH = 64
-EPOCHS = {"mlp": (150, 150), "cnn": (60, 60)}  # floating point, then quantised
+EPOCHS = {"mlp": (150, 150), "cnn": (30, 120)}  # floating point, then quantised
 MOVED = 0.2  # share of images that are moved along an axis
 NOISE = 0.06  # standard deviation, of a full pixel
 
@@ -45,17 +45,23 @@ def load() -> tuple[npt.NDArray[np.uint8], Labels]:
     return data.images.astype(np.uint8)[:, None], data.target.astype(np.int64)
 
 
-def stratified_order(labels: Labels, seed: int) -> Labels:
-    """Return all indices so that every run of them holds the classes in proportion.
+def split(labels: Labels) -> tuple[Labels, Labels]:
+    """Return the indices of the held-out third and of the rest.
 
-    Each class is shuffled; sample k of n in its class stands at (k + 1/2) / n.
+    Each class is shuffled and gives a third to the test, rounded so that 599 come together
+    (largest remainders first).  The rest comes in an order in which every run of it holds the
+    classes in proportion: image k of n in its class stands at (k + 1/2) / n.
     """
-    random = np.random.default_rng(seed)
-    place = np.empty(len(labels))
-    for digit in range(10):
-        members = random.permutation(np.flatnonzero(labels == digit))
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return np.argsort(place, kind="stable")
+    random = np.random.default_rng(SPLIT_SEED)
+    classes = [random.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
+    shares = [len(members) // 3 for members in classes]
+    by_remainder = sorted(range(10), key=lambda digit: -(len(classes[digit]) % 3))
+    for digit in by_remainder[: TEST_IMAGES - sum(shares)]:
+        shares[digit] += 1
+    tested = np.concatenate([c[:n] for c, n in zip(classes, shares, strict=True)])
+    rest = [c[n:] for c, n in zip(classes, shares, strict=True)]
+    place = np.concatenate([(np.arange(len(c)) + 0.5) / len(c) for c in rest])
+    return np.sort(tested), np.concatenate(rest)[np.argsort(place, kind="stable")]
 
 
 def augment(images: Array, random: np.random.Generator) -> Array:
@@ -111,15 +117,22 @@ def accuracy(network: Network, images: Array, labels: Labels, bits: int | None =
     return float(np.mean(network.forward(images, bits).argmax(axis=1) == labels))
 
 
+def folds(labels: Labels) -> Labels:
+    """Return the fold of each image: 0 to 4 in turn within its class."""
+    number = np.empty(len(labels), dtype=np.int64)
+    for digit in range(10):
+        members = np.flatnonzero(labels == digit)
+        number[members] = np.arange(len(members)) % FOLDS
+    return number
+
+
 def cross_validate(model: str, images: Array, labels: Labels) -> None:
     """Print the accuracy of five networks, each tested on the fifth it has not seen."""
     scores = []
     for fold in range(FOLDS):
-        held = np.arange(len(labels)) % FOLDS == fold
+        held = folds(labels) == fold
         network = train(model, images[~held], labels[~held], TRAIN_SEED + fold)
-        scores.append(
-            [accuracy(network, images[held], labels[held], bits) for bits in (None, 4)]
-        )
+        scores.append([accuracy(network, images[held], labels[held], bits) for bits in (None, 4)])
         print(f"{model} fold {fold}: float {scores[-1][0]:.2%}, 4-bit {scores[-1][1]:.2%}")
     mean = np.mean(scores, axis=0)
     print(f"{model} mean of {FOLDS} folds: float {mean[0]:.2%}, 4-bit {mean[1]:.2%}")
@@ -132,10 +145,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     pixels, labels = load()
-    order = stratified_order(labels, SPLIT_SEED)
-    third = np.arange(len(order)) % 3 == 1
-    tested, seen = np.sort(order[third]), order[~third]
-    assert len(tested) == TEST_IMAGES
+    tested, seen = split(labels)
     images = pixels / 16.0
     if arguments.cross_validate:
         for model in MODELS:
