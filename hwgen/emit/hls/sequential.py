@@ -19,11 +19,11 @@ __all__ = ["sequential_context"]
 
 @dataclass(frozen=True)
 class TaskText:
-    """One record of the sequencer: the initialiser of a task."""
+    """One record of the sequencer: the initialiser of a task, and what each line is about."""
 
     name: str
     note: str
-    fields: str
+    lines: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,14 @@ def _destination(plan: Plan, task: Task) -> str:
 def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> TaskText:
     node = qgraph.node(task.node)
     read, signed = _source(plan, qgraph, task.reads[0])
-    fields = (
-        f"{work_text(task.work)}, {read}, {signed}, {_destination(plan, task)}, "
-        f"{tables.word}, {tables.group}, {scaling(node)}"
+    lines = (
+        (f"{work_text(task.work)},", "loops"),
+        (f"{read}, {signed},", "input: address, signedness"),
+        (f"{_destination(plan, task)},", "output"),
+        (f"{tables.word}, {tables.group},", "first rows of weights, of biases"),
+        (f"{scaling(node)}", "scaling"),
     )
-    return TaskText(task.name, _note(node, task), fields)
+    return TaskText(task.name, _note(node, task), lines)
 
 
 def _vector_task(plan: Plan, qgraph: QGraph, task: Task, ports: int) -> TaskText:
@@ -161,22 +164,17 @@ def _vector_task(plan: Plan, qgraph: QGraph, task: Task, ports: int) -> TaskText
         only = factor(node, port)
         before, start = [1], 0
         multiplier, offset = only.multiplier, only.offset
-    fields = ", ".join(
-        (
-            f"hwgen::fold::{kind}",
-            work_text(task.work),
-            str(len(sources)),
-            _array([address for address, _ in sources], ports),
-            _array([signed for _, signed in sources], ports, "false"),
-            _array(before, ports),
-            str(start),
-            _destination(plan, task),
-            str(multiplier),
-            str(offset),
-            str(scaling(node)),
-        )
+    addresses = _array([address for address, _ in sources], ports)
+    signs = _array([signed for _, signed in sources], ports, "false")
+    lines = (
+        (f"hwgen::fold::{kind},", ""),
+        (f"{work_text(task.work)},", "loops"),
+        (f"{len(sources)}, {addresses}, {signs},", "inputs: addresses, signedness"),
+        (f"{_array(before, ports)}, {start},", "their factors; start of a sum"),
+        (f"{_destination(plan, task)},", "output"),
+        (f"{multiplier}, {offset}, {scaling(node)}", "scaling"),
     )
-    return TaskText(task.name, _note(node, task), fields)
+    return TaskText(task.name, _note(node, task), lines)
 
 
 def _array(values: list[int] | list[str], length: int, fill: str = "0") -> str:
