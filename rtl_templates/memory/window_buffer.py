@@ -108,7 +108,7 @@ class WindowBuffer(wiring.Component):
         self._write(m, take)
         for k in range(self.reads):
             m.d.comb += [
-                self.memories[k].r_address.eq(self._ring(base + self.address[k])),
+                self.memories[k].r_address.eq(self._ring(m, base + self.address[k])),
                 self.data[k].eq(self.memories[k].r_data),
             ]
         return m
@@ -124,16 +124,20 @@ class WindowBuffer(wiring.Component):
             m.d.sync += base.eq(Mux(following >= self.depth, following - self.depth, following))
         return base
 
-    def _ring(self, address):
+    def _ring(self, m, address):
         """Return ``address`` modulo the depth."""
         low, high = self.low, self.high + self.depth - 1
         if not self.depth & (self.depth - 1):
             return address[: (self.depth - 1).bit_length()] if self.depth > 1 else Const(0)
-        value = address
-        for _ in range(-(low // self.depth) if low < 0 else 0):
-            value = Mux(value < 0, value + self.depth, value)
-        for _ in range(high // self.depth):
-            value = Mux(value >= self.depth, value - self.depth, value)
+        lift = -(low // self.depth) * self.depth if low < 0 else 0
+        value, largest = address + lift, high + lift
+        # Each step has a signal of its own: nested, the expressions double in size.
+        for power in reversed(range((largest // self.depth).bit_length())):
+            part = self.depth << power
+            largest = max(part - 1, largest - part)
+            reduced = Signal(range(largest + 1))
+            m.d.comb += reduced.eq(Mux(value >= part, value - part, value))
+            value = reduced
         return value
 
     def _write(self, m, take):
