@@ -1,0 +1,44 @@
+"""An op has one name on every floor: nothing of an op may be missing anywhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from hwgen.ops import get_op, op_names
+from support import random_specs
+from support.graphs import make_graph
+from support.graphs_all_ops import LAYERS
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", op_names())
+@pytest.mark.parametrize(
+    "path", ["hwgen/ops/{}.py", "hls/include/hwgen/{}.hpp", "tests/ops/test_{}.py"]
+)
+def test_every_floor_has_its_file(name, path):
+    assert (ROOT / path.format(name)).is_file()
+
+
+@pytest.mark.parametrize("name", op_names())
+def test_the_arithmetic_is_documented(name):
+    table = (ROOT / "docs/arithmetic.md").read_text(encoding="utf-8").split("## The ops")[1]
+    first_cells = re.findall(r"^\| ([^|]+) \|", table.split("## ")[0], flags=re.MULTILINE)
+    assert name in ", ".join(first_cells).split(", ")
+
+
+def test_the_graph_of_all_ops_is_one():
+    assert {layer["op"] for layer in LAYERS} == set(op_names())
+
+
+def test_random_specs_draw_every_op():
+    assert set(random_specs.DRAWN_OPS) == set(op_names())
+
+
+@pytest.mark.parametrize("name", op_names())
+def test_the_example_is_legal_after_a_layer_named_x(name):
+    layer = yaml.safe_load(get_op(name).example)
+    shape = (12,) if name == "argmax" else (4, 6, 6)
+    assert make_graph({"x": shape}, [layer]).nodes[0].op == name
