@@ -63,7 +63,8 @@ def load_weights(
             and file.headers[name].shape == shape
             and file.headers[name].real
         ]
-        weights = {name: file.load(name) for name in sound}
+        with np.errstate(invalid="ignore"):  # a signalling NaN; reported with all others below
+            weights = {name: file.load(name) for name in sound}
     except Unreadable as error:
         return {}, [Diagnostic(error.code, f"weights: {error}", source.mark, error.hint)]
     diagnostics += _check_values(weights, source.mark)

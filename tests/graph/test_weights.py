@@ -272,6 +272,18 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path, file):
     assert refused(tmp_path, SAFE).code == "HG210"
 
 
+def test_a_signalling_nan_is_an_error_like_any_other(tmp_path):
+    given = {name: encoded("F32", a) for name, a in arrays().items()}
+    kind, array, raw = given["fc.bias"]
+    given["fc.bias"] = (kind, array, struct.pack("<I", 0x7F800001) + raw[4:])
+    (tmp_path / "w.safetensors").write_bytes(safetensors(given))
+
+    found = refused(tmp_path, SAFE)
+
+    assert found.code == "HG213"
+    assert "nan at [0]" in found.message
+
+
 def test_integers_in_safetensors_are_refused(tmp_path):
     given = {name: encoded("F32", a) for name, a in arrays().items()}
     given["fc.bias"] = ("I8", np.zeros(10), bytes(10))
