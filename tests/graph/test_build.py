@@ -5,7 +5,7 @@ from hwgen.errors import SpecError
 from hwgen.graph import build_graph, check_model
 from hwgen.ops import get_op
 from hwgen.spec import load_spec
-from support.specs import GOOD, changed, write
+from support.spec_texts import GOOD, changed, write
 
 
 def spec_text(layers, outputs, inputs="image: {shape: [2, 6, 6]}", more=""):

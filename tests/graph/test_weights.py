@@ -9,7 +9,7 @@ import pytest
 
 from hwgen.errors import SpecError
 from hwgen.graph import check_model
-from support.specs import GOOD, SHAPES, arrays, changed, only, write
+from support.spec_texts import GOOD, SHAPES, arrays, changed, only, write
 
 NPZ = changed("{random: 7}", "{file: @w.npz}")
 

@@ -5,7 +5,7 @@ import pytest
 from hwgen.errors import SpecError
 from hwgen.graph import check_model
 from hwgen.spec.limits import MAX_BYTES
-from support.specs import GOOD, changed, only, write
+from support.spec_texts import GOOD, changed, only, write
 
 FC = "{name: fc, op: linear, in: pool1, features: 10}"
 CONV = "{name: conv1, op: conv2d, in: image, channels: 4, kernel: 3, activation: relu}"

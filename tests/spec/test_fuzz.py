@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hwgen.errors import SpecError
 from hwgen.graph import check_model
 from hwgen.spec.starters import starter_names, starter_text
-from support.specs import GOOD
+from support.spec_texts import GOOD
 
 TEXTS = [GOOD, *map(starter_text, starter_names())]
 TOKENS = st.sampled_from(

@@ -7,7 +7,7 @@ import pytest
 from hwgen.errors import SpecError
 from hwgen.spec import load_spec
 from hwgen.spec.model import Budget, Precision
-from support.specs import GOOD, changed, write
+from support.spec_texts import GOOD, changed, write
 
 FULL = """\
 hwgen: 1

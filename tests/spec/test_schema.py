@@ -6,7 +6,7 @@ from hwgen.graph import check_model
 from hwgen.ops import get_op, op_names
 from hwgen.spec.schema import json_schema
 from hwgen.spec.starters import starter_names, starter_text
-from support.specs import GOOD, changed
+from support.spec_texts import GOOD, changed
 
 
 @pytest.fixture(scope="module")
