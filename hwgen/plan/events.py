@@ -17,19 +17,32 @@ its k-th group and ``free(r)`` the cycle from which release ``r`` is visible:
 
 Nothing refers to a later event, so each list grows as far as the others allow; when none can grow
 and the outputs are not complete, the plan deadlocks.
+
+Most of the time nothing waits: then the events of many groups, or of many beats of an input, are
+arithmetic progressions, and are appended at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
-from hwgen.plan.cost import length_of, steps_of
-from hwgen.plan.model import Channel, Engine, Plan, Task
+import numpy as np
+
+from hwgen.ops.work import Work
+from hwgen.plan.cost import groups_of, length_of, steps_of
+from hwgen.plan.model import Channel, Engine, Fold, Plan, Task
 from hwgen.plan.timing import FIFO_LATENCY, latency
 from hwgen.plan.window import visits
 
 __all__ = ["DeadlockError", "Events"]
+
+
+_BULK = 4
+"""Groups or beats that are worth appending at once."""
+
+_Pairs = tuple[tuple[int, int], ...]
 
 
 class DeadlockError(Exception):
@@ -47,6 +60,19 @@ class _Sink:
         self.freed: list[int] = []  # elements released so far, at each release
         self.free: list[int] = []  # cycle from which the writer sees it
         self._next = 0
+        self._seen = 0
+
+    def fits(self, cycle: int) -> int | None:
+        """Return how many more beats there is room for from ``cycle`` on; None if it is endless.
+
+        Successive calls must not go back in time.
+        """
+        if self.depth is None:
+            return None
+        while self._seen < len(self.free) and self.free[self._seen] <= cycle:
+            self._seen += 1
+        freed = self.freed[self._seen - 1] if self._seen else 0
+        return (freed + self.depth) // self.lanes - len(self.take)
 
     def room(self, beat: int) -> int | None:
         """Return the first cycle in which there is room for a beat, None if not known yet."""
@@ -80,6 +106,10 @@ class _Source:
         last = left[-1] if left else -1
         took = False
         while i < end:
+            if enter is None and (many := self._many(last + 1, i)) >= _BULK:
+                self.pass_on(range(last + 1, last + 1 + many))
+                last, i = last + many, i + many
+                continue
             offered = last + 1
             if enter is not None:
                 offered = max(offered, enter[i] + FIFO_LATENCY)
@@ -102,20 +132,65 @@ class _Source:
             i += 1
         return took or i > start
 
+    def _many(self, cycle: int, beat: int) -> int:
+        """Return the beats of an input that go on without a pause from ``cycle`` on."""
+        if self.pace and beat % self.beats == 0:
+            return 0
+        most = self.limit - beat
+        if self.pace:
+            most = min(most, self.beats - beat % self.beats)
+        return min(most, self.room(cycle, most))
 
-@dataclass(frozen=True)
+    def room(self, cycle: int, most: int) -> int:
+        """Return the beats, up to ``most``, that every sink can take at once from ``cycle`` on."""
+        for sink in self.sinks:
+            if len(sink.take) != len(self.left):
+                return 0
+            fits = sink.fits(cycle)
+            if fits is not None:
+                most = min(most, fits)
+        return most
+
+    def pass_on(self, cycles: Iterable[int]) -> None:
+        """Append beats that leave, and are taken by every sink, in these cycles."""
+        cycles = list(cycles)
+        self.left += cycles
+        for sink in self.sinks:
+            sink.take += cycles
+
+
 class _Visit:
-    """A visit with its needs in beats: see :class:`hwgen.plan.window.Visit`."""
+    """A visit with its needs in beats and its groups in runs of equal packets.
 
-    need: tuple[tuple[int, int], ...]
-    beats: tuple[int, ...]
-    release: tuple[tuple[int, int], ...]
+    See :class:`hwgen.plan.window.Visit`.
+    """
+
+    __slots__ = ("need", "release", "runs")
+
+    def __init__(self, need: _Pairs, runs: _Pairs, release: _Pairs) -> None:
+        self.need = need
+        self.runs = runs  # (groups, beats of each)
+        self.release = release
+
+
+@lru_cache(maxsize=256)
+def _visits(work: Work, fold: Fold, lanes: tuple[int, ...]) -> tuple[_Visit, ...]:
+    """Return the visits of a tensor for ports with these elements per beat."""
+    runs: dict[tuple[int, ...], _Pairs] = {}
+    result = []
+    for visit in visits(work, fold):
+        if visit.beats not in runs:
+            runs[visit.beats] = tuple((len(list(g)), beats) for beats, g in groupby(visit.beats))
+        need = tuple((k, -(-need // lanes[k])) for k, need in visit.need)
+        result.append(_Visit(need, runs[visit.beats], visit.release))
+    return tuple(result)
 
 
 class _Engine:
     """An engine between its ports' window buffers and its FIFO."""
 
     def __init__(self, engine: Engine, task: Task, ports: list[_Sink], source: _Source) -> None:
+        assert source.enter is not None
         self.name = engine.name
         self.ports = ports
         self.source = source
@@ -124,19 +199,12 @@ class _Engine:
         self.steps = steps_of(task.work, engine.fold)
         self.delay = self.steps - 1 + latency(engine.template, engine.fold)
         self.elements = [port.elements for port in task.work.ports]
-        self.visits = [
-            _Visit(
-                tuple((k, -(-need // ports[k].lanes)) for k, need in visit.need),
-                visit.beats,
-                visit.release,
-            )
-            for visit in visits(task.work, engine.fold)
-        ]
-        self.groups = sum(len(visit.beats) for visit in self.visits)  # of one tensor
+        self.visits = _visits(task.work, engine.fold, tuple(port.lanes for port in ports))
+        self.groups = task.work.positions * groups_of(task.work, engine.fold)  # of one tensor
         self.start: list[int] = []
-        self._tensor = self._visit = self._group = 0
+        self._enter = source.enter
+        self._tensor = self._visit = self._run = self._group = 0
         self._free = 0
-        self._reserved = 0
 
     def advance(self) -> bool:
         """Start all groups whose conditions are known; return whether there was one."""
@@ -147,43 +215,81 @@ class _Engine:
 
     def _advance_visit(self) -> bool:
         visit = self.visits[self._visit]
-        ready = 0
         for k, need in visit.need:
             port = self.ports[k]
             index = self._tensor * (self.elements[k] // port.lanes) + need - 1
             if index >= len(port.take):
                 return False
-            ready = max(ready, port.take[index] + 1)
-        enter, left, starts = self.source.enter, self.source.left, self.start
-        assert enter is not None
-        free, reserved = max(self._free, ready), self._reserved
-        for beats in visit.beats[self._group :]:
-            credit = reserved + beats - self.out_depth - 1
-            if credit >= 0:
-                if credit >= len(left):
-                    self._free, self._reserved = free, reserved
+            self._free = max(self._free, port.take[index] + 1)
+        while self._run < len(visit.runs):
+            groups, beats = visit.runs[self._run]
+            while self._group < groups:
+                started = self._many(groups - self._group, beats) or self._one(beats)
+                if not started:
                     return False
-                free = max(free, left[credit] + 1)
-            starts.append(free)
-            first = free + self.delay
-            if beats == 1:
-                enter.append(first)
-            else:
-                enter.extend(range(first, first + beats))
-            reserved += beats
-            free += self.length
-            self._group += 1
-        self._free, self._reserved = free, reserved
+                self._group += started
+            self._group = 0
+            self._run += 1
         for k, release in visit.release:
             port = self.ports[k]
             port.freed.append(self._tensor * self.elements[k] + release)
-            port.free.append(free - self.length + self.steps)
-        self._group = 0
+            port.free.append(self._free - self.length + self.steps)
+        self._run = 0
         self._visit += 1
         if self._visit == len(self.visits):
             self._visit = 0
             self._tensor += 1
         return True
+
+    def _one(self, beats: int) -> int:
+        """Start a group if the time at which it has room is known; return how many started."""
+        enter, left = self._enter, self.source.left
+        credit = len(enter) + beats - self.out_depth - 1
+        if credit >= 0:
+            if credit >= len(left):
+                self.source.advance()
+                if credit >= len(left):
+                    return 0
+            self._free = max(self._free, left[credit] + 1)
+        first = self._free + self.delay
+        self.start.append(self._free)
+        enter.extend(range(first, first + beats))
+        self._free += self.length
+        return 1
+
+    def _many(self, groups: int, beats: int) -> int:
+        """Start groups back to back if nothing holds up them or their beats; return how many."""
+        if groups < _BULK:
+            return 0
+        source, enter, left, length = self.source, self._enter, self.source.left, self.length
+        if len(left) != len(enter):
+            source.advance()
+            if len(left) != len(enter):
+                return 0
+        free, first = self._free, self._free + self.delay + 1  # the first beat leaves
+        if left and left[-1] >= first:
+            return 0
+        many = min(groups, source.room(first, groups * beats) // beats)
+        if many < _BULK:
+            return 0
+        # The place of the last beat of group k was that of a beat `back` groups before.
+        back, offset = divmod(beats - self.out_depth - 1, beats)
+        if -back * length < self.delay + offset + 2:
+            return 0
+        for k in range(min(many, -back)):
+            credit = len(left) + (k + 1) * beats - self.out_depth - 1
+            if 0 <= credit < len(left) and left[credit] >= free + k * length:
+                return 0
+        starts = range(free, free + many * length, length)
+        self.start += starts
+        if beats == 1:
+            leave: Iterable[int] = range(first, first + many * length, length)
+        else:
+            leave = [start + self.delay + 1 + b for start in starts for b in range(beats)]
+        enter += [cycle - 1 for cycle in leave]
+        source.pass_on(leave)
+        self._free = free + many * length
+        return many
 
 
 class Events:
@@ -238,7 +344,8 @@ class Events:
             for source in self.sources.values():
                 moved |= source.advance()
             for engine in self.engines:
-                moved |= engine.advance() | engine.source.advance()
+                moved |= engine.advance()
+                moved |= engine.source.advance()
         stuck = [
             source.name
             for source in self.sources.values()
@@ -279,15 +386,13 @@ class Events:
     def signature(self, tensor: int) -> int:
         """Return a hash of all event times of a tensor relative to its last output."""
         base = max(cycles[tensor] for cycles in self.outputs().values())
-        rows: list[tuple[int, ...]] = []
+        rows = []
         for source in self.sources.values():
             part = slice(tensor * source.beats, (tensor + 1) * source.beats)
-            for events in [sink.take for sink in source.sinks]:
-                rows.append(tuple([event - base for event in events[part]]))
+            rows += [sink.take[part] for sink in source.sinks]
         for engine in self.engines:
-            part = slice(tensor * engine.groups, (tensor + 1) * engine.groups)
-            rows.append(tuple([event - base for event in engine.start[part]]))
-        return hash(tuple(rows))
+            rows.append(engine.start[tensor * engine.groups : (tensor + 1) * engine.groups])
+        return hash(tuple((np.array(row, dtype=np.int64) - base).tobytes() for row in rows))
 
 
 def _elements(plan: Plan) -> Mapping[str, int]:
