@@ -15,7 +15,7 @@ import pytest
 import hwgen
 from hwgen.cli import app, main
 from hwgen.errors import Diagnostic, LimitError, Mark, SpecError, ToolError, VerificationError
-from support.specs import GOOD, changed
+from support.spec_texts import GOOD, changed
 
 VERBS = ["init", "check", "build", "sim", "csim", "bitstream", "flash", "run", "report"]
 VERBS += ["boards", "ops", "schema", "doctor"]
