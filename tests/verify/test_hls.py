@@ -99,6 +99,15 @@ def test_a_buffer_that_is_too_small_is_reported(design):
     assert caught.value.code == "HG722"
 
 
+@pytest.mark.parametrize("design", ["dataflow"], indirect=True)
+def test_elements_that_nobody_reads_are_reported(design):
+    folder, qgraph = design
+    edit(folder / "top.cpp", r"hwgen::send<(\d+), 10>", r"hwgen::send<\1, 9>")
+
+    with pytest.raises(VerificationError, match=r"fc_\w+: not empty in the end"):
+        simulate_hls(folder, qgraph, random_inputs(qgraph, 2, seed=2))
+
+
 @pytest.mark.parametrize("design", ["sequential"], indirect=True)
 def test_a_compiler_error_shows_the_compiler_s_words(design):
     folder, qgraph = design

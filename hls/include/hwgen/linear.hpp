@@ -9,9 +9,9 @@ namespace hwgen {
 template <class C, int WORDS, int GROUPS>
 void linear(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
             hls::stream<beat<typename C::Out, C::L>>& out,
-            const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
-            const typename C::Acc (&bias)[GROUPS][C::PO],
-            const ap_uint<16> (&multiplier)[GROUPS][C::PO]) {
+            const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
+            const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
+            const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
   static_assert(C::shape().row.count == 1 && C::shape().column.count == 1, "one position");
   mac<C>(in, out, weight, bias, multiplier);
 }

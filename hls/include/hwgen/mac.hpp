@@ -4,6 +4,7 @@
 // by the weights of PO results; the steps of a group make PO results, requantised at its end.
 #pragma once
 
+#include "hwgen/rom.hpp"
 #include "hwgen/scaling.hpp"
 #include "hwgen/window.hpp"
 #include "hwgen/work.hpp"
@@ -54,15 +55,15 @@ void gather(const Source& source, const work& w, const position& p, const step& 
 }
 
 // acc[o] += sum of x * weight[o]
-template <int N, int PO, class In, class Weight, class Acc>
-void multiply_add(const In (&x)[N], const Weight (&weight)[PO * N], Acc (&acc)[PO]) {
+template <class Weight, int N, int PO, class In, class Acc>
+void multiply_add(const In (&x)[N], const rom<Weight> (&weight)[PO * N], Acc (&acc)[PO]) {
 #pragma HLS inline
   for (int o = 0; o < PO; ++o) {
 #pragma HLS unroll
     Acc sum = acc[o];
     for (int i = 0; i < N; ++i) {
 #pragma HLS unroll
-      sum += x[i] * weight[o * N + i];
+      sum += x[i] * Weight(weight[o * N + i]);
     }
     acc[o] = sum;
   }
@@ -71,8 +72,8 @@ void multiply_add(const In (&x)[N], const Weight (&weight)[PO * N], Acc (&acc)[P
 // The steps of one group: acc[o] = bias[o] + sum, from word number `word` of the weights on.
 template <class C, class Source, int WORDS>
 void mac_group(const Source& source, const work& w, const position& p, int steps, int word,
-               const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
-               const typename C::Acc (&bias)[C::PO], typename C::Acc (&acc)[C::PO]) {
+               const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
+               const rom<typename C::Acc> (&bias)[C::PO], typename C::Acc (&acc)[C::PO]) {
 #pragma HLS inline
   for (int o = 0; o < C::PO; ++o) {
 #pragma HLS unroll
@@ -84,7 +85,7 @@ steps:
 #pragma HLS pipeline II = 1
     typename C::In x[C::T * C::P];
     gather<C::T, C::P>(source, w, p, at, x);
-    multiply_add<C::T * C::P, C::PO>(x, weight[word + k], acc);
+    multiply_add<typename C::Weight, C::T * C::P, C::PO>(x, weight[word + k], acc);
     at.advance(w, C::T, C::P);
   }
 }
@@ -105,9 +106,9 @@ constexpr int steps_of(const work& w, int rows, int elements) {
 template <class C, int WORDS, int GROUPS>
 void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
          hls::stream<beat<typename C::Out, C::L>>& out,
-         const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
-         const typename C::Acc (&bias)[GROUPS][C::PO],
-         const ap_uint<16> (&multiplier)[GROUPS][C::PO]) {
+         const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
+         const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
+         const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
   constexpr work w = C::shape();
   constexpr scaling s = C::scale();
   constexpr int blocks = ceil_div(w.outputs, C::PO);

@@ -21,9 +21,9 @@ struct mac_task {
 // output code.
 template <class C, int BITS, int SIZE, int WORDS, int GROUPS>
 void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task,
-                const typename C::Weight (&weight)[WORDS][C::PO * C::T * C::P],
-                const typename C::Acc (&bias)[GROUPS][C::PO],
-                const ap_uint<16> (&multiplier)[GROUPS][C::PO]) {
+                const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
+                const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
+                const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
 #pragma HLS inline off
 #pragma HLS array_reshape variable = weight type = complete dim = 2
 #pragma HLS array_reshape variable = bias type = complete dim = 2
