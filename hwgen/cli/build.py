@@ -32,6 +32,12 @@ def build(spec: Path, output: Path | None, allow_path: bool, as_json: bool) -> N
         ran = ", ".join(result.ran) or "nothing to do"
         yield f"{result.name}: {result.folder} ({ran})"
         yield plan_line(result.plan)
+        accuracy = result.quality.accuracy
+        if accuracy is not None:
+            yield (
+                f"accuracy {accuracy.integer:.2%} in integers, {accuracy.real:.2%} in floating "
+                f"point, on {accuracy.samples} samples of {result.quality.source}"
+            )
         for kind, path in result.files.items():
             yield f"  {kind:<8} {path}"
 

@@ -14,6 +14,7 @@ from hwgen.flow.folder import MANIFEST, check_target, locked, replacing
 from hwgen.flow.front import Front
 from hwgen.flow.loading import load
 from hwgen.flow.manifest import Manifest, StageRecord, read_manifest
+from hwgen.flow.quality import read_quality
 from hwgen.flow.reporting import REPORT, write_report
 from hwgen.flow.result import BuildResult, CheckResult, PlanFigures
 from hwgen.flow.stages import STAGES, run_stage, take_over
@@ -106,6 +107,7 @@ def build(
             name=name,
             identity=made.manifest.identity,
             plan=plan_figures(made.front.plan),
+            quality=read_quality(folder),
             ran=made.ran,
             reused=made.reused,
             files={

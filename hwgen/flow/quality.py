@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,9 +16,13 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 from hwgen.quant.model import QGraph
 from hwgen.quant.samples import Samples, load_samples
+from hwgen.serialize import restore
 from hwgen.spec.model import Spec
 
-__all__ = ["Accuracy", "Quality", "classes", "measure_quality"]
+__all__ = ["QUALITY", "Accuracy", "Quality", "classes", "measure_quality", "read_quality"]
+
+QUALITY = "golden/quality.json"
+"""Where it is kept in a build."""
 
 _BATCH = 128
 
@@ -76,6 +82,11 @@ def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     return Quality(
         source, samples.count, {name: _db(signal[name], noise[name]) for name in layers}, accuracy
     )
+
+
+def read_quality(folder: Path) -> Quality:
+    """Return the quality that a build's golden stage measured."""
+    return restore(Quality, json.loads((folder / QUALITY).read_text(encoding="utf-8")), {})
 
 
 def classes(output: Int | Real) -> Int:

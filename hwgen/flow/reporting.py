@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from hwgen.flow.folder import write_text
 from hwgen.flow.front import Front
 from hwgen.flow.manifest import Manifest
-from hwgen.flow.quality import Quality
+from hwgen.flow.quality import read_quality
 from hwgen.flow.result import Result
 from hwgen.report import Area, Measured, ReportData, render
 from hwgen.serialize import restore
@@ -82,8 +82,8 @@ def write_report(
         except (OSError, ValueError, KeyError, TypeError):
             return None  # not run, or by another version
 
-    quality = read("golden/quality.json", lambda data: restore(Quality, data, {}))
-    accuracy = quality.accuracy if quality else None
+    quality = read_quality(folder)
+    accuracy = quality.accuracy
     tools = dict(manifest.tools)
     data = ReportData(
         name=manifest.name,
@@ -92,8 +92,8 @@ def write_report(
         qgraph=front.qgraph,
         plan=front.plan,
         clock_mhz=front.spec.accelerator.clock_mhz,
-        sqnr=quality.sqnr if quality else {},
-        sqnr_source=f"{quality.samples} samples of {quality.source}" if quality else "",
+        sqnr=quality.sqnr,
+        sqnr_source=f"{quality.samples} samples of {quality.source}",
         accuracy=(accuracy.samples, accuracy.real, accuracy.integer) if accuracy else None,
         sim=read(SIM, lambda data: restore(Measured, data, {})),
         csim=read(CSIM, lambda data: (bool(data["ok"]), int(data["vectors"]))),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hwgen.flow.quality import Quality
 from hwgen.serialize import to_json
 
 __all__ = ["BuildResult", "CheckResult", "PlanFigures", "Result"]
@@ -74,6 +75,8 @@ class BuildResult(Result):
         Where it is.
     identity
         SHA-256 of qgraph and plan; its low 32 bits are the ``ID`` register.
+    quality
+        How near the integers come to the floating-point graph, on the spec's data.
     ran, reused
         Stages that ran, and stages whose result was taken from the previous build.
     files
@@ -84,6 +87,7 @@ class BuildResult(Result):
     name: str
     identity: str
     plan: PlanFigures
+    quality: Quality
     ran: tuple[str, ...]
     reused: tuple[str, ...]
     files: Mapping[str, Path]

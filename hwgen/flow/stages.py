@@ -13,7 +13,7 @@ import numpy.typing as npt
 from hwgen.flow.front import Front
 from hwgen.flow.identity import identity_word
 from hwgen.flow.manifest import StageRecord
-from hwgen.flow.quality import measure_quality
+from hwgen.flow.quality import QUALITY, measure_quality
 from hwgen.flow.vectors import choose_vectors
 from hwgen.golden import run
 from hwgen.serialize import arrays, dumps, file_digest
@@ -65,7 +65,7 @@ def _plan(front: Front, folder: Path) -> None:
     from hwgen.plan.text import describe
 
     _write(folder / "plan.json", dumps(front.plan))
-    _write(folder / "plan.txt", describe(front.plan))
+    _write(folder / "plan.txt", describe(front.plan) + "\n")
 
 
 def _golden(front: Front, folder: Path) -> None:
@@ -73,7 +73,7 @@ def _golden(front: Front, folder: Path) -> None:
     (folder / "golden").mkdir()
     _save(folder / "golden" / "vectors.npz", run(front.qgraph, vectors.inputs))
     quality = measure_quality(front.spec, front.graph, front.qgraph)
-    _write(folder / "golden" / "quality.json", dumps(quality))
+    _write(folder / QUALITY, dumps(quality))
 
 
 def _rtl(front: Front, folder: Path) -> None:

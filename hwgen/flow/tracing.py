@@ -63,7 +63,7 @@ def trace_run(
     cycles = plan.prediction.latency + count * plan.prediction.interval
     stream = {name: golden.to_stream(codes) for name, codes in inputs.items()}
     request = Request(design, Scenario("trace", count), stream, 2 * cycles + 2000)
-    model = build_native_model(emit(True), design.name, design.ports_def(trace=True), wave=True)
+    model = build_native_model(emit(True), design.name, design.ports_def(trace=True))
     seen = run_native(model, request, folder, trace=True)
     tensors: dict[str, Int] = {}
     for node in qgraph.nodes:
