@@ -11,8 +11,9 @@ from hwgen.plan.cycles import prediction
 from hwgen.plan.depths import ROUNDS, Depth, fifo_beats, joins_paths
 from hwgen.plan.folding import Option, cheapest, fold_errors, mac_options, vector_options
 from hwgen.plan.items import Item, engine_for
+from hwgen.plan.memory import fits_onchip
 from hwgen.plan.model import Channel, Fold, Phase, Plan, Prediction, Task
-from hwgen.plan.reasons import bound_of, explain
+from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
 
@@ -67,7 +68,7 @@ def plan_dataflow(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerato
         output_lanes={name: lanes[name] for name in qgraph.outputs},
         prediction=Prediction(0, 0, ()),
     )
-    plan = _with_channels(plan, qgraph, items, choice, lanes)
+    plan = _with_channels(plan, qgraph, items, choice, lanes, accelerator.budget.onchip_kib)
     why = _why(plan, choice, accelerator.budget.multipliers)
     return replace(plan, phases=(Phase(plan.phases[0].tasks, why),))
 
@@ -191,9 +192,17 @@ def _task(item: Item, fold: Fold) -> Task:
 
 
 def _with_channels(
-    plan: Plan, qgraph: QGraph, items: Sequence[Item], choice: _Choice, lanes: Mapping[str, int]
+    plan: Plan,
+    qgraph: QGraph,
+    items: Sequence[Item],
+    choice: _Choice,
+    lanes: Mapping[str, int],
+    onchip_kib: int | None,
 ) -> Plan:
-    """Return the plan with the smallest depths that do not hold up its slowest part."""
+    """Return the plan with the smallest depths that do not hold up its slowest part.
+
+    Depths beyond those of the first round are tried while they fit the on-chip memory.
+    """
     sinks = [
         (item.name, port, name, depth)
         for item in items
@@ -215,6 +224,8 @@ def _with_channels(
             _channel(qgraph, name, "", 0, lanes[name], 0, lanes[name]) for name in qgraph.outputs
         ]
         trial = replace(plan, channels=tuple(channels))
+        if best is not None and not fits_onchip(trial, onchip_kib):
+            break
         trial = replace(trial, prediction=prediction(trial))
         if best is None or trial.prediction.interval < best.prediction.interval:
             best = trial
@@ -254,7 +265,7 @@ def _why(plan: Plan, choice: _Choice, budget: int) -> str:
     interval = plan.prediction.interval
     fold = plan.engine(slowest.engine).fold
     text = (
-        f"interval {interval}: {slowest.name} issues {slowest.cycles} cycles per tensor, "
+        f"interval {interval}: {slowest.name} issues {count(slowest.cycles, 'cycle')} per tensor, "
         f"{explain(slowest.work, fold)}"
     )
     for task in plan.tasks:
@@ -265,4 +276,5 @@ def _why(plan: Plan, choice: _Choice, budget: int) -> str:
     if choice.better is None:
         return f"{text}; no fold is faster, {plan.multipliers} of {budget} multipliers are used"
     faster, cost = choice.better
-    return f"{text}; interval {faster} would take {cost} multipliers, the budget is {budget}"
+    more = count(cost, "multiplier")
+    return f"{text}; interval {faster} would take {more}, the budget is {budget}"

@@ -10,15 +10,14 @@ from __future__ import annotations
 from hwgen.errors import LimitError, Mark
 from hwgen.plan.cost import groups_of, steps_of
 from hwgen.plan.model import Plan
-from hwgen.quant.model import QGraph
 
-__all__ = ["check_onchip", "onchip_bits"]
+__all__ = ["check_onchip", "fits_onchip", "onchip_bits"]
 
 MULTIPLIER_BITS = 16
 """Width of a requantisation multiplier: see docs/arithmetic.md."""
 
 
-def onchip_bits(plan: Plan, qgraph: QGraph) -> dict[str, int]:
+def onchip_bits(plan: Plan) -> dict[str, int]:
     """Return the bits of ``weights``, ``channels`` (bias, multiplier), ``buffers``, ``fifos``."""
     engines = {engine.name: engine for engine in plan.engines}
     weights = channels = 0
@@ -37,7 +36,12 @@ def onchip_bits(plan: Plan, qgraph: QGraph) -> dict[str, int]:
     return {"weights": weights, "channels": channels, "buffers": buffers, "fifos": fifos}
 
 
-def check_onchip(plan: Plan, qgraph: QGraph, budget: int | None, where: Mark) -> None:
+def fits_onchip(plan: Plan, budget: int | None) -> bool:
+    """Return whether a plan keeps within a budget of KiB (None: no limit)."""
+    return budget is None or sum(onchip_bits(plan).values()) <= budget * 8192
+
+
+def check_onchip(plan: Plan, budget: int | None, where: Mark) -> None:
     """Refuse a plan that needs more on-chip memory than the budget of KiB.
 
     Raises
@@ -45,11 +49,9 @@ def check_onchip(plan: Plan, qgraph: QGraph, budget: int | None, where: Mark) ->
     LimitError
         HG408, with the sum and its parts.
     """
-    if budget is None:
-        return
-    parts = onchip_bits(plan, qgraph)
+    parts = onchip_bits(plan)
     total = sum(parts.values())
-    if total > budget * 8192:
+    if not fits_onchip(plan, budget):
         shown = ", ".join(f"{name} {bits / 8192:.1f}" for name, bits in parts.items())
         raise LimitError(
             "HG408",

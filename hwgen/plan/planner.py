@@ -39,5 +39,5 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
         )
     plan = schedule(qgraph, items_of(qgraph), accelerator)
     check_plan(plan, qgraph, accelerator.budget.multipliers)
-    check_onchip(plan, qgraph, accelerator.budget.onchip_kib, accelerator.mark)
+    check_onchip(plan, accelerator.budget.onchip_kib, accelerator.mark)
     return plan

@@ -6,7 +6,18 @@ from hwgen.ops.work import Work
 from hwgen.plan.cost import group_beats, issue_cycles, steps_of
 from hwgen.plan.model import Fold
 
-__all__ = ["bound_of", "explain"]
+__all__ = ["bound_of", "count", "explain"]
+
+
+def count(number: int, what: str) -> str:
+    """Return ``1 lane``, ``2 lanes``.
+
+    Examples
+    --------
+    >>> count(1, "multiplier"), count(3, "multiplier")
+    ('1 multiplier', '3 multipliers')
+    """
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def bound_of(work: Work, fold: Fold) -> str:
@@ -30,16 +41,16 @@ def explain(work: Work, fold: Fold) -> str:
     cycles = issue_cycles(work, fold)
     if bound == "output":
         beats = group_beats(work, fold)[0]
-        return f"bound by its output: {beats} beats of {fold.lanes} leave per group"
+        return f"bound by its output: {count(beats, 'beat')} of {fold.lanes} leave per group"
     if bound == "fill":
         used = work.macs / (cycles * fold.multipliers)
         return (
-            f"bound by {fold.multipliers} multipliers, {used:.0%} of their cycles useful "
+            f"bound by {count(fold.multipliers, 'multiplier')}, {used:.0%} of their cycles useful "
             f"(the rest is padding of the last word of {work.elements} elements "
             f"or the last group of {work.outputs} outputs)"
         )
     if bound == "input":
         return "bound by its input: one element a cycle"
     if work.kind == "mac":
-        return f"bound by {fold.multipliers} multipliers, all busy"
-    return f"bound by {fold.lanes} lane{'s' if fold.lanes > 1 else ''}"
+        return f"bound by {count(fold.multipliers, 'multiplier')}, always busy"
+    return f"bound by {count(fold.lanes, 'lane')}"

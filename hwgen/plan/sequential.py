@@ -22,7 +22,7 @@ from hwgen.plan.folding import mac_options, mac_sizes, output_sizes, vector_lane
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
 from hwgen.plan.placement import Live, peak, place
-from hwgen.plan.reasons import bound_of, explain
+from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.quant.model import QGraph, QTensor
 from hwgen.spec.model import Accelerator
 
@@ -248,7 +248,7 @@ def _placements(
 def _why(task: Task, engines: Sequence[Engine], budget: int) -> str:
     """Return what bounds a phase, and what a fold of its own would have made of it."""
     fold = next(engine.fold for engine in engines if engine.name == task.engine)
-    text = f"{task.cycles} cycles, {explain(task.work, fold)}"
+    text = f"{count(task.cycles, 'cycle')}, {explain(task.work, fold)}"
     if task.engine != "mac":
         return text
     own = min(
@@ -256,8 +256,8 @@ def _why(task: Task, engines: Sequence[Engine], budget: int) -> str:
         key=lambda option: option.cycles,
     )
     if own.cycles >= task.cycles:
-        return f"{text}; no fold within {budget} multipliers is faster for this task"
+        return f"{text}; no fold within {count(budget, 'multiplier')} is faster for this task"
     return (
-        f"{text}; alone it would take {own.cycles} cycles with {own.elements} elements x "
+        f"{text}; alone it would take {count(own.cycles, 'cycle')} with {own.elements} elements x "
         f"{own.outputs} outputs, but all tasks share one fold"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwgen.plan.model import Engine, Plan, Task
+from hwgen.plan.reasons import count
 
 __all__ = ["describe"]
 
@@ -13,8 +14,9 @@ def describe(plan: Plan) -> str:
     """Return tables of engines, tasks, storage and streams, and the reason of every phase."""
     made = plan.prediction
     summary = (
-        f"{plan.name}: {plan.schedule}, {plan.multipliers} multipliers, latency {made.latency} "
-        f"cycles, interval {made.interval} cycles, utilisation {plan.utilisation:.0%}"
+        f"{plan.name}: {plan.schedule}, {count(plan.multipliers, 'multiplier')}, "
+        f"latency {count(made.latency, 'cycle')}, interval {count(made.interval, 'cycle')}, "
+        f"utilisation {plan.utilisation:.0%}"
     )
     parts = [
         summary,
@@ -71,7 +73,7 @@ def _storage(plan: Plan) -> str:
         ]
         sizes = ", ".join(
             f"{buffer.name}: {buffer.elements} elements of {buffer.bits} bits "
-            f"in {buffer.banks} bank{'s' if buffer.banks > 1 else ''}"
+            f"in {count(buffer.banks, 'bank')}"
             for buffer in plan.buffers
         )
         return f"{_table(['tensor', 'buffer', 'address', 'elements'], rows)}\n{sizes}"

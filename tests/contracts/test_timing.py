@@ -1,9 +1,17 @@
-"""The planner's constants are those of the templates."""
+"""The planner's latency constants are those of the templates."""
+
+from __future__ import annotations
 
 import pytest
 
-from hwgen.plan import timing
-from rtl_templates.arith.dot_product import tree_depth
+from hwgen.plan.model import Fold
+from hwgen.plan.timing import (
+    FIFO_LATENCY,
+    PHASE_OVERHEAD,
+    STORE_LATENCY,
+    VECTOR_LATENCY,
+    latency,
+)
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.mac.mac_core import MacCore
@@ -11,14 +19,14 @@ from rtl_templates.streams.fifo import Fifo
 from rtl_templates.vector.vector_core import VectorCore
 
 
-def test_latencies_are_those_of_the_templates():
-    assert timing.MAC_LATENCY == MacCore.STAGES
-    assert timing.VECTOR_LATENCY == VectorCore.LATENCY
-    assert timing.FIFO_LATENCY == Fifo.LATENCY
-    assert timing.PHASE_OVERHEAD == Sequencer.OVERHEAD
-    assert timing.STORE_LATENCY == Store.LATENCY
+@pytest.mark.parametrize("rows", [1, 2, 3, 5])
+@pytest.mark.parametrize("elements", [1, 2, 4, 5, 16, 17, 64, 65, 300])
+def test_mac_latency(rows, elements):
+    assert latency("mac", Fold(rows, elements, 3)) == MacCore.latency(rows * elements)
 
 
-@pytest.mark.parametrize("terms", [*range(1, 70), 255, 256, 257])
-def test_adder_trees_have_the_predicted_depth(terms):
-    assert timing.tree_levels(terms) == tree_depth(terms)
+def test_other_latencies():
+    assert latency("vector", Fold(lanes=4)) == VectorCore.LATENCY == VECTOR_LATENCY
+    assert Fifo.LATENCY == FIFO_LATENCY
+    assert Sequencer.OVERHEAD == PHASE_OVERHEAD
+    assert Store.LATENCY == STORE_LATENCY

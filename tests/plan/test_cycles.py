@@ -197,3 +197,43 @@ def test_a_row_is_released_after_its_last_step_not_its_last_beat():
     model = replace(model, channels=(whole, out), input_lanes={"x": 8})
     assert agree(model)
     assert prediction(model).interval == 7
+
+
+# -- storage that is too small --------------------------------------------------------------------
+
+
+def slowest(model: Plan) -> int:
+    return max(task.cycles for task in model.tasks)
+
+
+def wide() -> QGraph:
+    net = Net(x=(8, 6, 6))
+    net.conv("a", "x", 8, 3, pad=1)
+    net.conv("b", "a", 8, 1)
+    return net.qgraph()
+
+
+def test_a_short_fifo_stalls_its_engine():
+    model = plan(wide(), "dataflow", 4000)
+    assert prediction(model).interval == slowest(model)
+    engines = tuple(replace(e, out_depth=e.fold.outputs // e.fold.lanes) for e in model.engines)
+    short = replace(model, engines=engines)
+    assert agree(short)
+    assert prediction(short).interval > 2 * slowest(model)
+
+
+@pytest.mark.parametrize("layer", ["a", "b"])
+def test_the_least_depth_works_and_one_bank_less_does_not(layer):
+    model = plan(wide(), "dataflow", 40)
+    task, engine = model.task(layer), model.engine(layer)
+    for less in (0, 1):
+        channels = []
+        for channel in model.channels:
+            if channel.sink == layer:
+                least = minimum_depth(task.work, engine.fold, 0, channel.lanes)
+                banks = max(channel.lanes, 1)
+                depth = -(-least // banks) * banks - less * banks
+                channels.append(replace(channel, depth=depth, banks=banks))
+            else:
+                channels.append(channel)
+        assert agree(replace(model, channels=tuple(channels))) is not bool(less)

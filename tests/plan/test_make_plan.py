@@ -195,7 +195,7 @@ def test_the_verifier_finds_mistakes_in_sequential_plans():
 def test_onchip_memory_is_counted_and_limited():
     qgraph = digits_mlp()
     model = plan(qgraph, "sequential", 4)
-    parts = onchip_bits(model, qgraph)
+    parts = onchip_bits(model)
     assert parts["weights"] == (64 * 32 + 32 * 10) * 4
     assert parts["channels"] == 42 * (20 + 16)
     assert parts["buffers"] == (64 + 32) * 8
