@@ -18,7 +18,10 @@ from rtl_templates.link.protocol import (
     Status,
 )
 
-__all__ = ["Link"]
+__all__ = ["TIMEOUT_S", "Link"]
+
+TIMEOUT_S = 0.5
+"""Longest wait for a reply: more than the board's own limits, which are tens of milliseconds."""
 
 _BROKEN_FRAME = {Status.BAD_CRC, Status.TRUNCATED, Status.TOO_LONG}
 
@@ -34,14 +37,16 @@ class Link:
     transport
         Serial port, or a simulated one.
     timeout_s
-        Longest wait for a reply; longer than the board's own limits (tens of milliseconds).
+        Longest wait for a reply; :data:`TIMEOUT_S` by default.
     attempts
         How often a request is sent before the link counts as broken.
     """
 
-    def __init__(self, transport: Transport, *, timeout_s: float = 0.5, attempts: int = 4) -> None:
+    def __init__(
+        self, transport: Transport, *, timeout_s: float | None = None, attempts: int = 4
+    ) -> None:
         self._transport = transport
-        self._timeout_s = timeout_s
+        self._timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
         self._attempts = attempts
         self._sequence = 0
         self._greeted = False

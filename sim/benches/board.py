@@ -24,7 +24,7 @@ from hwgen.host.link import Link
 from hwgen.host.run import run_tensors
 from hwgen.host.transport import port_lost
 from rtl_templates.link.protocol import MAX_PAYLOAD, REPLY, SYNC, Kind, Status
-from sim.drivers.uart import SimulatedPort
+from sim.drivers.uart import SerialPins, SimulatedPort
 
 BENCH = json.loads(Path(os.environ["HWGEN_BENCH"]).read_text())
 VECTORS = dict(np.load(BENCH["vectors"], allow_pickle=False))
@@ -66,7 +66,7 @@ async def start(dut):
     """Start the clock, wait for the board's own reset, return the serial port."""
     cocotb.start_soon(Clock(dut.clk, BENCH["clock_ns"], "ns").start())
     dut.button.value = BENCH["button_rests"]
-    port = SimulatedPort(dut, BENCH["bit_ns"])
+    port = SimulatedPort(SerialPins(dut, BENCH["bit_ns"]))
     await Timer(20 * BENCH["clock_ns"], "ns")
     return port
 

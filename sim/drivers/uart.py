@@ -10,13 +10,13 @@ from cocotb.task import resume
 from cocotb.triggers import FallingEdge, SimTimeoutError, Timer, with_timeout
 from cocotb.utils import get_sim_time
 
-__all__ = ["SimulatedPort"]
+__all__ = ["SerialPins", "SimulatedPort"]
 
 _NS = 1e-9
 
 
-class SimulatedPort:
-    """A transport of the host driver to the pins of a simulated board.
+class SerialPins:
+    """Bytes to ``rx``, and those from ``tx`` in the queue ``received``.
 
     Parameters
     ----------
@@ -29,42 +29,33 @@ class SimulatedPort:
     def __init__(self, dut, bit_ns):
         self._dut = dut
         self._bit_ns = bit_ns
-        self._received = Queue()
+        self.received = Queue()
         self._dut.rx.value = 1
         self._watch = cocotb.start_soon(self._receive())
-        self.write = resume(self._write)
-        self.read = resume(self._read)
-        self.hold = resume(self._hold)
-
-    def now(self):
-        """Return the simulated time in seconds."""
-        return get_sim_time("ns") * _NS
 
     def close(self):
         """Stop listening."""
         self._watch.cancel()
 
-    async def _write(self, data):
+    async def send(self, data):
+        """Drive bytes, back to back."""
         for byte in data:
             for bit in (0, *(byte >> k & 1 for k in range(8)), 1):
                 self._dut.rx.value = bit
                 await Timer(self._bit_ns, "ns")
 
-    async def _hold(self, level, bits):
+    async def hold(self, level, bits):
         """Give the line a level for some bit times (a fraction makes a glitch), then rest."""
         self._dut.rx.value = level
         await Timer(max(1, round(bits * self._bit_ns)), "ns")
         self._dut.rx.value = 1
 
-    async def _read(self, timeout_s):
-        try:
-            first = await with_timeout(self._received.get(), max(1, round(timeout_s / _NS)), "ns")
-        except SimTimeoutError:
-            return b""
-        data = [first]
+    def take(self):
+        """Return the bytes that have come."""
+        data = bytearray()
         while True:
             try:
-                data.append(self._received.get_nowait())
+                data.append(self.received.get_nowait())
             except QueueEmpty:
                 return bytes(data)
 
@@ -79,4 +70,27 @@ class SimulatedPort:
                 byte |= int(self._dut.tx.value) << bit
             await Timer(self._bit_ns, "ns")
             assert self._dut.tx.value == 1, "the stop bit of a byte from tx is low"
-            self._received.put_nowait(byte)
+            self.received.put_nowait(byte)
+
+
+class SimulatedPort:
+    """A transport of the host driver; its methods block, and run under ``bridge``."""
+
+    def __init__(self, pins):
+        self._pins = pins
+        self.close = pins.close
+        self.write = resume(pins.send)
+        self.hold = resume(pins.hold)
+        self.read = resume(self._read)
+
+    def now(self):
+        """Return the simulated time in seconds."""
+        return get_sim_time("ns") * _NS
+
+    async def _read(self, timeout_s):
+        wait = max(1, round(timeout_s / _NS))
+        try:
+            first = await with_timeout(self._pins.received.get(), wait, "ns")
+        except SimTimeoutError:
+            return b""
+        return bytes((first,)) + self._pins.take()

@@ -38,7 +38,7 @@ class Routed:
     bitstream
         The file for the board.
     area
-        ``lut4, ff, multipliers, block_ram, lutram``, and cells under their own names.
+        ``lut4, ff, multipliers, block_ram, lutram``, and other cells under the family's names.
     fmax_mhz
         Highest frequency of the slowest clock, after routing; None without a register.
     """

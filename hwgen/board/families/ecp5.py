@@ -95,7 +95,8 @@ def route(board: Board, folder: Path, seed: int) -> Routed:
         name: Usage(row["used"], row["available"]) for name, row in report["utilization"].items()
     }
     area = {name: usage[cell] for name, cell in _CELLS.items()}
-    area |= {name: row for name, row in usage.items() if row.used}
+    named = set(_CELLS.values())
+    area |= {name: row for name, row in usage.items() if row.used and name not in named}
     clocks = [clock["achieved"] for clock in report["fmax"].values()]
     return Routed(folder / "top.bit", area, min(clocks, default=None))
 
