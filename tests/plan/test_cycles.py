@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -237,3 +238,35 @@ def test_the_least_depth_works_and_one_bank_less_does_not(layer):
             else:
                 channels.append(channel)
         assert agree(replace(model, channels=tuple(channels))) is not bool(less)
+
+
+def test_the_interval_is_found_while_deep_buffers_still_fill():
+    # The input brings a tensor in 8 cycles, the engine takes 9: 100 tensors fill its buffer.
+    net = Net(x=(8,))
+    net.linear("fc", "x", 9)
+    model = plan(net.qgraph(), "dataflow", 8, fc=(1, 8, 1))
+    into, out = model.channels
+    deep = replace(model, channels=(replace(into, depth=8 * 100), out))
+    events = Events(deep)
+    events.run(1500)
+    assert events.last()[-1] - events.last()[-2] == 9
+    assert prediction(deep).interval == 9
+    assert predict(deep, 1500) == events.last()
+
+
+def test_alternating_intervals_are_averaged():
+    net = Net(x=(2, 3, 3))
+    net.conv("a", "x", 2, 1)
+    net.add("s", "a", "x")
+    net.pool("p", "s", 2, 1)
+    model = plan(net.qgraph(), "dataflow", 2, a=(1, 2, 1))
+    depths = {("a", 0): 12, ("s", 0): 4, ("s", 1): 4, ("p", 0): 16, ("", 0): 0}
+    channels = tuple(replace(c, depth=depths[c.sink, c.port]) for c in model.channels)
+    fifos = {"a": 10, "s": 4, "p": 1}
+    engines = tuple(replace(e, out_depth=fifos[e.name]) for e in model.engines)
+    tight = replace(model, channels=channels, engines=engines)
+    assert agree(tight, 8)
+    found = [b - a for a, b in pairwise(predict(tight, 40))][20:]
+    assert sorted(set(found)) == [65, 70]
+    assert found[:-2] == found[2:]
+    assert prediction(tight).interval == 68
