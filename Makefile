@@ -1,6 +1,6 @@
 # Development commands.  `make` lists them; `make setup` is run by those that need it.
 #
-# Needs python >= 3.11 with venv, g++ and make.  Everything else comes from requirements.lock.
+# Needs python >= 3.11 with venv, g++ and make.  Everything else comes from requirements*.lock.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -32,11 +32,12 @@ prerequisites:
 # The stamp holds the hash of what the environment was made from, so that a changed lock, but not
 # a mere new date of a file, makes it again.
 setup: prerequisites
-	@want="$$(cat requirements.lock pyproject.toml | $(PYTHON) -c 'import hashlib,sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')"; \
+	@want="$$(cat requirements.lock requirements-hls.lock pyproject.toml | $(PYTHON) -c 'import hashlib,sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())')"; \
 	if [ "$$(cat $(STAMP) 2>/dev/null)" != "$$want" ]; then \
 	  echo "setting up $(VENV) (some minutes the first time)"; \
 	  $(PYTHON) -m venv $(VENV); \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-hls.lock; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
 	  echo "$$want" > $(STAMP); \
 	fi
