@@ -12,7 +12,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path, PurePath
@@ -34,9 +34,9 @@ def to_json(obj: object) -> Any:
     """Return ``obj`` as dicts, lists, strings and numbers.
 
     Dataclasses and pydantic models become objects in field order, arrays
-    ``{"shape", "dtype", "sha256"}``, tuples and sets (sorted) lists, paths POSIX strings, marks
-    ``"file:line:column"`` without the folder, and floats that JSON cannot hold ``"nan"``,
-    ``"inf"`` and ``"-inf"``.
+    ``{"shape", "dtype", "sha256"}``, tuples and sets (sorted) lists, paths POSIX strings, and
+    floats that JSON cannot hold ``"nan"``, ``"inf"`` and ``"-inf"``.  Fields and entries that
+    hold a mark are left out: where a thing stands in a spec is not part of what it is.
 
     Raises
     ------
@@ -48,8 +48,6 @@ def to_json(obj: object) -> Any:
             return obj.value if isinstance(obj, Enum) else obj
         case float():
             return float(obj) if math.isfinite(obj) else str(float(obj))
-        case Mark():
-            return str(Mark(PurePath(obj.file).name, obj.line, obj.column))
         case np.ndarray():
             return _array_name(obj)
         case np.generic():
@@ -61,13 +59,13 @@ def to_json(obj: object) -> Any:
         case BaseModel():
             return {name: to_json(getattr(obj, name)) for name in type(obj).model_fields}
         case Mapping():
-            return {str(key): to_json(value) for key, value in obj.items()}
+            return _object((str(key), value) for key, value in obj.items())
         case Set():
             return sorted(to_json(item) for item in obj)
         case Sequence():
             return [to_json(item) for item in obj]
     if is_dataclass(obj) and not isinstance(obj, type):
-        return {field.name: to_json(getattr(obj, field.name)) for field in fields(obj)}
+        return _object((field.name, getattr(obj, field.name)) for field in fields(obj))
     raise TypeError(f"A {type(obj).__name__} has no JSON form")
 
 
@@ -77,13 +75,8 @@ def dumps(obj: object) -> str:
 
 
 def digest(*objs: object) -> str:
-    """Return the SHA-256 of the values, 64 hex digits.
-
-    Marks do not count: a comment or an empty line in a spec changes no meaning.  Nor does the
-    order of a mapping's keys.
-    """
-    plain = [to_json(_without_marks(obj)) for obj in objs]
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    """Return the SHA-256 of the values, 64 hex digits; the order of a mapping's keys is all one."""
+    text = json.dumps(to_json(objs), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -125,17 +118,8 @@ def _array_name(array: Array) -> dict[str, Any]:
     return {"shape": list(array.shape), "dtype": array.dtype.name, "sha256": content}
 
 
-def _without_marks(obj: object) -> Any:
-    if isinstance(obj, Mark):
-        return None
-    if isinstance(obj, Mapping):
-        return {key: _without_marks(value) for key, value in obj.items()}
-    if isinstance(obj, tuple | list):
-        return [_without_marks(item) for item in obj]
-    if is_dataclass(obj) and not isinstance(obj, type):
-        values = {field.name: getattr(obj, field.name) for field in fields(obj)}
-        return {name: _without_marks(value) for name, value in values.items()}
-    return obj
+def _object(items: Iterable[tuple[str, object]]) -> dict[str, Any]:
+    return {key: to_json(value) for key, value in items if not isinstance(value, Mark)}
 
 
 def _collect(obj: object, found: dict[str, Array]) -> None:

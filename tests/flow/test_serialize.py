@@ -95,8 +95,9 @@ def test_a_digest_ignores_places_and_the_order_of_keys():
     assert digest(1, 2) != digest([1, 2]) != digest(12)
 
 
-def test_a_mark_has_no_folder():
-    assert to_json(Mark("/home/somebody/a.yaml", 3, 4)) == "a.yaml:3:4"
+def test_places_are_left_out():
+    mark = Mark("/home/somebody/a.yaml", 3, 4)
+    assert to_json([Inner(1, mark), {"x": mark, "y": 2}]) == [{"weight": 1}, {"y": 2}]
 
 
 def test_a_digest_is_the_same_in_another_process():
