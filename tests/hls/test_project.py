@@ -11,9 +11,11 @@ from hwgen.emit.hls import emit
 from hwgen.golden import random_inputs, run, to_stream
 from hwgen.plan import make_plan
 from hwgen.quant import quantize
-from support.graphs import make_spec
+from hwgen.spec.model import Precision
+from hwgen.verify.hls import check_hls
+from support.graphs import make_graph, make_spec
 from support.graphs_all_ops import all_ops_graph
-from support.hls import STRICT, TYPES, compile_flags
+from support.hls import STRICT, TYPES, compile_flags, vendor_headers
 
 SCHEDULES = ("sequential", "dataflow")
 
@@ -117,3 +119,17 @@ def test_the_testbench_itself_notices_a_wrong_code(tmp_path, designs):
     expected, got = golden[1, 4], golden[1, 4] - 1
     assert ran.returncode == 1
     assert ran.stderr == f"fc: tensor 1, element 4: expected {expected}, got {got}\n"
+
+
+@pytest.mark.hls
+@pytest.mark.parametrize("types", TYPES)
+def test_beats_wider_than_the_vendor_s_default_work(tmp_path, types):
+    graph = make_graph({"x": (128,)}, [{"name": "y", "op": "linear", "in": "x", "features": 8}])
+    spec = make_spec(graph, Precision(4, 12), multipliers=1024, schedule="dataflow")
+    qgraph = quantize(graph, spec)
+    plan = make_plan(qgraph, spec.accelerator)
+    assert plan.input_lanes["x"] * 12 > 1024
+    emit(plan, qgraph, tmp_path)
+
+    vendor = vendor_headers() if types == "vendor" else None
+    check_hls(tmp_path, qgraph, random_inputs(qgraph, 5, seed=1), vendor=vendor)

@@ -36,11 +36,13 @@ def emit(
     part
         Its device, as the vendor names it.
     """
+    inputs, outputs = input_ports(plan, qgraph), output_ports(plan, qgraph)
     context: dict[str, object] = {
         "name": qgraph.name,
         "plan": plan,
-        "inputs": input_ports(plan, qgraph),
-        "outputs": output_ports(plan, qgraph),
+        "inputs": inputs,
+        "outputs": outputs,
+        "widest": max(port.width for port in (*inputs, *outputs)),
         "clock_ns": f"{1000 / clock_mhz:.3f}",
         "part": part,
     }
