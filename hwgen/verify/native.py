@@ -106,15 +106,15 @@ def _decode(request: Request, reader: _Reader, trace: bool) -> Observation:
     for port in design.outputs:
         cycles = reader.numbers()
         last = reader.raw(cycles.size).astype(np.int64)
-        beats = reader.raw(cycles.size * _size(reader, port.lanes * port.bits))
-        codes = unpack(beats.reshape(cycles.size, -1), port.lanes, port.bits, port.signed)
+        beats = _beats(reader, cycles.size, port.lanes * port.bits)
+        codes = unpack(beats, port.lanes, port.bits, port.signed)
         sinks[port.name] = SinkRecord(codes, cycles, last)
     traces = {}
     reader.number()
     for probe in design.traces if trace else ():
         cycles, indices = reader.numbers(), reader.numbers()
-        beats = reader.raw(cycles.size * _size(reader, probe.lanes * probe.bits))
-        codes = unpack(beats.reshape(cycles.size, -1), probe.lanes, probe.bits, probe.signed)
+        beats = _beats(reader, cycles.size, probe.lanes * probe.bits)
+        codes = unpack(beats, probe.lanes, probe.bits, probe.signed)
         traces[probe.task] = TraceRecord(cycles, indices, codes.reshape(-1, probe.lanes))
     registers = reader.numbers()
     counters = {name: int(registers[word]) for word, name in design.registers if registers.size}
@@ -122,8 +122,8 @@ def _decode(request: Request, reader: _Reader, trace: bool) -> Observation:
     return Observation(status, culprit_name, cycle, sources, sinks, traces, counters)
 
 
-def _size(reader: _Reader, width: int) -> int:
+def _beats(reader: _Reader, count: int, width: int) -> Bytes:
     size = reader.number()
     if size != port_bytes(width):
         raise ValueError(f"A port has {size} bytes, {width} bits were expected")
-    return size
+    return reader.raw(count * size).reshape(count, size)

@@ -175,8 +175,8 @@ ANY_OPS = {
     "concat": _concat,
 }
 DRAWN_OPS = {**IMAGE_OPS, **VECTOR_OPS, **ANY_OPS}
-IMAGE_CHOICE = (*ANY_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "max_pool2d")
-VECTOR_CHOICE = (*ANY_OPS, *VECTOR_OPS, "linear", "linear")
+IMAGE_CHOICE = (*ANY_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "add", "concat")
+VECTOR_CHOICE = (*ANY_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat")
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
 SIZED_OPS = {"conv2d", "linear", "add", "concat", "requantize", "avg_pool2d"}
