@@ -151,7 +151,7 @@ class Task:
     Parameters
     ----------
     name
-        Node name; ``<node>_<k>`` for the k-th input of a sequential concat.
+        Node name; ``<node>_P<k>`` for the k-th input of a sequential concat.
     reads
         Tensors read, one per port of ``work``.
     write_offset, write_stride

@@ -131,7 +131,7 @@ def _jobs(item: Item) -> list[_Job]:
             column=Loop(1),
             channel=Loop(chunk, dx=1),
         )
-        name = f"{item.name}_{k}"
+        name = f"{item.name}_P{k}"  # a capital: no layer has such a name
         jobs.append(_Job(name, item, copy, (tensor,), offset, work.channel.count))
         offset += chunk
     return jobs

@@ -89,7 +89,7 @@ def test_sequential_concat_is_a_copy_per_input():
     net.concat("c", "a", "p", "x")
     model = plan(net.qgraph(), "sequential", 1)
     copies = [task for task in model.tasks if task.node == "c"]
-    assert [task.name for task in copies] == ["c_0", "c_1", "c_2"]
+    assert [task.name for task in copies] == ["c_P0", "c_P1", "c_P2"]
     assert [task.reads for task in copies] == [("a",), ("p",), ("x",)]
     assert [(task.write_offset, task.write_stride) for task in copies] == [
         (0, 12),
@@ -240,3 +240,12 @@ def test_the_text_names_everything(schedule):
     assert f"latency {model.prediction.latency} cycles" in text
     assert f"interval {model.prediction.interval} cycles" in text
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_a_copy_task_is_never_named_like_a_layer():
+    net = Net(x=(4, 3, 3))
+    net.relu("c_0", "x")
+    net.concat("c", "c_0", "x")
+    model = plan(net.qgraph(), "sequential", 1)
+    names = [task.name for task in model.tasks]
+    assert len(set(names)) == len(names)

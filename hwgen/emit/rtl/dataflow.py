@@ -41,7 +41,7 @@ class DataflowAccelerator(Accelerator):
         activity, traces = [], []
         for task in self.plan.tasks:
             engine = self._engine(task)
-            m.submodules[task.engine] = engine
+            m.submodules[f"engine_{task.engine}"] = engine
             engines[task.engine] = engine
             activity.append((engine.active, engine.waiting))
             traces.append(self._trace(m, task, engine))
