@@ -181,7 +181,9 @@ def _first_in_trace(
     an element counts.  A run that ended early has no results of the last tensors: they are not
     compared, but a gap before the last result is.
     """
-    got, cycle = np.zeros_like(expected), np.full_like(expected, -1)
+    # In C order whatever the order of `expected` is: the flat views must not be copies.
+    got = np.zeros_like(expected, order="C")
+    cycle = np.full_like(expected, -1, order="C")
     flat_got, flat_cycle = got.reshape(-1), cycle.reshape(-1)
     tensor, previous = 0, -1
     for when, index, codes in zip(record.cycles, record.indices, record.codes, strict=True):
