@@ -1,5 +1,6 @@
 """The whole board top in Verilator, driven over its serial pins by the host driver."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,20 @@ def test_a_small_accelerator_with_two_inputs(tmp_path):
 
 
 @pytest.mark.verilator
-def test_the_digits_mlp_on_real_scans(tmp_path):
-    spec = load_spec(DIGITS / "mlp.yaml")
+@pytest.mark.parametrize(
+    ("example", "schedule"),
+    [
+        ("mlp", "sequential"),
+        pytest.param("mlp", "dataflow", marks=pytest.mark.nightly),
+        pytest.param("cnn", "sequential", marks=pytest.mark.nightly),
+        pytest.param("cnn", "dataflow", marks=pytest.mark.nightly),
+    ],
+)
+def test_digits_on_real_scans(tmp_path, example, schedule):
+    spec = load_spec(DIGITS / f"{example}.yaml")
+    accelerator = replace(spec.accelerator, schedule=schedule)
     qgraph = quantize(build_graph(spec), spec)
-    plan = make_plan(qgraph, spec.accelerator)
+    plan = make_plan(qgraph, accelerator)
     with np.load(DIGITS / "test.npz", allow_pickle=False) as held_out:
         codes = encode_inputs(qgraph, {"image": held_out["image"][:4].astype(float)})
     golden = run(qgraph, codes)
