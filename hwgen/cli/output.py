@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import click
 
 from hwgen.errors import Diagnostic, HwgenError
+from hwgen.serialize import to_json
 
 __all__ = ["Progress", "Result", "emit", "print_error", "print_problem", "table"]
 
@@ -63,8 +64,15 @@ def print_error(error: HwgenError, as_json: bool) -> None:
         if len(error.diagnostics) > 1:
             click.echo(f"{len(error.diagnostics)} mistakes", err=True)
         return
-    found = [_diagnostic(item) for item in error.diagnostics]
-    click.echo(json.dumps({"ok": False, "code": error.code, "diagnostics": found}, indent=1))
+    problem = {
+        "ok": False,
+        "code": error.code,
+        "diagnostics": [_diagnostic(item) for item in error.diagnostics],
+    }
+    for detail in ("mismatch", "wave"):  # of a verification that failed
+        if hasattr(error, detail):
+            problem[detail] = to_json(getattr(error, detail))
+    click.echo(json.dumps(problem, indent=1))
 
 
 def print_problem(code: str, message: str, hint: str, as_json: bool) -> None:
