@@ -160,8 +160,9 @@ def _vector_task(plan: Plan, qgraph: QGraph, task: Task, ports: int) -> TaskText
         before, start = [f.multiplier for f in factors], factors[0].offset
         multiplier, offset = 1, 0
     else:
-        port = int(task.name.rpartition("_")[2]) if node.op == "concat" else 0
-        only = factor(node, port)
+        # A concat has one task per input, in order; any other node has one task.
+        parts = [other.name for other in plan.tasks if other.node == node.name]
+        only = factor(node, parts.index(task.name))
         before, start = [1], 0
         multiplier, offset = only.multiplier, only.offset
     addresses = _array([address for address, _ in sources], ports)
