@@ -27,6 +27,7 @@ def _check(pattern: re.Pattern[str], what: str) -> AfterValidator:
 Site = Annotated[str, _check(_SITE, "a letter, then letters, digits and underscores")]
 Io = Annotated[str, _check(_IO, "an upper-case letter, then those, digits and underscores")]
 Device = Annotated[str, _check(re.compile(r"[A-Za-z0-9_-]+"), "letters, digits, - and _")]
+Setting = Annotated[str, _check(re.compile(r"[A-Z0-9.]+"), "capitals, digits and dots")]
 Name = Annotated[str, _check(_NAME, "a lower-case letter, then those, digits and underscores")]
 
 
@@ -134,5 +135,7 @@ class Board(_Doc):
     """Lights; ``docs/boards.md`` says what they show."""
     ties: dict[Name, Tie] = Field(default_factory=dict)
     """Pins with a constant level."""
+    config: dict[Io, Setting] = Field(default_factory=dict)
+    """Settings of the configuration port, as the family's tools name them."""
     flash: Flash
     """How a bitstream gets into the board."""

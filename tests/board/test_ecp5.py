@@ -72,6 +72,10 @@ def test_constraints_place_every_pin_once():
         **{f"led[{k}]": led.pin for k, led in enumerate(board.leds)},
     }
     assert 'FREQUENCY PORT "clk" 25.000000 MHZ;' in lines
+    assert (
+        "SYSCONFIG CONFIG_IOVOLTAGE=3.3 COMPRESS_CONFIG=ON MCCLK_FREQ=62 MASTER_SPI_PORT=ENABLE "
+        "SLAVE_SPI_PORT=DISABLE SLAVE_PARALLEL_PORT=DISABLE;"
+    ) in lines
     assert 'IOBUF PORT "button" IO_TYPE=LVCMOS33 PULLMODE=UP;' in lines
     assert 'IOBUF PORT "tx" IO_TYPE=LVCMOS33 PULLMODE=UP DRIVE=4;' in lines
 

@@ -50,6 +50,9 @@ def check_clock(source_mhz: Fraction, clock_mhz: Fraction) -> None:
 def constraints(board: Board) -> str:
     """Return the constraint file (.lpf) of the board top."""
     lines = ["# Written by hwgen from the board file.", "BLOCK RESETPATHS;", "BLOCK ASYNCPATHS;"]
+    if board.config:
+        settings = " ".join(f"{name}={value}" for name, value in board.config.items())
+        lines.append(f"SYSCONFIG {settings};")
     lines += _port("clk", board.clock)
     lines.append(f'FREQUENCY PORT "clk" {board.clock.mhz:.6f} MHZ;')
     lines += _port("rx", board.link.rx) + _port("tx", board.link.tx)
