@@ -4,6 +4,7 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.memory.ramp import Ramp
 from rtl_templates.memory.select import TaskField, shape_for
 
 __all__ = ["Mover"]
@@ -161,7 +162,7 @@ class Mover(wiring.Component):
         if self.sequential:
             m.d.comb += self.done.eq(self.step & self.ends.all())
         else:
-            self._window(m, index, ends, ys, xs)
+            self._window(m, index, ends)
         return m
 
     def _counts(self, k):
@@ -208,60 +209,78 @@ class Mover(wiring.Component):
     def _restart(self, positions, origin):
         return [p.value.eq(origin) for p in {id(p): p for p in positions}.values()]
 
-    def _window(self, m, index, ends, ys, xs):
+    def _window(self, m, index, ends):
         """Keep what the buffer must hold and may drop: see docs/architecture.md.
 
         Both are registers, computed for the next position while this one is worked on, so that
         the decision to start a group is one comparison away from a register.
         """
-        (walk,) = self.walks
-        rows, columns = walk.levels[:2]
+        columns = self.walks[0].levels[1].count
         row_ends, column_ends = ends[:2]
-        next_y, next_x = ys[0].value, xs[1].value + columns.dx
-        next_row_ends = row_ends
-        next_column_ends = index[1] == columns.count - 2
-        with_row = ys[0].value + rows.dy
-        if rows.count > 1:
-            next_y = Mux(column_ends, Mux(row_ends, walk.origin[0], with_row), next_y)
-            next_row_ends = Mux(column_ends, index[0] == rows.count - 2, row_ends)
-        next_x = Mux(column_ends, walk.origin[1], next_x)
-        if columns.count == 1:
-            next_column_ends = Const(1)
-
-        release = self._kept(next_y, next_row_ends)
-        bottom, right = next_y + walk.reach[0], next_x + walk.reach[1] + 1
-        window = _least(bottom, walk.elements - walk.row) + _least(right, walk.row)
-        need = Mux(next_column_ends & (release > window), release, window)
         position_ends = Const(1)
         for end in ends[2:]:
             position_ends = position_ends & end
-        with m.If(self.step & position_ends):
-            m.d.sync += [self.release.eq(release), self.need.eq(need)]
+        moves = Signal()
+        m.d.comb += moves.eq(self.step & position_ends)
+
+        ramps = window_ramps(self.walks[0])
+        for name, ramp in ramps.items():
+            m.submodules[name] = ramp
+            m.d.comb += ramp.advance.eq(moves if name == "right" else moves & column_ends)
+        bottom, right, kept = ramps["bottom"], ramps["right"], ramps["kept"]
+        release = Mux(column_ends, kept.following, kept.now)
+        window = Mux(column_ends, bottom.following, bottom.now) + right.following
+        waits = Const(1) if columns == 1 else index[1] == columns - 2  # last column comes next
+        with m.If(moves):
+            m.d.sync += [
+                self.release.eq(release),
+                self.need.eq(Mux(waits & (release > window), release, window)),
+            ]
         m.d.comb += [
-            self.row_done.eq(self.step & position_ends & column_ends),
+            self.row_done.eq(moves & column_ends),
             self.done.eq(self.row_done & row_ends),
         ]
 
-    def _kept(self, y, row_ends):
-        """Return the elements that the row after the one at ``y`` does not need."""
-        walk = self.walks[0]
-        beyond = y + walk.levels[0].dy
-        return Mux(row_ends, walk.elements, Mux(beyond < 0, 0, _least(beyond, walk.elements)))
+
+def window_ramps(walk):
+    """Return the parts of ``need`` and ``release`` as sequences over rows and columns.
+
+    ``bottom`` (per row) plus ``right`` (per column) is the end of a position's window;
+    ``kept`` (per row) is where the next row's window begins.
+    """
+    rows, columns = walk.levels[:2]
+    last_row = walk.elements - walk.row
+    return {
+        "bottom": Ramp(
+            count=rows.count,
+            start=walk.origin[0] + walk.reach[0],
+            step=rows.dy,
+            low=0,
+            high=last_row,
+        ),
+        "right": Ramp(
+            count=columns.count,
+            start=walk.origin[1] + walk.reach[1] + 1,
+            step=columns.dx,
+            low=0,
+            high=walk.row,
+        ),
+        "kept": Ramp(
+            count=rows.count,
+            start=walk.origin[0] + rows.dy,
+            step=rows.dy,
+            low=0,
+            high=walk.elements,
+            last=walk.elements,
+        ),
+    }
 
 
 def first_window(walk):
     """Return ``need`` and ``release`` of the first position of a walk."""
-    rows, columns = walk.levels[:2]
-    release = walk.elements
-    if rows.count > 1:
-        release = min(max(walk.origin[0] + rows.dy, 0), walk.elements)
-    bottom = min(walk.origin[0] + walk.reach[0], walk.elements - walk.row)
-    window = bottom + min(walk.origin[1] + walk.reach[1] + 1, walk.row)
-    return (max(window, release) if columns.count == 1 else window), release
-
-
-def _least(value, limit):
-    return Mux(value > limit, limit, value)
+    bottom, right, kept = (ramp.values[0] for ramp in window_ramps(walk).values())
+    window = bottom + right
+    return (max(window, kept) if walk.levels[1].count == 1 else window), kept
 
 
 class _Position:
