@@ -52,7 +52,7 @@ struct work {
   constexpr int release(int r) const {
     if (r == row.count - 1) return size();
     const int next = origin_y + (r + 1) * row.dy;
-    return (next < 0 ? 0 : next < rows ? next : rows) * row_elements;
+    return (next < 0 ? 0 : next) * row_elements;
   }
 };
 

@@ -1,0 +1,25 @@
+"""Feeds, forks, links and the window buffer keep every element, in order."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.hls import TYPES, compile_cpp
+
+HERE = Path(__file__).parent
+FEEDS, LINKS = 8, 3
+
+
+@pytest.mark.hls
+@pytest.mark.parametrize("types", TYPES)
+def test_elements_come_out_in_order(tmp_path, types):
+    program = compile_cpp([HERE / "plumbing.cpp"], tmp_path / "plumbing", types)
+
+    subprocess.run([program, "results"], cwd=tmp_path, check=True)
+
+    expected = list(range(32)) * FEEDS
+    expected += [i for i in range(32) for _ in range(2)] * LINKS
+    expected += [start + i for start in range(0, 156, 3) for i in range(5)]
+    assert np.fromfile(tmp_path / "results", "<i8").tolist() == expected
