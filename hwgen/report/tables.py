@@ -168,9 +168,10 @@ def _has_macs(node: QNode) -> bool:
 
 def _fold(engine: Engine) -> str:
     fold = engine.fold
+    lanes = f"{fold.lanes} lane{'s' if fold.lanes > 1 else ''}"
     if engine.template != "mac":
-        return f"{fold.lanes} lanes"
-    return f"{fold.rows} x {fold.elements} x {fold.outputs}, {fold.lanes} lanes out"
+        return lanes
+    return f"{fold.rows} x {fold.elements} x {fold.outputs}, {lanes} out"
 
 
 def _widths(engine: Engine) -> str:
