@@ -1,0 +1,321 @@
+"""Random nodes of each op, and the stand-alone components of ``rtl_templates`` for them."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from hwgen.golden import to_stream
+from hwgen.ops import LowerOptions, QType, get_op
+from hwgen.plan.model import Fold
+from rtl_templates.arith.codes import Codes
+from rtl_templates.arith.requantize import Scale
+from rtl_templates.conv.conv2d import Conv2d
+from rtl_templates.mac.linear import Linear
+from rtl_templates.mac.mac_op import MacFold
+from rtl_templates.vector.add import Add
+from rtl_templates.vector.argmax import Argmax
+from rtl_templates.vector.avg_pool2d import AvgPool2d
+from rtl_templates.vector.concat import Concat
+from rtl_templates.vector.flatten import Flatten
+from rtl_templates.vector.max_pool2d import MaxPool2d
+from rtl_templates.vector.relu import Relu
+from rtl_templates.vector.requantize import Requantize
+
+__all__ = ["OPS", "Node", "draw_node"]
+
+OPS = (
+    *("conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
+    *("add", "concat", "flatten", "argmax", "requantize"),
+)
+
+
+@dataclass
+class Node:
+    """An op with its parameters, types and folding."""
+
+    op: object
+    shapes: list
+    types: list
+    out: QType
+    lowered: object
+    fold: Fold
+    beat: int
+
+    @property
+    def work(self):
+        return self.op.work(self.lowered, self.shapes, self.types)
+
+    @property
+    def x(self):
+        """Codes that hold those of every input."""
+        mixed = len({item.signed for item in self.types}) > 1
+        bits = max(item.bits for item in self.types) + mixed
+        return Codes(bits, any(item.signed for item in self.types))
+
+    def built(self, **sizes):
+        """Return the component; ``depth`` and ``queue`` as given."""
+        return _BUILD[self.op.name](self, sizes)
+
+    @property
+    def component(self):
+        return self.built()
+
+    def codes(self, rng, count):
+        """Return ``count`` random samples per input: (count, *shape)."""
+        return [
+            rng.integers(item.low, item.high, size=(count, *shape), endpoint=True)
+            for item, shape in zip(self.types, self.shapes, strict=True)
+        ]
+
+    def golden(self, codes):
+        """Return the result in stream order: (count, elements)."""
+        return to_stream(self.op.integer(self.lowered, codes))
+
+
+def draw_node(name, rng):
+    """Return a small random node of an op."""
+    op = get_op(name)
+    keys, shapes = _DRAW.get(name, _draw_any)(rng)
+    if name in ("add", "concat"):
+        shapes = shapes * int(rng.integers(2, 4))
+    if name == "concat":
+        shapes = [(int(rng.integers(1, 4)) * 2, *shape[1:]) for shape in shapes]
+    params = op.Params.model_validate(keys)
+    op.shape(params, shapes)
+    types = [_draw_type(rng) for _ in shapes]
+    out = op.out_type(params, types, _draw_type(rng), shapes)
+    weights = {key: rng.standard_normal(size) for key, size in op.weights(params, shapes).items()}
+    options = LowerOptions(int(rng.integers(2, 7)))
+    lowered = op.lower(params, weights, shapes, types, out, options)
+    work = op.work(lowered, shapes, types)
+    fold = Fold() if name == "flatten" else _draw_fold(rng, work)
+    elements = [prod(shape) for shape in shapes]
+    beat = int(rng.choice([b for b in (1, 2, 4, 8) if not any(n % b for n in elements)]))
+    return Node(op, shapes, types, out, lowered, fold, beat)
+
+
+def _draw_type(rng):
+    bits, is_signed = int(rng.integers(2, 9)), bool(rng.integers(2))
+    low = -(1 << (bits - 1)) if is_signed else 0
+    zero_point = int(rng.choice([0, 0, low, low + (1 << bits) // 3]))
+    return QType(bits, is_signed, float(rng.choice([1.0, 0.5, 0.037, 2.7])), zero_point)
+
+
+def _divisors(rng, *numbers):
+    """Return a power of two that divides all the numbers."""
+    return int(rng.choice([b for b in (1, 2, 4, 8) if not any(n % b for n in numbers)]))
+
+
+def _draw_fold(rng, work):
+    if work.kind == "mac":
+        rows = work.reduce[0].count if work.reduce and rng.integers(2) else 1
+        outputs = int(rng.integers(1, work.outputs + 1))
+        last = work.outputs % outputs or outputs
+        elements = int(rng.integers(1, work.elements + 1))
+        return Fold(rows, elements, outputs, _divisors(rng, outputs, last))
+    if work.kind == "concat":
+        return Fold(lanes=_divisors(rng, *(port.row for port in work.ports)))
+    if work.channel.dx != 1:
+        return Fold()
+    return Fold(lanes=_divisors(rng, work.channel.count))
+
+
+def _draw_image(rng, smallest=1):
+    return tuple(int(rng.integers(smallest, 6)) for _ in range(3))
+
+
+def _draw_any(rng):
+    return {}, [_draw_image(rng) if rng.integers(3) else (int(rng.integers(1, 20)),)]
+
+
+def _draw_conv2d(rng):
+    groups = int(rng.integers(1, 3))
+    shape = (groups * int(rng.integers(1, 4)), *(int(rng.integers(3, 7)) for _ in range(2)))
+    kernel = [int(rng.integers(1, 4)) for _ in range(2)]
+    pads = [[int(rng.integers(0, size)) for _ in range(2)] for size in kernel]
+    return {
+        "channels": groups * int(rng.integers(1, 5)),
+        "kernel": kernel,
+        "stride": [int(rng.integers(1, 4)) for _ in range(2)],
+        "padding": ["same", "valid", pads][int(rng.integers(3))],
+        "groups": groups,
+        "activation": ["none", "relu"][int(rng.integers(2))],
+    }, [shape]
+
+
+def _draw_linear(rng):
+    return {"features": int(rng.integers(1, 12))}, _draw_any(rng)[1]
+
+
+def _draw_pool(rng):
+    shape = _draw_image(rng, 3)
+    keys = {"kernel": [int(rng.integers(1, 4)) for _ in range(2)]}
+    if rng.integers(2):
+        keys["stride"] = [int(rng.integers(1, 4)) for _ in range(2)]
+    return keys, [shape]
+
+
+_DRAW = {
+    "conv2d": _draw_conv2d,
+    "linear": _draw_linear,
+    "max_pool2d": _draw_pool,
+    "avg_pool2d": _draw_pool,
+    "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
+    "flatten": lambda rng: ({}, [_draw_image(rng)]),
+}
+
+
+def _scale(requant):
+    return Scale(requant.shift, requant.zero_point, requant.low, requant.high)
+
+
+def _mac_keys(node):
+    requant, bias = node.lowered.requant, node.lowered.constants["bias"]
+    return {
+        "x": node.x,
+        "biases": bias.tolist(),
+        "multipliers": np.broadcast_to(requant.multiplier, bias.shape).tolist(),
+        "scale": _scale(requant),
+        "out_bits": node.out.bits,
+        "fold": MacFold(node.fold.rows, node.fold.elements, node.fold.outputs, node.fold.lanes),
+        "beat": node.beat,
+    }
+
+
+def _conv2d(node, sizes):
+    channels, height, width = node.shapes[0]
+    attrs = node.lowered.attrs
+    return Conv2d(
+        height=height,
+        width=width,
+        channels=channels,
+        weights=node.lowered.constants["weight"].tolist(),
+        stride=attrs["stride"],
+        padding=attrs["padding"],
+        groups=attrs["groups"],
+        pad=attrs["pad"],
+        **_mac_keys(node),
+        **sizes,
+    )
+
+
+def _linear(node, sizes):
+    rows = node.op.stream_weights(node.lowered, node.shapes)[:, 0]
+    return Linear(weights=rows.tolist(), **_mac_keys(node), **sizes)
+
+
+def _places(shape):
+    return {"positions": prod(shape[1:]), "channels": shape[0]}
+
+
+def _scaled(node):
+    """Return the keys of a component that scales, for its number of inputs."""
+    requant = node.lowered.requant
+    return requant.multiplier.tolist(), requant.offset.tolist(), _scale(requant)
+
+
+def _common(node):
+    return {"x": node.x, "lanes": node.fold.lanes, "beat": node.beat}
+
+
+def _relu(node, sizes):
+    low = node.lowered.requant.low
+    return Relu(zero_point=low, **_places(node.shapes[0]), **_common(node), **sizes)
+
+
+def _requantize(node, sizes):
+    (multiplier,), (offset,), scale = _scaled(node)
+    return Requantize(
+        multiplier=multiplier,
+        offset=offset,
+        scale=scale,
+        out_bits=node.out.bits,
+        **_places(node.shapes[0]),
+        **_common(node),
+        **sizes,
+    )
+
+
+def _add(node, sizes):
+    multipliers, (offset,), scale = _scaled(node)
+    return Add(
+        multipliers=multipliers,
+        offset=offset,
+        scale=scale,
+        out_bits=node.out.bits,
+        **_places(node.shapes[0]),
+        **_common(node),
+        **sizes,
+    )
+
+
+def _concat(node, sizes):
+    multipliers, offsets, scale = _scaled(node)
+    return Concat(
+        positions=prod(node.shapes[0][1:]),
+        channels=[shape[0] for shape in node.shapes],
+        multipliers=multipliers,
+        offsets=offsets,
+        scale=scale,
+        out_bits=node.out.bits,
+        **_common(node),
+        **sizes,
+    )
+
+
+def _flatten(node, sizes):
+    return Flatten(
+        x=node.x,
+        pixels=prod(node.shapes[0][1:]),
+        channels=node.shapes[0][0],
+        beat=node.beat,
+        **sizes,
+    )
+
+
+def _argmax(node, sizes):
+    return Argmax(x=node.x, elements=node.shapes[0][0], beat=node.beat, **sizes)
+
+
+def _window(node):
+    channels, height, width = node.shapes[0]
+    attrs = node.lowered.attrs
+    return {
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "kernel": attrs["kernel"],
+        "stride": attrs["stride"],
+    }
+
+
+def _max_pool2d(node, sizes):
+    return MaxPool2d(**_window(node), **_common(node), **sizes)
+
+
+def _avg_pool2d(node, sizes):
+    (multiplier,), (offset,), scale = _scaled(node)
+    return AvgPool2d(
+        multiplier=multiplier,
+        offset=offset,
+        scale=scale,
+        out_bits=node.out.bits,
+        **_window(node),
+        **_common(node),
+        **sizes,
+    )
+
+
+_BUILD = {
+    "conv2d": _conv2d,
+    "linear": _linear,
+    "relu": _relu,
+    "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "add": _add,
+    "concat": _concat,
+    "flatten": _flatten,
+    "argmax": _argmax,
+    "requantize": _requantize,
+}
