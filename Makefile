@@ -66,7 +66,7 @@ readme: setup
 	$(BIN)/python benchmarks/digits_table.py --write README.md
 
 docs: setup
-	$(BIN)/hwgen schema --markdown > docs/spec.md
+	$(BIN)/python -P -m hwgen.spec.reference > docs/spec.md
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group test \
