@@ -77,7 +77,8 @@ class Mover(wiring.Component):
         self.y_shape = shape_for(min(-1, *(r[0] for r in y)) - 1, max(r[1] for r in y) + slack_y)
         self.x_shape = shape_for(min(-1, *(r[0] for r in x)) - 1, max(r[1] for r in x) + slack_x)
         self.count_shape = shape_for(0, max(walk.elements for walk in walks))
-        need, release = (0, 0) if sequential else first_window(walks[0])
+        self.ramps = {} if sequential else window_ramps(walks[0])
+        need, release = (0, 0) if sequential else self._first_window()
         super().__init__(
             {
                 "task": In(range(max(2, len(walks)))),
@@ -209,6 +210,13 @@ class Mover(wiring.Component):
     def _restart(self, positions, origin):
         return [p.value.eq(origin) for p in {id(p): p for p in positions}.values()]
 
+    def _first_window(self):
+        """Return ``need`` and ``release`` of the first position."""
+        bottom, right, kept = (ramp.values[0] for ramp in self.ramps.values())
+        columns = self.walks[0].levels[1].count
+        window = bottom + right
+        return (max(window, kept) if columns == 1 else window), kept
+
     def _window(self, m, index, ends):
         """Keep what the buffer must hold and may drop: see docs/architecture.md.
 
@@ -223,7 +231,7 @@ class Mover(wiring.Component):
         moves = Signal()
         m.d.comb += moves.eq(self.step & position_ends)
 
-        ramps = window_ramps(self.walks[0])
+        ramps = {name: Ramp(**part) for name, part in window_parts(self.walks[0]).items()}
         for name, ramp in ramps.items():
             m.submodules[name] = ramp
             m.d.comb += ramp.advance.eq(moves if name == "right" else moves & column_ends)
@@ -242,8 +250,8 @@ class Mover(wiring.Component):
         ]
 
 
-def window_ramps(walk):
-    """Return the parts of ``need`` and ``release`` as sequences over rows and columns.
+def window_parts(walk):
+    """Return the parts of ``need`` and ``release``: the :class:`Ramp` of each, as parameters.
 
     ``bottom`` (per row) plus ``right`` (per column) is the end of a position's window;
     ``kept`` (per row) is where the next row's window begins.
@@ -251,36 +259,29 @@ def window_ramps(walk):
     rows, columns = walk.levels[:2]
     last_row = walk.elements - walk.row
     return {
-        "bottom": Ramp(
-            count=rows.count,
-            start=walk.origin[0] + walk.reach[0],
-            step=rows.dy,
-            low=0,
-            high=last_row,
-        ),
-        "right": Ramp(
-            count=columns.count,
-            start=walk.origin[1] + walk.reach[1] + 1,
-            step=columns.dx,
-            low=0,
-            high=walk.row,
-        ),
-        "kept": Ramp(
-            count=rows.count,
-            start=walk.origin[0] + rows.dy,
-            step=rows.dy,
-            low=0,
-            high=walk.elements,
-            last=walk.elements,
-        ),
+        "bottom": {
+            "count": rows.count,
+            "start": walk.origin[0] + walk.reach[0],
+            "step": rows.dy,
+            "low": 0,
+            "high": last_row,
+        },
+        "right": {
+            "count": columns.count,
+            "start": walk.origin[1] + walk.reach[1] + 1,
+            "step": columns.dx,
+            "low": 0,
+            "high": walk.row,
+        },
+        "kept": {
+            "count": rows.count,
+            "start": walk.origin[0] + rows.dy,
+            "step": rows.dy,
+            "low": 0,
+            "high": walk.elements,
+            "last": walk.elements,
+        },
     }
-
-
-def first_window(walk):
-    """Return ``need`` and ``release`` of the first position of a walk."""
-    bottom, right, kept = (ramp.values[0] for ramp in window_ramps(walk).values())
-    window = bottom + right
-    return (max(window, kept) if walk.levels[1].count == 1 else window), kept
 
 
 class _Position:

@@ -6,7 +6,13 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_templates.memory.select import shape_for
 
-__all__ = ["Ramp"]
+__all__ = ["Ramp", "ramp_values"]
+
+
+def ramp_values(*, count, start, step, low, high, last=None):
+    """Return the values that a :class:`Ramp` of these parameters goes through."""
+    values = [min(max(start + i * step, low), high) for i in range(count)]
+    return values if last is None else [*values[:-1], last]
 
 
 class Ramp(wiring.Component):
@@ -42,15 +48,13 @@ class Ramp(wiring.Component):
         self.low = low
         self.high = high
         self.last = last
-        self.values = [min(max(start + i * step, low), high) for i in range(count)]
-        if last is not None:
-            self.values[-1] = last
-        shape = shape_for(min(self.values), max(self.values))
+        values = ramp_values(count=count, start=start, step=step, low=low, high=high, last=last)
+        shape = shape_for(min(values), max(values))
         super().__init__(
             {
                 "advance": In(1),
-                "now": Out(shape, init=self.values[0]),
-                "following": Out(shape, init=self.values[1 % count]),
+                "now": Out(shape, init=values[0]),
+                "following": Out(shape, init=values[1 % count]),
             }
         )
 
