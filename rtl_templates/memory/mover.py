@@ -4,7 +4,7 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.memory.ramp import Ramp
+from rtl_templates.memory.ramp import Ramp, ramp_values
 from rtl_templates.memory.select import TaskField, shape_for
 
 __all__ = ["Mover"]
@@ -77,8 +77,7 @@ class Mover(wiring.Component):
         self.y_shape = shape_for(min(-1, *(r[0] for r in y)) - 1, max(r[1] for r in y) + slack_y)
         self.x_shape = shape_for(min(-1, *(r[0] for r in x)) - 1, max(r[1] for r in x) + slack_x)
         self.count_shape = shape_for(0, max(walk.elements for walk in walks))
-        self.ramps = {} if sequential else window_ramps(walks[0])
-        need, release = (0, 0) if sequential else self._first_window()
+        need, release = (0, 0) if sequential else first_window(walks[0])
         super().__init__(
             {
                 "task": In(range(max(2, len(walks)))),
@@ -210,13 +209,6 @@ class Mover(wiring.Component):
     def _restart(self, positions, origin):
         return [p.value.eq(origin) for p in {id(p): p for p in positions}.values()]
 
-    def _first_window(self):
-        """Return ``need`` and ``release`` of the first position."""
-        bottom, right, kept = (ramp.values[0] for ramp in self.ramps.values())
-        columns = self.walks[0].levels[1].count
-        window = bottom + right
-        return (max(window, kept) if columns == 1 else window), kept
-
     def _window(self, m, index, ends):
         """Keep what the buffer must hold and may drop: see docs/architecture.md.
 
@@ -282,6 +274,13 @@ def window_parts(walk):
             "last": walk.elements,
         },
     }
+
+
+def first_window(walk):
+    """Return ``need`` and ``release`` of the first position of a walk."""
+    bottom, right, kept = (ramp_values(**part)[0] for part in window_parts(walk).values())
+    window = bottom + right
+    return (max(window, kept) if walk.levels[1].count == 1 else window), kept
 
 
 class _Position:
