@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from amaranth.hdl import Shape
+
 __all__ = ["Codes", "bits_for"]
 
 
@@ -15,6 +17,11 @@ class Codes:
     def __post_init__(self):
         if not 1 <= self.bits <= 32:
             raise ValueError(f"Codes must have 1 to 32 bits, not {self.bits}")
+
+    @property
+    def shape(self):
+        """As an Amaranth shape."""
+        return Shape(self.bits, self.signed)
 
     @property
     def low(self):

@@ -1,6 +1,6 @@
 """A stream FIFO."""
 
-from amaranth.hdl import Module, Value
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -39,6 +39,8 @@ class Fifo(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        if self.depth == 1:
+            return self._register(m)
         m.submodules.queue = queue = fifo.SyncFIFO(
             width=len(Value.cast(self.i.payload)), depth=self.depth
         )
@@ -50,4 +52,14 @@ class Fifo(wiring.Component):
             self.o.valid.eq(queue.r_rdy),
             queue.r_en.eq(self.o.ready),
         ]
+        return m
+
+    def _register(self, m):
+        """Hold one word: a memory of one word has addresses without bits."""
+        word = Signal(len(Value.cast(self.i.payload)))
+        m.d.comb += [self.i.ready.eq(~self.o.valid), Value.cast(self.o.payload).eq(word)]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [word.eq(self.i.payload), self.o.valid.eq(1)]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
         return m
