@@ -18,6 +18,7 @@ from hwgen.flow.quality import read_quality
 from hwgen.flow.reporting import REPORT, write_report
 from hwgen.flow.result import BuildResult, CheckResult, PlanFigures
 from hwgen.flow.stages import STAGES, run_stage, take_over
+from hwgen.flow.vectors import choose_vectors
 from hwgen.plan.model import Plan
 
 __all__ = ["Build", "Notify", "build", "check", "opened", "plan_figures"]
@@ -65,6 +66,7 @@ def check(spec: StrPath, *, allow_path: bool = False) -> CheckResult:
         With all mistakes found.
     """
     front = Front(load(Path(spec), allow_path=allow_path))
+    choose_vectors(front.spec, front.qgraph)  # reads the labelled data
     weights = sum(array.size for array in front.graph.weights.values())
     layers = len(front.graph.nodes)
     return CheckResult(Path(spec), front.spec.name, layers, weights, plan_figures(front.plan))
@@ -136,8 +138,11 @@ def opened(
     check_target(target, Path(os.path.realpath(spec)))
     previous = read_manifest(target)
     front = Front(loaded, target, previous, progress)
+    # Every mistake in the data is found before anything is written.
     if not front.unchanged("plan"):
-        _ = front.plan  # finds every mistake in the data before anything is written
+        _ = front.plan
+    if not front.unchanged("golden"):
+        choose_vectors(loaded, front.qgraph)
     with locked(target):
         if read_manifest(target) != previous:  # another process was faster
             check_target(target, Path(os.path.realpath(spec)))

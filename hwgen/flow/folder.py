@@ -47,7 +47,8 @@ def check_target(target: Path, spec: Path) -> None:
     Raises
     ------
     SpecError
-        HG910 if the target is a file, the folder of the spec, or a folder with other content.
+        HG910 if the target is a file, the folder of the spec, or a folder with other content;
+        HG913 if it cannot even be looked at.
     """
     if target == spec.parent or target in spec.parents:
         raise SpecError(
@@ -55,11 +56,13 @@ def check_target(target: Path, spec: Path) -> None:
             f"{target} holds the spec itself and would be replaced as a whole",
             hint="name a folder of its own: -o build",
         )
-    if not target.exists() or (target / MANIFEST).is_file():
-        return
-    if not target.is_dir():
-        raise SpecError("HG910", f"{target} is a file", hint="name a folder: -o build")
-    if any(target.iterdir()):
+    with write_errors(target, only_files=True):
+        if not os.path.lexists(target) or (target / MANIFEST).is_file():
+            return
+        if not target.is_dir():
+            raise SpecError("HG910", f"{target} is a file", hint="name a folder: -o build")
+        empty = not any(target.iterdir())
+    if not empty:
         raise SpecError(
             "HG910",
             f"{target} is not empty and is no build of hwgen, so it is not overwritten",
@@ -77,11 +80,11 @@ def locked(target: Path) -> Iterator[None]:
         HG911 if another process holds it.
     """
     path = target.parent / f".{target.name}.lock"
-    with write_errors(target):
+    with write_errors(target, only_files=True):
         target.parent.mkdir(parents=True, exist_ok=True)
         lock = _lock(path, target)
     try:
-        with write_errors(target):
+        with write_errors(target, only_files=True):
             _clean(target)
         yield
     finally:
@@ -131,7 +134,7 @@ def replacing(target: Path) -> Iterator[Replacement]:
 
 def write_text(path: Path, text: str) -> None:
     """Write a file as a whole or not at all."""
-    with write_errors(path):
+    with write_errors(path, only_files=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -142,35 +145,37 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def write_errors(path: Path) -> Iterator[None]:
+def write_errors(path: Path, *, only_files: bool = False) -> Iterator[None]:
     """Turn an error of the file system into one that a user can act on.
+
+    Parameters
+    ----------
+    path
+        What the user asked for, for the message.
+    only_files
+        Whether the block does nothing but handle files, so that any such error is the user's.
 
     Raises
     ------
     LimitError
-        HG912 if the disk or the quota is full, or the folder cannot be written.
+        HG912 if the disk or the quota is full, or the disk fails.
+    SpecError
+        HG913 if the path cannot be written.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _WRITE_ERRORS:
-            raise
-        what = os.strerror(error.errno or 0)
-        hint = "make room, or name another folder with -o; the previous build is untouched"
-        raise LimitError("HG912", f"Cannot write {path}: {what}", hint=hint) from error
+        what = f"Cannot write {path}: {os.strerror(error.errno or 0)}"
+        if error.errno in _FULL:
+            hint = "make room, or name another folder with -o; the previous build is untouched"
+            raise LimitError("HG912", what, hint=hint) from error
+        if only_files or error.errno in _FORBIDDEN:
+            raise SpecError("HG913", what, hint="name a path that you may write") from error
+        raise
 
 
-_WRITE_ERRORS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EFBIG,
-    errno.EIO,
-    errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def _lock(path: Path, target: Path) -> int:

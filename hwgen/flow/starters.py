@@ -58,14 +58,14 @@ def init(spec: str | os.PathLike[str] | None = None, source: str | None = None) 
     Raises
     ------
     SpecError
-        HG125 if there is no such starter, HG922 if the file exists.
+        HG125 if there is no such starter, HG922 if the file exists, HG913 if it cannot be written.
     LimitError
-        HG912 if it cannot be written.
+        HG912 if the disk is full.
     """
     source = source or DEFAULT
     text = starter_text(source)
     path = Path(spec) if spec is not None else Path(f"{source}.yaml")
-    with write_errors(path):
+    with write_errors(path, only_files=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with path.open("x", encoding="utf-8") as file:

@@ -58,11 +58,13 @@ def choose_vectors(
         if count > MAX_VECTORS:
             raise SpecError("HG921", f"{count} vectors are too many", hint=f"1 to {MAX_VECTORS}")
         return Vectors(random_inputs(qgraph, count, seed), None)
-    samples = load_samples(path, {item.name: item.shape for item in qgraph.inputs})
+    where = spec.marks.get("verify.labels")
+    samples = load_samples(path, {item.name: item.shape for item in qgraph.inputs}, where)
     if count > samples.count:
         raise SpecError(
             "HG921",
             f"{count} vectors, but {path.name} holds {samples.count} samples",
+            where=where,
             hint=f"1 to {samples.count}",
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(samples.count)[:count])

@@ -10,6 +10,7 @@ import time
 from importlib import import_module, metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hwgen
@@ -202,6 +203,21 @@ def test_a_wrong_spec_writes_nothing(spec, capsys):
         assert main([verb, str(spec)]) == 2
         assert "tiny.yaml:9:51: HG113" in capsys.readouterr().err
     assert [path.name for path in Path().iterdir()] == ["tiny.yaml"]
+
+
+def test_check_reads_the_labelled_data(spec, capsys):
+    spec.write_text(changed("seed: 1}", "seed: 1, labels: l.npz}"))
+    np.savez("l.npz", image=np.zeros((3, 1, 8, 8)), labels=np.zeros(3, int))
+    for verb in ("check", "build"):
+        assert main([verb, str(spec)]) == 2
+        assert re.match(
+            r"tiny\.yaml:19:\d+: HG921: 4 vectors, but l\.npz holds 3 samples\n  hint: 1 to 3\n",
+            capsys.readouterr().err,
+        )
+    np.savez("l.npz", image=np.zeros((3, 1, 8, 9)), labels=np.zeros(3, int))
+    assert main(["check", str(spec)]) == 2
+    assert re.match(r"tiny\.yaml:19:\d+: HG303: .*\(3, 1, 8, 9\)", capsys.readouterr().err)
+    assert sorted(path.name for path in Path().iterdir()) == ["l.npz", "tiny.yaml"]
 
 
 def test_no_heavy_import_for_help_and_check(spec):

@@ -67,7 +67,7 @@ def test_an_exception_leaves_the_previous_build(build, error):
     assert files(build.parent) == {f"build/{name}": text for name, text in OLD.items()}
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
 def test_a_full_disk_leaves_the_previous_build(build, number):
     reason = re.escape(os.strerror(number))
     with (
@@ -197,3 +197,26 @@ def test_a_file_is_written_as_a_whole(tmp_path, monkeypatch):
         with pytest.raises(LimitError, match="HG912"):
             write_text(path, "new")
     assert files(tmp_path) == {"report.html": "old"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("file/x", "File exists|Not a directory"),
+        ("loop", "Too many levels|Not a directory"),
+        ("loop/x", "File exists|Too many levels"),
+        ("n" * 300, "File name too long"),
+        ("/proc/x", "No such file or directory"),
+        ("/dev/null/x", "File exists|Not a directory"),
+    ],
+)
+def test_an_impossible_folder_is_refused(tmp_path, name, why):
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    target = tmp_path / name
+    with pytest.raises(SpecError, match=f"HG91[03]: .*({why}|is a file)") as caught:
+        check_target(target, tmp_path / "specs" / "x.yaml")
+        with locked(target):
+            pass
+    assert caught.value.exit_code == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "loop"}
