@@ -40,6 +40,7 @@ def bench_of(dut, body, *, deadline=20000):
     reset = Signal()
     top = Module()
     top.submodules.dut = ResetInserter(reset)(dut)
+    top.d.sync += Signal(name="there_is_a_clock").eq(reset)  # also for constants
     ended = []
 
     async def bench(ctx):
