@@ -28,14 +28,14 @@ def buffer_proof(component=window_buffer.WindowBuffer, case="unaligned"):
     return WindowBufferHarness(component(**keys, reads=1))
 
 
-# A 3 x 3 window of a 3 x 4 image with padding; a 2 x 2 pool of 2 channels; sums of two inputs.
+# A 3 x 3 window of a 3 x 3 image with padding; a 2 x 2 pool of 2 channels; sums of two inputs.
 CONV = Walk(
-    elements=12,
-    row=4,
-    levels=(Level(3, 4), Level(4, 0, 1), Level(1), Level(2), Level(3, 4), Level(1), Level(2, 0, 2)),
+    elements=9,
+    row=3,
+    levels=(Level(3, 3), Level(3, 0, 1), Level(1), Level(2), Level(3, 3), Level(1), Level(2, 0, 2)),
     group=3,
-    origin=(-4, -1),
-    reach=(8, 2),
+    origin=(-3, -1),
+    reach=(6, 2),
     idle=2,
 )
 STRIDE = Walk(
@@ -104,10 +104,15 @@ BUGS = {
     "mover_needs_less": (
         lambda component: mover_proof(component, (STRIDE,)),
         Mover,
-        "next_column_ends & (release > window)",
+        "waits & (release > window)",
         "0",
     ),
-    "mover_releases_more": (mover_proof, Mover, "Mux(beyond < 0, 0,", "Mux(beyond < 4, 4,"),
+    "mover_releases_more": (
+        mover_proof,
+        Mover,
+        "kept.following, kept.now",
+        "kept.following, kept.following",
+    ),
     "mover_keeps_the_walk": (
         turns_proof,
         Mover,
