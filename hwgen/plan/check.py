@@ -164,16 +164,16 @@ def lifetimes(plan: Plan, qgraph: QGraph) -> list[Live]:
 
     Phases of tasks count from 0; all LOADs are phase -1, all STOREs the one after the last task.
     """
-    inputs = {tensor.name for tensor in qgraph.inputs}
-    end = len(plan.phases)
-    lives = []
-    for name in (*inputs, *(node.name for node in qgraph.nodes)):
-        writes = [k for k, p in enumerate(plan.phases) if plan.task(p.tasks[0]).node == name]
-        reads = [k for k, p in enumerate(plan.phases) if name in plan.task(p.tasks[0]).reads]
-        first = -1 if name in inputs else writes[0]
-        last = end if name in qgraph.outputs else max([first, *writes, *reads])
-        lives.append(Live(name, qgraph.tensor(name).elements, first, last))
-    return lives
+    first = {tensor.name: -1 for tensor in qgraph.inputs}
+    last = dict(first)
+    for k, phase in enumerate(plan.phases):
+        task = plan.task(phase.tasks[0])
+        first.setdefault(task.node, k)
+        last |= dict.fromkeys((*task.reads, task.node), k)
+    last |= dict.fromkeys(qgraph.outputs, len(plan.phases))
+    return [
+        Live(name, qgraph.tensor(name).elements, begin, last[name]) for name, begin in first.items()
+    ]
 
 
 def _channels(plan: Plan, qgraph: QGraph) -> Iterator[str]:

@@ -8,6 +8,7 @@ phase, joined by channels.  Anything between is the same data structure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 from hwgen.ops.work import Work
@@ -261,12 +262,24 @@ class Plan:
 
     def engine(self, name: str) -> Engine:
         """Return the engine of this name; KeyError if there is none."""
-        return {engine.name: engine for engine in self.engines}[name]
+        return self._engines[name]
 
     def task(self, name: str) -> Task:
         """Return the task of this name; KeyError if there is none."""
-        return {task.name: task for task in self.tasks}[name]
+        return self._tasks[name]
 
     def placement(self, tensor: str) -> Placement:
         """Return where a tensor lies; KeyError if it is not stored."""
-        return {place.tensor: place for place in self.placements}[tensor]
+        return self._placements[tensor]
+
+    @cached_property
+    def _engines(self) -> dict[str, Engine]:
+        return {engine.name: engine for engine in self.engines}
+
+    @cached_property
+    def _tasks(self) -> dict[str, Task]:
+        return {task.name: task for task in self.tasks}
+
+    @cached_property
+    def _placements(self) -> dict[str, Placement]:
+        return {place.tensor: place for place in self.placements}
