@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from hwgen.spec.limits import MAX_ELEMENTS, MAX_NAME
-from hwgen.spec.names import NAME_PATTERN, name_problem
+from hwgen.spec.names import NAME_PATTERN, module_name_problem, name_problem
 
 __all__ = [
     "AcceleratorDoc",
@@ -42,7 +42,14 @@ __all__ = [
 
 
 def _check_name(name: str) -> str:
-    problem = name_problem(name)
+    return _refuse(name, name_problem(name))
+
+
+def _check_module_name(name: str) -> str:
+    return _refuse(name, module_name_problem(name))
+
+
+def _refuse(name: str, problem: tuple[str, str] | None) -> str:
     if problem:
         message, hint = problem
         raise PydanticCustomError("HG114", "{message}", {"message": message, "hint": hint})
@@ -85,11 +92,9 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Name = Annotated[
-    str,
-    AfterValidator(_check_name),
-    WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": MAX_NAME}),
-]
+_NAME_SCHEMA = WithJsonSchema({"type": "string", "pattern": NAME_PATTERN, "maxLength": MAX_NAME})
+Name = Annotated[str, AfterValidator(_check_name), _NAME_SCHEMA]
+ModuleName = Annotated[str, AfterValidator(_check_module_name), _NAME_SCHEMA]
 Size = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=1, le=1 << 20)]
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -296,8 +301,8 @@ class Document(_Doc):
     hwgen: Annotated[int, AfterValidator(_check_version), WithJsonSchema({"const": 1})]
     """Version of the spec format: 1."""
 
-    name: Annotated[Name, Field(examples=["digits"])]
-    """Name of the accelerator; also of the Verilog module."""
+    name: Annotated[ModuleName, Field(examples=["digits"])]
+    """Name of the accelerator and its Verilog module; not one of the module's ports."""
 
     model: ModelDoc
     """The network."""

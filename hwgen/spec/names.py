@@ -9,7 +9,14 @@ from itertools import islice
 
 from hwgen.spec.limits import MAX_NAME
 
-__all__ = ["NAME_PATTERN", "listing", "name_problem", "nearest", "quoted"]
+__all__ = [
+    "NAME_PATTERN",
+    "listing",
+    "module_name_problem",
+    "name_problem",
+    "nearest",
+    "quoted",
+]
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]*$"
 
@@ -52,6 +59,10 @@ sizeof static_assert static_cast switch template thread_local throw true try typ
 volatile wchar_t xor_eq main std hwgen
 """
 
+# Simulators refuse a port of its module's name: docs/architecture.md lists the ports.
+_PORTS = ("clk", "rst", "reg_addr", "reg_wdata", "reg_write", "reg_rdata")
+_PORT_PREFIXES = ("s_axis_", "m_axis_", "trace_")
+
 _RESERVED = frozenset((_VERILOG + _CPP).split())
 
 
@@ -68,6 +79,14 @@ def name_problem(name: str) -> tuple[str, str] | None:
     if name in _RESERVED:
         return "is a reserved word of Verilog or C++", f"choose another name, such as '{name}_1'"
     return None
+
+
+def module_name_problem(name: str) -> tuple[str, str] | None:
+    """Return the same for the name of the accelerator: its module's ports have names, too."""
+    if name in _PORTS or name.startswith(_PORT_PREFIXES):
+        hint = f"choose another name, such as 'net_{name}'"
+        return "is, or could be, the name of one of the module's ports", hint
+    return name_problem(name)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

@@ -33,7 +33,7 @@ from hwgen.spec.model import (
     Verify,
     Weights,
 )
-from hwgen.spec.names import name_problem
+from hwgen.spec.names import module_name_problem, name_problem
 from hwgen.spec.paths import resolve
 from hwgen.spec.references import Reference, Wiring, check_wiring
 from hwgen.spec.source import read_text
@@ -119,7 +119,7 @@ class _Parser:
         board = self._value("board")
         return Spec(
             path=self.folder / self.path.name,
-            name=name if isinstance(name, str) and not name_problem(name) else "unnamed",
+            name=name if isinstance(name, str) and not module_name_problem(name) else "unnamed",
             inputs=self._inputs(),
             layers=self._layers(),
             outputs=tuple(item.name for item in _references(self._items("model", "outputs"))),

@@ -137,6 +137,10 @@ CASES = {
     "a letter that is not ASCII": (changed("name: tiny", "name: @né"), "HG114", "né", "letter"),
     "a Verilog keyword": (changed("name: tiny", "name: @wire"), "HG114", "reserved", "'wire_1'"),
     "a C++ keyword": (changed("name: tiny", "name: @namespace"), "HG114", "reserved", "another"),
+    "the name of a port": (changed("name: tiny", "name: @clk"), "HG114", "port", "'net_clk'"),
+    "a name like a port's": (
+        changed("name: tiny", "name: @m_axis_fc_tdata"), "HG114", "port", "'net_m_axis_fc_tdata'",
+    ),
     "a long name": (changed("name: tiny", f"name: @{'a' * 65}"), "HG114", "65 characters", "64"),
     "a bad input name": (
         changed("image: {shape: [1, 8, 8]}",
