@@ -60,6 +60,8 @@ demo: setup
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/sim_speed.py
+	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/digits_table.py
 
 readme: setup

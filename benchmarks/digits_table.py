@@ -22,8 +22,8 @@ SCHEDULES = ("sequential", "dataflow")
 MULTIPLIERS = (4, 16, 64)
 VECTORS = 8
 HEAD = (
-    "network | schedule | multipliers | latency, predicted | simulated | interval, predicted "
-    "| simulated | utilisation | LUT4 | DSP | block RAM | f_max"
+    "network | schedule | multipliers | latency, predicted | latency, simulated "
+    "| interval, predicted | interval, simulated | utilisation | LUT4 | DSP | block RAM | f_max"
 )
 BEGIN, END = "<!-- digits table: make readme -->", "<!-- end of digits table -->"
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from variants import EXAMPLES, variant
+from variants import EXAMPLES
 
 ARRAY = """\
 hwgen: 1
@@ -82,14 +82,6 @@ def main() -> None:
     print("| what | seconds | goal |\n|---|---:|---:|")
     for what, found, goal in figures:
         print(f"| {what} | {found:.2f} | {goal} |")
-    print("\n| testbench | schedule | vectors per second |\n|---|---|---:|")
-    import hwgen as api
-
-    for schedule in ("sequential", "dataflow"):
-        path = variant("cnn", folder / "specs", schedule, 16)
-        for runner, vectors in (("cocotb", 32), ("native", 512)):
-            found = api.sim(path, folder / schedule, vectors=vectors, runner=runner)
-            print(f"| {runner} | {schedule} | {found.vectors_per_second:,.0f} |")
     shutil.rmtree(folder)
 
 
