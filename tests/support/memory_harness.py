@@ -111,10 +111,11 @@ class MoverHarness(Elaboratable):
 
         depth = len(walks[0].levels)
         inner = depth - walks[0].group
-        counts = [Signal(8, name=f"count_{k}") for k in range(depth)]
+        most = [max(walk.levels[k].count for walk in walks) for k in range(depth)]
+        counts = [Signal(range(max(2, most[k])), name=f"count_{k}") for k in range(depth)]
         tops = [of_task([walk.levels[k].count - 1 for walk in walks]) for k in range(depth)]
         at_end = [count == top for count, top in zip(counts, tops, strict=True)]
-        rest = Signal(8)
+        rest = Signal(range(max(2, *(walk.idle + 1 for walk in walks), 2)))
         with m.If(rest != 0):
             m.d.sync += rest.eq(rest - 1)
 
