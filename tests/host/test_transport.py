@@ -47,9 +47,10 @@ def test_the_driver_talks_through_a_serial_port(terminal):
             frames = decoder.feed(os.read(board, 100))
         os.write(board, encode(reply(frames[0], bytes((Status.OK,)) + INTERFACE.to_bytes())))
 
+    transport = SerialTransport(name, 1_000_000)  # while nobody has it open, reads fail with EIO
     thread = threading.Thread(target=answer)
     thread.start()
-    with Link(SerialTransport(name, 1_000_000), timeout_s=10) as link:
+    with Link(transport, timeout_s=10) as link:
         assert link.identify() == INTERFACE
     thread.join()
 
