@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hwgen.errors import Diagnostic, SpecError
+from hwgen.errors import Diagnostic, LimitError, SpecError
 from hwgen.plan.cost import groups_of, issue_cycles, lowest_set_bit
 from hwgen.plan.cycles import prediction
 from hwgen.plan.depths import ROUNDS, Depth, fifo_beats, joins_paths
@@ -14,6 +14,7 @@ from hwgen.plan.items import Item, engine_for
 from hwgen.plan.memory import fits_onchip
 from hwgen.plan.model import Channel, Fold, Phase, Plan, Prediction, Task
 from hwgen.plan.reasons import bound_of, count, explain
+from hwgen.plan.timing import MOST_ENGINES
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
 
@@ -39,7 +40,16 @@ def plan_dataflow(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerato
     ------
     SpecError
         HG401 (fewer multipliers than engines need), HG402 to HG406 (illegal folding).
+    LimitError
+        HG411 (more engines than the register map has counters for).
     """
+    if len(items) > MOST_ENGINES:
+        raise LimitError(
+            "HG411",
+            f"schedule dataflow gives each of {len(items)} layers an engine of its own",
+            where=accelerator.mark,
+            hint=f"at most {MOST_ENGINES} engines, or schedule: sequential",
+        )
     _check_folding(items, accelerator)
     choice = _fold(qgraph, items, accelerator)
     tasks = tuple(_task(item, choice.folds[item.name]) for item in items)

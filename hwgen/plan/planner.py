@@ -27,7 +27,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule).
     LimitError
-        HG408 (more on-chip memory than the budget).
+        HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
     schedule = _SCHEDULES.get(accelerator.schedule)
     if schedule is None:

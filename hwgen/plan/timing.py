@@ -1,4 +1,4 @@
-"""Latencies of the templates: the constants that turn a plan into exact cycles.
+"""Constants of the templates: the latencies that turn a plan into exact cycles, and a limit.
 
 A contract test holds them against the templates; ``docs/architecture.md`` defines the events.
 """
@@ -10,6 +10,7 @@ from hwgen.plan.model import Fold
 __all__ = [
     "FIFO_LATENCY",
     "MAC_LATENCY",
+    "MOST_ENGINES",
     "PHASE_OVERHEAD",
     "STORE_LATENCY",
     "VECTOR_LATENCY",
@@ -25,6 +26,9 @@ VECTOR_LATENCY = 5
 
 FIFO_LATENCY = 1
 """Cycles from a beat at the FIFO's input to the beat at its output."""
+
+MOST_ENGINES = 124
+"""Engines of an accelerator: so many have room for their counters in the register map."""
 
 PHASE_OVERHEAD = 2
 """Sequential: cycles of every phase before its first step, read or transfer can take place."""

@@ -42,9 +42,11 @@ class Registers(wiring.Component):
     active, waiting : ``In(engines)``
     """
 
+    MOST_ENGINES = (256 - COUNTERS) // 2
+
     def __init__(self, *, identity, version, engines):
-        if COUNTERS + 2 * engines > 256:
-            raise ValueError(f"Engines must be at most 124, not {engines}")
+        if engines > self.MOST_ENGINES:
+            raise ValueError(f"Engines must be at most {self.MOST_ENGINES}, not {engines}")
         self.identity = identity
         self.version = version
         self.engines = engines

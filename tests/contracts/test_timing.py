@@ -1,4 +1,4 @@
-"""The planner's latency constants are those of the templates."""
+"""The planner's constants are those of the templates."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import pytest
 from hwgen.plan.model import Fold
 from hwgen.plan.timing import (
     FIFO_LATENCY,
+    MOST_ENGINES,
     PHASE_OVERHEAD,
     STORE_LATENCY,
     VECTOR_LATENCY,
     latency,
 )
+from rtl_templates.control.registers import Registers
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.mac.mac_core import MacCore
@@ -30,3 +32,7 @@ def test_other_latencies():
     assert Fifo.LATENCY == FIFO_LATENCY
     assert Sequencer.OVERHEAD == PHASE_OVERHEAD
     assert Store.LATENCY == STORE_LATENCY
+
+
+def test_every_engine_has_counters():
+    assert MOST_ENGINES == Registers.MOST_ENGINES

@@ -212,6 +212,19 @@ def test_onchip_memory_is_counted_and_limited():
     assert found.hint.startswith("onchip_kib: 2 or more")
 
 
+def test_more_engines_than_counters_are_refused():
+    net = Net(x=(4,))
+    layers = ["x", *(f"r{k}" for k in range(125))]
+    for name, source in zip(layers[1:], layers, strict=False):
+        net.relu(name, source)
+    qgraph = net.qgraph()
+    with pytest.raises(LimitError, match="at most 124") as error:
+        plan(qgraph, "dataflow", 1)
+    (found,) = error.value.diagnostics
+    assert (found.code, found.where) == ("HG411", MARK)
+    assert len(plan(qgraph, "sequential", 1).tasks) == 125
+
+
 def test_unknown_schedules_are_refused():
     with pytest.raises(SpecError, match="HG409") as error:
         make_plan(digits_mlp(), accelerator("auto", 4))
