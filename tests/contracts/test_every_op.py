@@ -16,10 +16,18 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", op_names())
 @pytest.mark.parametrize(
-    "path", ["hwgen/ops/{}.py", "hls/include/hwgen/{}.hpp", "tests/ops/test_{}.py"]
+    "path",
+    [
+        "hwgen/ops/{}.py",
+        "rtl_templates/*/{}.py",
+        "hls/include/hwgen/{}.hpp",
+        "sim/benches/{}.py",
+        "tests/ops/test_{}.py",
+        "tests/cosim/test_{}.py",
+    ],
 )
 def test_every_floor_has_its_file(name, path):
-    assert (ROOT / path.format(name)).is_file()
+    assert list(ROOT.glob(path.format(name)))
 
 
 @pytest.mark.parametrize("name", op_names())
