@@ -17,6 +17,8 @@ from support.random_specs import DRAWN_OPS, specs
 from support.specs import compile_spec
 
 TENSORS = 3
+SHARDS = range(8)  # so that they spread over the workers
+EXAMPLES = 6  # the first of each shard is a trivial one
 
 
 def check_spec(text, stimulus):
@@ -41,8 +43,8 @@ def check_spec(text, stimulus):
         shutil.rmtree(folder)
 
 
-def check_specs(number, examples):
-    """Check that many examples of a seed; a failing one shrinks, and its YAML is printed."""
+def draw(number, examples, action):
+    """Call ``action(text, stimulus)`` for the examples of a seed; a failing one shrinks."""
 
     @seed(number)
     @settings(
@@ -54,19 +56,18 @@ def check_specs(number, examples):
         suppress_health_check=list(HealthCheck),
     )
     @given(specs(), st.integers(0, 999))
-    def check(text, stimulus):
+    def each(text, stimulus):
         note(f"stimulus {stimulus} of this spec:\n{text}")
-        check_spec(text, stimulus)
+        action(text, stimulus)
 
-    check()
+    each()
 
 
-# Shards, so that they spread over the workers.
 @pytest.mark.verilator
 @pytest.mark.hls
-@pytest.mark.parametrize("shard", range(8))
+@pytest.mark.parametrize("shard", SHARDS)
 def test_random_specs(shard):
-    check_specs(shard, 5)
+    draw(shard, EXAMPLES, check_spec)
 
 
 @pytest.mark.verilator
@@ -74,7 +75,7 @@ def test_random_specs(shard):
 @pytest.mark.nightly
 @pytest.mark.parametrize("shard", range(100, 120))
 def test_many_random_specs(shard):
-    check_specs(shard, 25)
+    draw(shard, 25, check_spec)
 
 
 def test_every_op_is_drawn():
@@ -82,26 +83,14 @@ def test_every_op_is_drawn():
 
 
 def test_shards_cover_ops_schedules_and_joins():
-    ops, schedules, joins = set(), set(), 0
+    texts = []
+    for shard in SHARDS:
+        draw(shard, EXAMPLES, lambda text, stimulus: texts.append(text))
+    drawn = [yaml.safe_load(text) for text in set(texts)]
+    ops = [{layer["op"] for layer in spec["model"]["layers"]} for spec in drawn]
 
-    @settings(
-        max_examples=40,
-        database=None,
-        deadline=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(specs())
-    def look(text):
-        nonlocal joins
-        spec = yaml.safe_load(text)
-        ops.update(layer["op"] for layer in spec["model"]["layers"])
-        schedules.add(spec["accelerator"]["schedule"])
-        joins += any(layer["op"] in ("add", "concat") for layer in spec["model"]["layers"])
-
-    look()
-
-    assert ops == set(op_names())
-    assert schedules == {"sequential", "dataflow"}
-    assert joins >= 8
+    assert len(drawn) >= 40
+    assert set.union(*ops) == set(op_names())
+    assert {spec["accelerator"]["schedule"] for spec in drawn} == {"sequential", "dataflow"}
+    assert sum(bool(names & {"add", "concat"}) for names in ops) >= 8
+    assert sum("folding" in spec["accelerator"] for spec in drawn) >= 4
