@@ -26,6 +26,7 @@ def make(target, folder, path, **variables):
 
 
 def script(path, text):
+    path.unlink(missing_ok=True)  # never write through a link to the real program
     path.write_text(f"#!/bin/sh\n{text}\n")
     path.chmod(0o755)
 
@@ -59,7 +60,6 @@ def test_no_python(tmp_path, programs):
 
 
 def test_an_old_python(tmp_path, programs):
-    (programs / "python3").unlink()
     script(programs / "python3", '[ "$1" = -V ] && echo Python 3.9.2; [ "$1" = -V ]')
     done = make("prerequisites", tmp_path, programs)
     assert done.stderr.startswith(
@@ -76,6 +76,7 @@ def test_set_up_is_done_once_for_each_lock(tmp_path, programs):
         'if [ "$2" = venv ]; then /bin/mkdir -p .venv/bin; /bin/cp "$0" .venv/bin/python; fi',
     )
     (tmp_path / "requirements.lock").write_text("a==1\n")
+    (tmp_path / "requirements-hls.lock").write_text("h==1\n")
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     path = f"{programs}{os.pathsep}/bin{os.pathsep}/usr/bin"
 
@@ -86,14 +87,15 @@ def test_set_up_is_done_once_for_each_lock(tmp_path, programs):
         return [line for line in log.read_text().splitlines() if "pip install" in line]
 
     first = installs()
-    assert ["-r requirements.lock" in line for line in first] == [True, False]
-    assert first[1].endswith("--no-deps --no-build-isolation -e .")
+    assert ["-r requirements.lock" in line for line in first] == [True, False, False]
+    assert first[1].endswith("--no-deps -r requirements-hls.lock")
+    assert first[2].endswith("--no-deps --no-build-isolation -e .")
     assert installs() == []
     (tmp_path / "requirements.lock").touch()
     assert installs() == []
     (tmp_path / "requirements.lock").write_text("a==2\n")
-    assert len(installs()) == 2
-    want = hashlib.sha256(b"a==2\n[project]\n").hexdigest()
+    assert len(installs()) == 3
+    want = hashlib.sha256(b"a==2\nh==1\n[project]\n").hexdigest()
     assert (tmp_path / ".venv" / ".hwgen-setup").read_text() == f"{want}\n"
 
 
