@@ -2,7 +2,6 @@
 
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import In, Out
 
 __all__ = ["DotProduct", "tree_depth"]
@@ -36,19 +35,24 @@ class DotProduct(wiring.Component):
 
     Members
     -------
-    x : ``In(ArrayLayout(x_shape, terms))``
-    w : ``In(ArrayLayout(signed(w_bits), terms))``
+    x : ``In(terms * x_shape.width)``
+        Activations, the first in the low bits.
+    w : ``In(terms * w_bits)``
+        Weights, likewise.
     o : ``Out(signed)``
     """
 
     def __init__(self, terms, x_shape, w_bits):
         self.terms = terms
+        self.x_shape = x_shape
+        self.w_bits = w_bits
         self.latency = 1 + tree_depth(terms)
         self.product_bits = x_shape.width + w_bits
         super().__init__(
             {
-                "x": In(ArrayLayout(x_shape, terms)),
-                "w": In(ArrayLayout(signed(w_bits), terms)),
+                # Not array layouts: Yosys takes a wire called ``x[0]`` for a bit of ``x``.
+                "x": In(terms * x_shape.width),
+                "w": In(terms * w_bits),
                 "o": Out(signed(self.product_bits + (terms - 1).bit_length())),
             }
         )
@@ -58,7 +62,9 @@ class DotProduct(wiring.Component):
         level = []
         for k in range(self.terms):
             product = Signal(signed(self.product_bits), name=f"product_{k}")
-            m.d.sync += product.eq(self.x[k] * self.w[k])
+            x = self.x.word_select(k, self.x_shape.width)
+            w = self.w.word_select(k, self.w_bits).as_signed()
+            m.d.sync += product.eq((x.as_signed() if self.x_shape.signed else x) * w)
             level.append(product)
         while len(level) > 1:
             sums = []

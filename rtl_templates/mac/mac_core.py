@@ -245,8 +245,8 @@ class MacCore(wiring.Component):
             dot = DotProduct(terms, operands[0].shape(), shape.weight_bits)
             m.submodules[f"dot_{k}"] = dot
             bits = terms * shape.weight_bits
-            m.d.comb += dot.w.as_value().eq(word[k * bits : (k + 1) * bits])
-            m.d.comb += [dot.x[e].eq(operand) for e, operand in enumerate(operands)]
+            m.d.comb += dot.w.eq(word[k * bits : (k + 1) * bits])
+            m.d.comb += dot.x.eq(Cat(operands))
             sums.append(dot.o)
         return sums
 

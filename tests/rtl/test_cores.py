@@ -26,8 +26,8 @@ def test_dot_product(terms, code):
             extreme = cycle % 10 == 0
             x = [low if extreme else rng.randrange(low, 8) for _ in range(terms)]
             w = [-16 if extreme else rng.randrange(-16, 16) for _ in range(terms)]
-            ctx.set(dut.x, x)
-            ctx.set(dut.w, w)
+            ctx.set(dut.x, pack(x, terms, code.width)[0])
+            ctx.set(dut.w, pack(w, terms, 5)[0])
             results.append(sum(a * b for a, b in zip(x, w, strict=True)))
             await ctx.tick()
             if cycle >= dut.latency:
