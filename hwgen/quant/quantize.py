@@ -32,6 +32,8 @@ __all__ = ["quantize", "sqnr"]
 _RANDOM_SAMPLES = 64
 _RANDOM_SEED = 0
 _MAX_SAMPLES = 1024
+_LARGEST = 1e75
+"""Largest magnitude whose square, times a weight or a sum over a tensor, is still a number."""
 
 
 def quantize(graph: Graph, spec: Spec) -> QGraph:
@@ -54,10 +56,12 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
     SpecError
         HG301 to HG305 for the calibration data (see
         :func:`hwgen.quant.samples.load_samples`), HG306 for an accumulator that would be too
-        wide, HG307 for a precision that a layer cannot have.
+        wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75.
     """
     calibration = _calibration(graph, spec)
-    real = run_real(graph, calibration.inputs)
+    with np.errstate(over="ignore", invalid="ignore"):  # reported with the layer's place
+        real = run_real(graph, calibration.inputs)
+    _check_magnitudes(graph, spec, real)
     choice = spec.quantize
     tensors: dict[str, QTensor] = {}
     codes = {}
@@ -151,6 +155,24 @@ def _calibration(graph: Graph, spec: Spec) -> _Calibration:
         f"samples of seed {_RANDOM_SEED}, so accuracy on real data means nothing."
     )
     return _Calibration(inputs, False, (note,))
+
+
+def _check_magnitudes(graph: Graph, spec: Spec, real: Mapping[str, Real]) -> None:
+    """Refuse the first tensor that floating point cannot measure any more."""
+    where = {node.name: node.mark for node in graph.nodes}
+    places = [
+        (f"weights: {name}", array, spec.weights.mark) for name, array in graph.weights.items()
+    ]
+    places += [(name, array, where.get(name, spec.quantize.mark)) for name, array in real.items()]
+    for what, array, mark in places:
+        largest = np.max(np.abs(array), initial=0.0)
+        if not largest <= _LARGEST:
+            raise SpecError(
+                "HG310",
+                f"{what} has values up to {largest:.3g} in floating point",
+                where=mark,
+                hint=f"magnitudes up to {_LARGEST:g}: scale the weights or the calibration data",
+            )
 
 
 def _precision(choice: Quantize, name: str) -> Precision:

@@ -235,3 +235,25 @@ def test_the_verifier_accepts_what_quantize_gives_and_nothing_else(calibrated):
         with pytest.raises(SpecError, match=text) as caught:
             check_qgraph(graph)
         assert caught.value.code == "HG308"
+
+
+@pytest.mark.parametrize(
+    ("weights", "text"),
+    [
+        ([1e80, 1.0, 1.0], r"weights: a\.weight has values up to 1e\+80"),
+        ([1e60, 1e60, 1.0], r"b has values up to \S+e\+120"),
+        ([1e60, 1e300, 1.0], r"weights: b\.weight has values up to 1e\+300"),
+    ],
+)
+def test_values_that_floating_point_cannot_measure_are_refused(weights, text):
+    layers = [
+        {"name": name, "op": "linear", "in": source, "features": 2, "bias": False}
+        for name, source in (("a", "x"), ("b", "a"), ("c", "b"))
+    ]
+    arrays = {
+        f"{name}.weight": np.full((2, 2), value) for name, value in zip("abc", weights, strict=True)
+    }
+    graph = make_graph({"x": (2,)}, layers, weights=arrays)
+    with pytest.raises(SpecError, match=text) as caught:
+        quantize(graph, make_spec(graph))
+    assert caught.value.diagnostics[0].code == "HG310"
