@@ -1,6 +1,6 @@
 """The register port of an accelerator: identity, state and performance counters."""
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,12 +31,16 @@ class Registers(wiring.Component):
         Constants of words 0 and 1, 32 bits.
     engines : int
         Engines, at most 124.
+    inputs, outputs : int
+        Streams; every one has carried the same number of tensors when nothing is going on.
 
     Members
     -------
     bus : ``In(RegisterPort)``
-    begins, ends : ``In(1)``
-        A tensor enters, a tensor has left in this cycle.
+    begins : ``In(inputs)``
+        A tensor enters in this cycle.
+    ends : ``In(outputs)``
+        A tensor has left in this cycle.
     misplaced : ``In(1)``
         An input's ``last`` stood in the wrong place in this cycle.
     active, waiting : ``In(engines)``
@@ -44,7 +48,7 @@ class Registers(wiring.Component):
 
     MOST_ENGINES = (256 - COUNTERS) // 2
 
-    def __init__(self, *, identity, version, engines):
+    def __init__(self, *, identity, version, engines, inputs=1, outputs=1):
         if engines > self.MOST_ENGINES:
             raise ValueError(f"Engines must be at most {self.MOST_ENGINES}, not {engines}")
         self.identity = identity
@@ -53,8 +57,8 @@ class Registers(wiring.Component):
         super().__init__(
             {
                 "bus": In(RegisterPort),
-                "begins": In(1),
-                "ends": In(1),
+                "begins": In(inputs),
+                "ends": In(outputs),
                 "misplaced": In(1),
                 "active": In(engines),
                 "waiting": In(engines),
@@ -63,14 +67,19 @@ class Registers(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        inside = Signal(16)  # tensors that have entered and not left
         cycles, tensors = Signal(32), Signal(32)
         error = Signal()
-        busy = (inside != 0) | self.begins
-        m.d.sync += inside.eq(inside + self.begins - self.ends)
+        # How far the first input is ahead of each other stream, in tensors.
+        ahead = [
+            Signal(16, name=f"ahead_{k}") for k in range(len(self.begins) + len(self.ends) - 1)
+        ]
+        for count, passes in zip(ahead, [*self.begins[1:], *self.ends], strict=True):
+            m.d.sync += count.eq(count + self.begins[0] - passes)
+        inside = Cat(ahead).any()
+        busy = inside | self.begins.any()
         with m.If(busy):
             m.d.sync += cycles.eq(cycles + 1)
-        with m.If(self.ends):
+        with m.If(self.ends[0]):
             m.d.sync += tensors.eq(tensors + 1)
         with m.If(delay(m, self.misplaced, 1, "misplaced")):
             m.d.sync += error.eq(1)
@@ -81,7 +90,7 @@ class Registers(wiring.Component):
             4: cycles,
             5: tensors,
         }
-        m.d.comb += words[3].eq(inside.any() | (error << 1))
+        m.d.comb += words[3].eq(inside | (error << 1))
         counters = [cycles, tensors]
         for k in range(self.engines):
             for offset, event in enumerate((self.active[k], self.waiting[k])):

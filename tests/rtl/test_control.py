@@ -87,6 +87,32 @@ def test_errors_and_busy_are_seen_and_cleared():
     bench_of(dut, body)
 
 
+def test_busy_until_every_stream_has_carried_the_same_number_of_tensors():
+    """The first output needs the second input only, so it is ahead of the first input."""
+    dut = Registers(identity=1, version=2, engines=1, inputs=2, outputs=2)
+    events = [(0b10, 0), (0, 0b01), (0b01, 0), (0, 0), (0, 0b10)]
+
+    async def body(ctx, reset):
+        cycles = 0
+        for tensors in (1, 2):
+            for begins, ends in events:
+                ctx.set(dut.begins, begins)
+                ctx.set(dut.ends, ends)
+                await ctx.tick()
+                cycles += 1
+                ctx.set(dut.begins, 0)
+                ctx.set(dut.ends, 0)
+                if (begins, ends) != events[-1]:
+                    assert await read(ctx, dut, 3) == 1
+                    cycles += 1
+            await ctx.tick().repeat(3)
+            assert await read(ctx, dut, 3) == 0
+            assert await read(ctx, dut, 4) == cycles
+            assert await read(ctx, dut, 5) == tensors
+
+    bench_of(dut, body)
+
+
 def test_too_many_engines_are_refused():
     with pytest.raises(ValueError, match="Engines must be at most 124, not 125"):
         Registers(identity=0, version=0, engines=125)

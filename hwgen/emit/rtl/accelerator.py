@@ -89,7 +89,11 @@ class Accelerator(wiring.Component):
         m = Module()
         inputs, outputs = {}, {}
         m.submodules.registers = registers = Registers(
-            identity=self.identity, version=VERSION, engines=len(self.plan.engines)
+            identity=self.identity,
+            version=VERSION,
+            engines=len(self.plan.engines),
+            inputs=len(self.plan.input_lanes),
+            outputs=len(self.plan.output_lanes),
         )
         wiring.connect(m, wiring.flipped(self.reg), registers.bus)
         misplaced = []
@@ -104,8 +108,7 @@ class Accelerator(wiring.Component):
             ]
             transfer = port.valid & port.ready
             misplaced.append(transfer & (port.payload.last != end.last))
-            if position == 0:
-                m.d.comb += registers.begins.eq(transfer & end.first)
+            m.d.comb += registers.begins[position].eq(transfer & end.first)
             inputs[name] = inner
         for position, name in enumerate(self.plan.output_lanes):
             port = getattr(self, f"m_{name}")
@@ -117,8 +120,7 @@ class Accelerator(wiring.Component):
                 port.valid.eq(inner.valid),
                 inner.ready.eq(port.ready),
             ]
-            if position == 0:
-                m.d.comb += registers.ends.eq(port.valid & port.ready & end.last)
+            m.d.comb += registers.ends[position].eq(port.valid & port.ready & end.last)
             outputs[name] = inner
         wrong = Signal(len(misplaced))
         for k, value in enumerate(misplaced):
