@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return run(words)
     except _Terminated:
-        return _leave("terminated", 143)
+        return _leave("terminated", 143, words)
     except KeyboardInterrupt:
-        return _leave("interrupted", 130)
+        return _leave("interrupted", 130, words)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -47,6 +47,12 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise _Terminated
 
 
-def _leave(why: str, code: int) -> int:
-    sys.stderr.write(f"hwgen: {why}; the previous build is untouched\n")
+def _leave(why: str, code: int, words: Sequence[str]) -> int:
+    message = f"{why}; the previous build is untouched"
+    if "--json" in words:
+        from hwgen.cli.output import print_problem
+
+        print_problem("HG925", message, "run it again", True)
+    else:
+        sys.stderr.write(f"hwgen: {message}\n")
     return code

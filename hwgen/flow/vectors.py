@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.errors import SpecError
+from hwgen.errors import Mark, SpecError
 from hwgen.golden import encode_inputs, random_inputs
+from hwgen.ops import get_op
 from hwgen.ops.arithmetic import Int
 from hwgen.quant.model import QGraph
 from hwgen.quant.samples import load_samples
@@ -49,10 +50,15 @@ def choose_vectors(
     Raises
     ------
     SpecError
-        HG921 if there are fewer samples than asked for.
+        HG921 if there are fewer samples than asked for, or count or seed are too small; HG303 if
+        a label is no class of the first output.
     """
     count = spec.verify.vectors if count is None else count
     seed = spec.verify.seed if seed is None else seed
+    if count < 1:
+        raise SpecError("HG921", f"{count} vectors are too few", hint="1 or more")
+    if seed < 0:
+        raise SpecError("HG921", f"seed {seed} is negative", hint="0 or more")
     path = spec.verify.labels
     if path is None:
         if count > MAX_VECTORS:
@@ -60,6 +66,8 @@ def choose_vectors(
         return Vectors(random_inputs(qgraph, count, seed), None)
     where = spec.marks.get("verify.labels")
     samples = load_samples(path, {item.name: item.shape for item in qgraph.inputs}, where)
+    if samples.labels is not None:
+        _check_labels(path.name, samples.labels, qgraph, where)
     if count > samples.count:
         raise SpecError(
             "HG921",
@@ -70,3 +78,22 @@ def choose_vectors(
     chosen = np.sort(np.random.default_rng(seed).permutation(samples.count)[:count])
     inputs = encode_inputs(qgraph, {name: real[chosen] for name, real in samples.inputs.items()})
     return Vectors(inputs, None if samples.labels is None else samples.labels[chosen])
+
+
+def _check_labels(file: str, labels: Int, qgraph: QGraph, where: Mark | None) -> None:
+    """Refuse a label that the first output, scores or an index, can never give."""
+    output = qgraph.outputs[0]
+    elements = qgraph.tensor(output).elements
+    node = qgraph.node(output)
+    if get_op(node.op).categorical:
+        elements = qgraph.tensor(node.inputs[0]).elements
+    wrong = np.flatnonzero((labels < 0) | (labels >= elements))
+    if elements > 1 and len(wrong):
+        index = int(wrong[0])
+        raise SpecError(
+            "HG303",
+            f"{file}: 'labels' is {labels[index]} at [{index}], and "
+            f"{output} has {elements} classes",
+            where=where,
+            hint=f"0 to {elements - 1}",
+        )

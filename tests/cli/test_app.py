@@ -173,6 +173,18 @@ def test_a_signal_ends_a_verb_with_one_line(number, code, monkeypatch, capsys):
     )
 
 
+def test_a_signal_gives_one_json_object_too(monkeypatch, capsys):
+    def check(*_, **__):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("hwgen.flow.builder.check", check)
+    assert main(["check", "a.yaml", "--json"]) == 130
+    output = capsys.readouterr()
+    found = json.loads(output.out)
+    assert (found["ok"], found["code"], output.err.strip()) == (False, "HG925", "")
+    assert "interrupted" in found["diagnostics"][0]["message"]
+
+
 def test_check_says_what_the_plan_is(spec, capsys):
     assert main(["check", str(spec)]) == 0
     text = capsys.readouterr().out

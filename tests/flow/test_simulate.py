@@ -167,6 +167,26 @@ def test_labelled_data_gives_accuracy_and_is_not_repeated(home):
         hwgen.csim(*words, vectors=7)
 
 
+@pytest.mark.parametrize(("label", "place"), [(10, 4), (-1, 0)])
+def test_a_label_that_is_no_class_is_refused(home, label, place):
+    labels = np.arange(6)
+    labels[place] = label
+    np.savez(home / "l.npz", image=np.ones((6, 1, 8, 8)), labels=labels)
+    (home / "tiny.yaml").write_text(TEXT.replace("seed: 1}", "seed: 1, labels: l.npz}"))
+    text = rf"HG303: l\.npz: 'labels' is {label} at \[{place}\], and fc has 10 classes"
+    with pytest.raises(SpecError, match=text):
+        hwgen.check(home / "tiny.yaml")
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"), [({"vectors": 0}, "0 vectors are too few"), ({"seed": -1}, "seed -1 is")]
+)
+def test_impossible_vectors_are_refused(made, choice, text):
+    home, _ = made
+    with pytest.raises(SpecError, match=f"HG921: {text}"):
+        hwgen.csim(home / "tiny.yaml", home / "build", **choice)
+
+
 def test_random_vectors_depend_on_the_seed_alone(made):
     home, _ = made
     found = [
