@@ -12,7 +12,7 @@ from pathlib import Path
 from hwgen.flow.code import tool_versions
 from hwgen.flow.folder import MANIFEST, check_target, locked, replacing
 from hwgen.flow.front import Front
-from hwgen.flow.loading import load
+from hwgen.flow.loading import all_mistakes, load
 from hwgen.flow.manifest import Manifest, StageRecord, read_manifest
 from hwgen.flow.quality import read_quality
 from hwgen.flow.reporting import REPORT, write_report
@@ -66,7 +66,9 @@ def check(spec: StrPath, *, allow_path: bool = False) -> CheckResult:
         With all mistakes found.
     """
     front = Front(load(Path(spec), allow_path=allow_path))
-    choose_vectors(front.spec, front.qgraph)  # reads the labelled data
+    with all_mistakes(front.spec):
+        _ = front.plan
+        choose_vectors(front.spec, front.qgraph)  # reads the labelled data
     weights = sum(array.size for array in front.graph.weights.values())
     layers = len(front.graph.nodes)
     return CheckResult(Path(spec), front.spec.name, layers, weights, plan_figures(front.plan))
@@ -139,10 +141,11 @@ def opened(
     previous = read_manifest(target)
     front = Front(loaded, target, previous, progress)
     # Every mistake in the data is found before anything is written.
-    if not front.unchanged("plan"):
-        _ = front.plan
-    if not front.unchanged("golden"):
-        choose_vectors(loaded, front.qgraph)
+    with all_mistakes(loaded):
+        if not front.unchanged("plan"):
+            _ = front.plan
+        if not front.unchanged("golden"):
+            choose_vectors(loaded, front.qgraph)
     with locked(target):
         if read_manifest(target) != previous:  # another process was faster
             check_target(target, Path(os.path.realpath(spec)))

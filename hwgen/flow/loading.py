@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from hwgen.board.load import board_names
-from hwgen.errors import Diagnostic, SpecError
-from hwgen.graph import build_graph, check_model
+from hwgen.errors import HwgenError, SpecError
+from hwgen.flow.front import Front
+from hwgen.graph import check_model
+from hwgen.quant.samples import load_samples
 from hwgen.spec import load_spec
 from hwgen.spec.model import Spec
 from hwgen.spec.names import nearest
 
-__all__ = ["load"]
+__all__ = ["all_mistakes", "load"]
 
 
 def load(path: Path, *, allow_path: bool = False) -> Spec:
@@ -20,7 +25,7 @@ def load(path: Path, *, allow_path: bool = False) -> Spec:
     Raises
     ------
     SpecError
-        With every mistake in the file, its layers, its weights and its board.
+        With every mistake in the file, its layers and its board.
     """
     try:
         spec = load_spec(path, allow_path=allow_path)
@@ -28,12 +33,45 @@ def load(path: Path, *, allow_path: bool = False) -> Spec:
         check_model(path, allow_path=allow_path)  # finds more, and raises
         raise
     names = board_names()
-    if spec.board is None or spec.board in names:
-        return spec
-    hint = f"{nearest(spec.board, names)}boards: {', '.join(names)}"
-    found = [Diagnostic("HG820", f"no board {spec.board!r}", spec.marks.get("board"), hint)]
+    if spec.board is not None and spec.board not in names:
+        hint = f"{nearest(spec.board, names)}boards: {', '.join(names)}"
+        where = spec.marks.get("board")
+        with all_mistakes(spec):
+            raise SpecError("HG820", f"no board {spec.board!r}", where=where, hint=hint)
+    return spec
+
+
+@contextmanager
+def all_mistakes(spec: Spec) -> Iterator[None]:
+    """Join an error of the block with what else is wrong with the spec's data and budget.
+
+    Raises
+    ------
+    SpecError
+        If something else is wrong, too; otherwise the error of the block itself.
+    """
     try:
-        build_graph(spec)
-    except SpecError as error:
-        found += error.diagnostics
-    raise SpecError.of(found)
+        yield
+    except HwgenError as error:
+        found = list(error.diagnostics)
+        for attempt in _attempts(spec):
+            try:
+                attempt()
+            except HwgenError as other:
+                found += [item for item in other.diagnostics if item not in found]
+        if len(found) == len(error.diagnostics):
+            raise
+        raise SpecError.of(found) from error
+
+
+def _attempts(spec: Spec) -> Iterator[Callable[[], object]]:
+    """Give what can fail independently: the data files, and a plan that needs none of them."""
+    shapes = {item.name: item.shape for item in spec.inputs}
+    calibrate, labels = spec.quantize.calibrate, spec.verify.labels
+    if calibrate is not None:
+        where = spec.marks.get("quantize.calibrate.file")
+        yield lambda: load_samples(calibrate, shapes, where)
+    if labels is not None:
+        yield lambda: load_samples(labels, shapes, spec.marks.get("verify.labels"))
+    front = Front(replace(spec, quantize=replace(spec.quantize, calibrate=None)))
+    yield lambda: front.plan

@@ -209,6 +209,23 @@ def test_an_unknown_board_is_a_mistake_like_any_other(spec, capsys):
     assert "did you mean 'ulx3s_85f'?" in text
 
 
+@pytest.mark.parametrize("verb", ["check", "build"])
+def test_mistakes_in_data_budget_and_board_are_found_in_one_run(verb, spec, capsys):
+    spec.write_text(
+        changed("seed: 1}", "seed: 1, labels: l.npz}")
+        .replace("hwgen: 1", "hwgen: 1\nboard: ulx3s_85g")
+        .replace("quantize:", "quantize:\n  calibrate: {file: c.npz}")
+        .replace("multipliers: 4", "multipliers: 1")
+        .replace("schedule: sequential", "schedule: dataflow")
+    )
+    np.savez("c.npz", image=np.full((3, 1, 8, 8), np.nan))
+    np.savez("l.npz", image=np.zeros((3, 1, 8, 8)), labels=np.zeros((3, 10), np.int64))
+    assert main([verb, str(spec), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert sorted(item["code"] for item in found) == ["HG303", "HG304", "HG401", "HG820"]
+    assert all(item["where"]["line"] for item in found)
+
+
 def test_a_wrong_spec_writes_nothing(spec, capsys):
     spec.write_text(changed("features: 10", "features: -1"))
     for verb in ("check", "build", "sim", "csim", "bitstream", "report"):
