@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from hwgen.golden import decode_tensor, encode_inputs, run, run_real
+from hwgen.golden import encode_inputs, run, run_real
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 from hwgen.quant.model import QGraph
 from hwgen.quant.samples import Samples, load_samples
+from hwgen.quant.sqnr import NoiseMeter
 from hwgen.serialize import restore
 from hwgen.spec.model import Spec
 
@@ -45,8 +45,9 @@ class Quality:
     source
         Which data it was measured on: the name of a file, or ``random``.
     sqnr
-        Signal to quantisation noise ratio per layer in dB, against the floating-point graph
-        that gets the same real inputs; infinite without noise.  Indices (argmax) have none.
+        Signal to quantisation noise ratio per input and layer in dB, against the
+        floating-point graph that gets the same real inputs; infinite without noise.  Indices
+        (argmax) have none.
     accuracy
         None without labelled data.
     """
@@ -60,17 +61,12 @@ class Quality:
 def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     """Return the quality on the labelled data, else on the calibration data, else on noise."""
     samples, source = _samples(spec, graph)
-    layers = [node.name for node in qgraph.nodes if node.op != "argmax"]
-    signal = dict.fromkeys(layers, 0.0)
-    noise = dict.fromkeys(layers, 0.0)
+    meter = NoiseMeter(qgraph)
     right = np.zeros(2)
     for start in range(0, samples.count, _BATCH):
         real_in = {name: array[start : start + _BATCH] for name, array in samples.inputs.items()}
         real, codes = run_real(graph, real_in), run(qgraph, encode_inputs(qgraph, real_in))
-        for name in layers:
-            wrong = decode_tensor(qgraph, name, codes[name]) - real[name]
-            signal[name] += float(np.sum(real[name] ** 2))
-            noise[name] += float(np.sum(wrong**2))
+        meter.add(real, codes)
         if samples.labels is not None:
             labels = samples.labels[start : start + _BATCH]
             output = qgraph.outputs[0]
@@ -79,9 +75,7 @@ def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     if samples.labels is not None:
         share = right / samples.count
         accuracy = Accuracy(samples.count, float(share[0]), float(share[1]))
-    return Quality(
-        source, samples.count, {name: _db(signal[name], noise[name]) for name in layers}, accuracy
-    )
+    return Quality(source, samples.count, meter.decibels(), accuracy)
 
 
 def read_quality(folder: Path) -> Quality:
@@ -97,12 +91,6 @@ def classes(output: Int | Real) -> Int:
     flat = output.reshape(len(output), -1)
     found: Int = (flat[:, 0] if flat.shape[1] == 1 else flat.argmax(axis=1)).astype(np.int64)
     return found
-
-
-def _db(signal: float, noise: float) -> float:
-    if noise == 0.0:
-        return math.inf
-    return 10 * math.log10(signal / noise) if signal else -math.inf
 
 
 def _samples(spec: Spec, graph: Graph) -> tuple[Samples, str]:

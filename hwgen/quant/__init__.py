@@ -2,10 +2,12 @@
 
 from hwgen.quant.check import check_qgraph
 from hwgen.quant.model import QGraph, QNode, QTensor
-from hwgen.quant.quantize import quantize, sqnr
+from hwgen.quant.quantize import quantize
 from hwgen.quant.samples import Samples, load_samples
+from hwgen.quant.sqnr import NoiseMeter, sqnr
 
 __all__ = [
+    "NoiseMeter",
     "QGraph",
     "QNode",
     "QTensor",

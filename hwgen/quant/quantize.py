@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, log10
 
 import numpy as np
 
@@ -19,7 +18,6 @@ from hwgen.quant.execute import (
     encode,
     integer_node,
     real_node,
-    run_integer,
     run_real,
 )
 from hwgen.quant.model import QGraph, QNode, QTensor
@@ -27,7 +25,7 @@ from hwgen.quant.ranges import Histogram, choose_type
 from hwgen.quant.samples import load_samples
 from hwgen.spec.model import Precision, Quantize, Spec
 
-__all__ = ["quantize", "sqnr"]
+__all__ = ["quantize"]
 
 _RANDOM_SAMPLES = 64
 _RANDOM_SEED = 0
@@ -95,34 +93,6 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         notes=calibration.notes,
     )
     check_qgraph(result)
-    return result
-
-
-def sqnr(graph: Graph, qgraph: QGraph, inputs: Mapping[str, Real]) -> dict[str, float]:
-    """Return the signal-to-quantisation-noise ratio of each input and node, in dB.
-
-    Both graphs start from the same real inputs, so that a node's ratio includes the noise of
-    everything before it.  Infinite where nothing differs; indices (argmax) are left out.
-
-    Parameters
-    ----------
-    inputs
-        Real arrays (n, ...) by input name.
-    """
-    real = run_real(graph, inputs)
-    encoded = {item.name: encode(real[item.name], item.type) for item in qgraph.inputs}
-    codes = run_integer(qgraph, encoded)
-    indices = {node.name for node in qgraph.nodes if get_op(node.op).categorical}
-    result = {}
-    for name, wanted in real.items():
-        if name in indices:
-            continue
-        noise = float(np.sum((decode(codes[name], qgraph.tensor(name).type) - wanted) ** 2))
-        signal = float(np.sum(wanted**2))
-        if noise == 0.0:
-            result[name] = inf
-        else:
-            result[name] = 10 * log10(signal / noise) if signal else -inf
     return result
 
 
