@@ -72,6 +72,7 @@ def _attempts(spec: Spec) -> Iterator[Callable[[], object]]:
         where = spec.marks.get("quantize.calibrate.file")
         yield lambda: load_samples(calibrate, shapes, where)
     if labels is not None:
-        yield lambda: load_samples(labels, shapes, spec.marks.get("verify.labels"))
+        where_labels = spec.marks.get("verify.labels")
+        yield lambda: load_samples(labels, shapes, where_labels, labelled=True)
     front = Front(replace(spec, quantize=replace(spec.quantize, calibrate=None)))
     yield lambda: front.plan

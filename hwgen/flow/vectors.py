@@ -65,9 +65,10 @@ def choose_vectors(
             raise SpecError("HG921", f"{count} vectors are too many", hint=f"1 to {MAX_VECTORS}")
         return Vectors(random_inputs(qgraph, count, seed), None)
     where = spec.marks.get("verify.labels")
-    samples = load_samples(path, {item.name: item.shape for item in qgraph.inputs}, where)
-    if samples.labels is not None:
-        _check_labels(path.name, samples.labels, qgraph, where)
+    shapes = {item.name: item.shape for item in qgraph.inputs}
+    samples = load_samples(path, shapes, where, labelled=True)
+    assert samples.labels is not None
+    _check_labels(path.name, samples.labels, qgraph, where)
     if count > samples.count:
         raise SpecError(
             "HG921",
@@ -77,7 +78,7 @@ def choose_vectors(
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(samples.count)[:count])
     inputs = encode_inputs(qgraph, {name: real[chosen] for name, real in samples.inputs.items()})
-    return Vectors(inputs, None if samples.labels is None else samples.labels[chosen])
+    return Vectors(inputs, samples.labels[chosen])
 
 
 def _check_labels(file: str, labels: Int, qgraph: QGraph, where: Mark | None) -> None:

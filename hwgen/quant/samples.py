@@ -36,7 +36,9 @@ class Samples:
         return len(next(iter(self.inputs.values())))
 
 
-def load_samples(path: Path, shapes: Mapping[str, Shape], where: Mark | None = None) -> Samples:
+def load_samples(
+    path: Path, shapes: Mapping[str, Shape], where: Mark | None = None, *, labelled: bool = False
+) -> Samples:
     """Return the samples of a file, checked against the model's inputs.
 
     Parameters
@@ -48,6 +50,8 @@ def load_samples(path: Path, shapes: Mapping[str, Shape], where: Mark | None = N
         Shape of each input without its batch axis.
     where
         Place in the spec that names the file, for messages.
+    labelled
+        Whether the file must have ``labels``.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def load_samples(path: Path, shapes: Mapping[str, Shape], where: Mark | None = N
         raise SpecError("HG301", f"there is no file {path}", where=where, hint=_PLAIN)
     try:
         file = NpzFile(path)
-        problems = _header_problems(path.name, file.headers, shapes, where)
+        problems = _header_problems(path.name, file.headers, shapes, where, labelled)
         if problems:
             raise SpecError.of(problems)
         arrays = {name: file.load(name) for name in file.headers}
@@ -82,16 +86,19 @@ def _header_problems(
     headers: Mapping[str, ArrayHeader],
     shapes: Mapping[str, Shape],
     where: Mark | None,
+    labelled: bool,
 ) -> list[Diagnostic]:
     """Return what is wrong before anything is loaded."""
 
     def problem(code: str, message: str, hint: str) -> Diagnostic:
         return Diagnostic(code, f"{file}: {message}", where, hint)
 
-    legal = f"one array per input: {', '.join(shapes)}; optionally {_LABELS}"
+    legal = (
+        f"one array per input: {', '.join(shapes)}; {'' if labelled else 'optionally '}{_LABELS}"
+    )
     found = [
         problem("HG302", f"there is no array {name!r}", legal)
-        for name in shapes
+        for name in (*shapes, *([_LABELS] if labelled else []))
         if name not in headers
     ]
     found += [

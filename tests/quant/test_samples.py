@@ -25,6 +25,13 @@ def test_good_samples(tmp_path):
     assert samples.labels.tolist() == [0, 1, 2, 3]
 
 
+def test_labels_may_be_asked_for(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", **good())
+
+    with pytest.raises(SpecError, match=r"HG302: a\.npz: there is no array 'labels'"):
+        load_samples(tmp_path / "a.npz", SHAPES, labelled=True)
+
+
 def infinite():
     array = np.zeros((4, 3))
     array[2, 1] = np.inf
