@@ -90,7 +90,8 @@ class BankedMemory(wiring.Component):
         ]
         words = []
         for bank in range(count):
-            memory = Memory(shape=unsigned(word), depth=self.rows, init=[])
+            # A memory of one word would have an address of no bits, which is no legal Verilog.
+            memory = Memory(shape=unsigned(word), depth=max(2, self.rows), init=[])
             m.submodules[f"bank_{bank}"] = memory
             reader = memory.read_port()
             writer = memory.write_port(granularity=self.bits)

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -64,3 +65,16 @@ def test_ports_are_the_documented_ones():
 
 def test_only_the_traced_variant_has_trace_ports():
     assert "trace_" not in re.search(r"^module tiny\((.*?)\);", emit("dataflow"), re.S | re.M)[1]
+
+
+def test_a_buffer_of_one_row_has_an_address():
+    layers = [{"name": "conv", "op": "conv2d", "in": "image", "channels": 2, "kernel": [1, 3]}]
+    graph = make_graph({"image": (3, 2, 3)}, layers)
+    spec = make_spec(graph, multipliers=12, schedule="dataflow")
+    qgraph = quantize(graph, spec)
+    plan = make_plan(qgraph, spec.accelerator)
+    (channel,) = (item for item in plan.channels if item.sink)
+    one_row = replace(channel, depth=channel.banks, banks=channel.banks)
+    plan = replace(plan, channels=(one_row, *(item for item in plan.channels if not item.sink)))
+
+    assert "[-1:0]" not in emit_verilog(plan, qgraph)
