@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
 
 from hwgen.ops.work import Work
 
@@ -176,10 +175,6 @@ class Task:
     cycles: int
     useful: int
     bound: str
-
-    def groups(self, fold: Fold) -> int:
-        """Groups of results per output position, for one channel iteration (``mac``)."""
-        return ceil(self.work.outputs / fold.outputs)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,3 @@ class QGraph:
             if node.name == name:
                 return node
         raise KeyError(name)
-
-    def consumers(self, name: str) -> tuple[str, ...]:
-        """Return the names of the nodes that read a tensor, in graph order."""
-        return tuple(node.name for node in self.nodes if name in node.inputs)

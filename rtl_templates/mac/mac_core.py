@@ -19,9 +19,6 @@ __all__ = ["MacCore", "MacShape", "MacTask"]
 BLOCK = 3
 """Level of a walk that counts the blocks of outputs."""
 
-GROUP_LEVELS = 3
-"""Levels inside a group: segment rows, segment columns, words of a segment."""
-
 
 @dataclass(frozen=True)
 class MacTask:

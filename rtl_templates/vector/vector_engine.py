@@ -38,7 +38,7 @@ class VectorEngine(wiring.Component):
     """
 
     def __init__(self, shape, task, walk, *, elements, depths, beats, banks, granule, queue):
-        self.mover = mover = Mover([walk])
+        self.mover = Mover([walk])
         self.core = VectorCore(shape, [task])
         low = walk.x_range()[0] + walk.y_range()[0]
         high = walk.x_range()[1] + walk.y_range()[1]
@@ -58,7 +58,6 @@ class VectorEngine(wiring.Component):
             for depth, beat, bank_count in zip(depths, beats, banks, strict=True)
         ]
         self.queue = CreditQueue(shape.lanes * shape.out_bits, queue)
-        self.x_shape = mover.x.shape()
         super().__init__(
             {
                 "i": In(stream.Signature(max(beats) * shape.x_bits)).array(len(self.buffers)),
