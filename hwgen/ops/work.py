@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-__all__ = ["Loop", "Port", "Work"]
+__all__ = ["Attend", "Loop", "Port", "Work"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,45 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Attend:
+    """The products of ``matmul`` and ``attention`` work: see ``docs/attention.md``.
+
+    Parameters
+    ----------
+    queries, keys
+        Rows of the first operand, and rows of the second one that there can be.
+    heads, kv_heads
+        Query heads, and key heads; ``kv_heads`` divides ``heads`` (1 and 1 for ``matmul``).
+    inner, features
+        Elements of a head's query or key, and of its value or result row.
+    tile
+        Keys per tile: rows of the systolic array; part of attention's arithmetic.
+    transposed
+        ``matmul``: the second operand is (features, inner), else (inner, features).
+    causal
+        A query sees keys up to its own position: query ``q`` of ``queries`` stands at position
+        ``keys - queries + q``, with a cache at ``seen + q``.
+    window, sinks
+        A query sees its last ``window`` keys and the first ``sinks`` ones; 0: all.
+    cached
+        Keys and values stay from tensor to tensor in ``keys`` slots.
+    """
+
+    queries: int
+    keys: int
+    heads: int
+    kv_heads: int
+    inner: int
+    features: int
+    tile: int
+    transposed: bool = False
+    causal: bool = False
+    window: int = 0
+    sinks: int = 0
+    cached: bool = False
+
+
+@dataclass(frozen=True)
 class Work:
     """One op as nested loops over its input in stream order, outputs in stream order too.
 
@@ -49,7 +88,9 @@ class Work:
     kind
         ``mac`` (multiply by weights and add), ``sum``, ``max``, ``argmax``, ``copy`` (one
         element), ``add`` (one element of every port, each scaled), ``concat`` (per row: the
-        ports' rows one after the other).
+        ports' rows one after the other), ``mul`` (product of one element of each port),
+        ``table`` (one element, looked up); ``norm`` and ``softmax`` (a row at a time, two
+        passes); ``matmul`` and ``attention`` (see ``attend``).
     ports
         One layout per input.  All loops but ``concat``'s apply to every port alike.
     row, column
@@ -68,6 +109,9 @@ class Work:
         Position (y in rows, x in elements) of the first element; negative with padding.
     pad
         Code of a padding element.
+    attend
+        The products of ``matmul`` and ``attention``, whose row loop counts queries, channel
+        loop heads, and ``outputs`` a head's features.
     """
 
     kind: str
@@ -80,6 +124,7 @@ class Work:
     elements: int = 1
     origin: tuple[int, int] = (0, 0)
     pad: int = 0
+    attend: Attend | None = None
 
     @property
     def positions(self) -> int:
