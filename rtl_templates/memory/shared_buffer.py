@@ -39,8 +39,9 @@ class SharedBuffer(wiring.Component):
     """One banked memory with one write and one read port.
 
     Writers push beats of their own width and never wait; the buffer counts them, places them
-    one after the other (with a skip between rows where channels are interleaved) and says when
-    the phase's last one is written.  A beat pushed in cycle c can be read from c + 1.
+    one after the other (with a skip between rows where channels are interleaved) or where the
+    writer says, and says when the phase's last one is written.  A beat pushed in cycle c can be
+    read from c + 1.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ class SharedBuffer(wiring.Component):
         Elements of a beat of each writer, powers of two up to ``banks``.
     phases : sequence of WritePhase
         In the order of the sequencer.
+    placed : collection of int
+        Writers whose beats come in an order of their own and say where they go.
 
     Members
     -------
@@ -59,6 +62,8 @@ class SharedBuffer(wiring.Component):
         Which writer has a beat in this cycle; at most one.
     beats : ``In`` array
         Their data, ``bits`` per element.
+    offset : ``In``
+        Of a placed writer's beat: elements from the phase's address, a multiple of the beat.
     r_address, r_data
         See :class:`BankedMemory`.
     written : ``Out(1)``
@@ -67,7 +72,7 @@ class SharedBuffer(wiring.Component):
         Number of the present beat in its phase.
     """
 
-    def __init__(self, *, elements, bits, banks, granule, lanes, writers, phases):
+    def __init__(self, *, elements, bits, banks, granule, lanes, writers, phases, placed=()):
         self.memory = BankedMemory(
             elements=elements, bits=bits, banks=banks, granule=granule, lanes=lanes
         )
@@ -75,6 +80,7 @@ class SharedBuffer(wiring.Component):
         self.banks = banks
         self.writers = tuple(writers)
         self.phases = tuple(phases)
+        self.placed = frozenset(placed)
         self.most = max(2, *(phase.beats for phase in self.phases))
         super().__init__(
             {
@@ -82,6 +88,7 @@ class SharedBuffer(wiring.Component):
                 "start": In(1),
                 "push": In(len(self.writers)),
                 "beats": In(max(self.writers) * bits).array(len(self.writers)),
+                "offset": In(range(max(2, elements))),
                 "r_address": In(range(max(2, elements))),
                 "r_data": Out(lanes * bits),
                 "written": Out(1),
@@ -116,8 +123,13 @@ class SharedBuffer(wiring.Component):
         with m.If(self.start):
             m.d.sync += [self.index.eq(0), column.eq(0), address.eq(base)]
 
-        slot = address[: (self.banks - 1).bit_length()]
-        m.d.comb += memory.w_row.eq(address >> (self.banks - 1).bit_length())
+        target = Signal.like(address)
+        m.d.comb += target.eq(address)
+        for k in sorted(self.placed):
+            with m.If(self.push[k]):
+                m.d.comb += target.eq(base + self.offset)
+        slot = target[: (self.banks - 1).bit_length()]
+        m.d.comb += memory.w_row.eq(target >> (self.banks - 1).bit_length())
         data = []
         for k, width in enumerate(self.writers):
             data.append(self.beats[k][: width * self.bits].replicate(self.banks // width))

@@ -147,10 +147,18 @@ def test_shared_buffer_places_the_beats_of_each_phase():
     phases = (
         WritePhase(writer=0, address=4, beats=5),
         WritePhase(writer=1, address=16, beats=6, row=2, skip=4),
+        WritePhase(writer=2, address=8, beats=7),
         WritePhase(),
     )
     dut = SharedBuffer(
-        elements=40, bits=5, banks=4, granule=1, lanes=3, writers=(1, 2), phases=phases
+        elements=40,
+        bits=5,
+        banks=4,
+        granule=1,
+        lanes=3,
+        writers=(1, 2, 2),
+        phases=phases,
+        placed={2},
     )
 
     async def body(ctx, reset):
@@ -165,10 +173,14 @@ def test_shared_buffer_places_the_beats_of_each_phase():
                 width = dut.writers[phase.writer]
                 address = phase.address
                 stop = turn == 0 and number == 1  # reset in the middle of this phase
+                order = rng.sample(range(phase.beats), phase.beats)
                 for beat in range(phase.beats // 2 if stop else phase.beats):
                     await ctx.tick().repeat(rng.randint(0, 2) + 1)
                     word = [rng.randrange(32) for _ in range(width)]
                     ctx.set(dut.push, 1 << phase.writer)
+                    if phase.writer in dut.placed:
+                        address = phase.address + order[beat] * width
+                        ctx.set(dut.offset, order[beat] * width)
                     ctx.set(dut.beats[phase.writer], pack(word, width, 5)[0])
                     assert ctx.get(dut.index) == beat
                     assert ctx.get(dut.written) == (beat == phase.beats - 1)

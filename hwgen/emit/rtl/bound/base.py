@@ -1,0 +1,96 @@
+"""What an engine of a sequential plan offers to the accelerator around it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import gcd
+from typing import Any, ClassVar
+
+from amaranth.hdl import Module
+
+from hwgen.emit.rtl.walks import granule
+from hwgen.ops.types import QType
+from hwgen.plan.cost import reads_of
+from hwgen.plan.model import Engine, Plan
+from hwgen.quant.model import QGraph, QNode
+from rtl_templates.memory.select import TaskField
+from rtl_templates.memory.walk import Walk
+
+__all__ = ["Bound"]
+
+
+class Bound(ABC):
+    """One time-shared engine with the constants of all its tasks.
+
+    Parameters
+    ----------
+    plan, qgraph
+        What the engine is part of.
+    engine
+        Its size; ``plan.engine(engine.name)``.
+
+    Attributes
+    ----------
+    template : name of the template, also of the submodule.
+    lanes, reads : elements of a beat written, and of a read.
+    granule : power of two that divides every read address; at most the buffer's banks.
+    tasks, nodes, types : its tasks in the plan's order, their nodes, and the types they read.
+    index : element offset of the beat in the output tensor of the task's node, for an engine
+        whose beats do not leave in stream order; else None.
+    address, data, step, beat_valid, beat : set by :meth:`build`.  ``address`` is the element
+        read in this cycle, ``data`` is to be driven with it in the next one (``reads``
+        elements), ``step`` says that the engine works (for the counters), ``beat_valid`` and
+        ``beat`` are what it writes.  It may never have to wait for read or write.
+    flags : pulses for the status register by name, set by :meth:`build`; see ``FLAGS``.
+    """
+
+    template: ClassVar[str]
+    index: Any = None
+    address: Any
+    data: Any
+    step: Any
+    beat_valid: Any
+    beat: Any
+
+    def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
+        self.plan = plan
+        self.qgraph = qgraph
+        self.engine = engine
+        self.lanes = engine.fold.lanes
+        self.tasks = [task for task in plan.tasks if task.engine == engine.name]
+        self.nodes: list[QNode] = [qgraph.node(task.node) for task in self.tasks]
+        self.reads = max(reads_of(task.work, engine.fold) for task in self.tasks)
+        (self.buffer,) = plan.buffers
+        self.types: list[tuple[QType, ...]] = [
+            tuple(qgraph.tensor(name).type for name in task.reads) for task in self.tasks
+        ]
+        self.granule = self.buffer.banks
+        self.flags: dict[str, Any] = {}
+
+    @abstractmethod
+    def build(self, m: Module, task: Any, start: Any) -> None:
+        """Instantiate the engine in ``m``.
+
+        Parameters
+        ----------
+        task
+            Index of the present task in ``tasks``; stable from two cycles before ``start`` to
+            the end of the phase.
+        start
+            The first step may be issued in the next cycle.
+        """
+
+    def align(self, walks: list[Walk]) -> None:
+        """Lower ``granule`` to what the walks of the tasks' tensors need."""
+        for task, walk in zip(self.tasks, walks, strict=True):
+            for tensor in task.reads:
+                start = self.plan.placement(tensor).address
+                self.granule = gcd(self.granule, granule(walk, self.buffer.banks, start=start))
+
+    def bases(self, m: Module, task: Any, port: int) -> Any:
+        """Return where the port's tensor of the present task begins."""
+        values = [
+            self.plan.placement(item.reads[min(port, len(item.reads) - 1)]).address
+            for item in self.tasks
+        ]
+        return TaskField(m, task)(values, f"base_{self.template}_{port}")

@@ -1,0 +1,80 @@
+"""The time-shared engine that folds and scales channels."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from amaranth.hdl import Module, Signal
+
+from hwgen.emit.rtl.bound.base import Bound
+from hwgen.emit.rtl.tasks import input_types, vector_acc_bits, vector_task
+from hwgen.emit.rtl.walks import vector_walk
+from hwgen.plan.model import Engine, Plan, Task
+from hwgen.quant.model import QGraph
+from rtl_templates.memory.mover import Mover
+from rtl_templates.memory.select import TaskField
+from rtl_templates.vector.vector_core import VectorCore, VectorShape
+
+__all__ = ["BoundVector"]
+
+
+class BoundVector(Bound):
+    """See :class:`Bound`; the core is :class:`VectorCore` behind a :class:`Mover`."""
+
+    template: ClassVar[str] = "vector"
+
+    def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
+        super().__init__(plan, qgraph, engine)
+        self.walks = [vector_walk(task.work, engine.fold.lanes) for task in self.tasks]
+        self.align(self.walks)
+
+    def build(self, m: Module, task: Any, start: Any) -> None:
+        """Instantiate core and mover."""
+        constants, acc_bits = [], []
+        for item, node, types in zip(self.tasks, self.nodes, self.types, strict=True):
+            all_types = input_types(self.qgraph, node)
+            constants.append(vector_task(node, item.work.kind, all_types, self._port(item)))
+            acc_bits.append(vector_acc_bits(constants[-1], types, item.work))
+        ports = max(len(item.reads) for item in self.tasks)
+        shape = VectorShape(
+            lanes=self.lanes,
+            ports=ports,
+            x_bits=self.buffer.bits,
+            acc_bits=max(acc_bits),
+            out_bits=self.buffer.bits,
+        )
+        m.submodules.vector = core = VectorCore(shape, constants)
+        m.submodules.mover = mover = Mover(self.walks, sequential=True)
+        bases = [self.bases(m, task, port) for port in range(ports)]
+        # The outermost level of a group counts kernel rows where there is only one input.
+        several = TaskField(m, task)([len(item.reads) > 1 for item in self.tasks], "several")
+        port = Signal(range(max(2, ports)))
+        base = bases[0]
+        if ports > 1:
+            with m.If(several):
+                m.d.comb += port.eq(mover.port)
+            base = Signal(range(self.buffer.elements))
+            with m.Switch(port):
+                for k, value in enumerate(bases):
+                    with m.Case(k):
+                        m.d.comb += base.eq(value)
+        self.data = core.data
+        self.address = base + mover.y + mover.x
+        self.step, self.beat_valid, self.beat = mover.step, core.beat_valid, core.beat
+        m.d.comb += [
+            core.task.eq(task),
+            mover.task.eq(task),
+            mover.start.eq(start),
+            mover.go.eq(1),
+            core.step.eq(mover.step),
+            core.first.eq(mover.first),
+            core.last.eq(mover.last),
+            core.port.eq(port),
+        ]
+
+    def _port(self, task: Task) -> int | None:
+        """Return which input of a concat a copy task moves; None for other tasks."""
+        node = self.qgraph.node(task.node)
+        if node.op != "concat":
+            return None
+        return [item.name for item in self.tasks if item.node == task.node].index(task.name)
