@@ -27,7 +27,7 @@ class Port:
     lanes
         Elements per beat; divides the elements of a tensor.
     shape
-        (channels, height, width) or (features,).
+        (channels, height, width), (tokens, features) or (features,).
     """
 
     name: str

@@ -8,7 +8,7 @@ from hwgen.golden.run import (
     random_inputs,
     run,
 )
-from hwgen.golden.stream import from_stream, to_stream
+from hwgen.golden.stream import from_stream, stream_index, to_stream
 from hwgen.quant.execute import decode, encode, run_real
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "random_inputs",
     "run",
     "run_real",
+    "stream_index",
     "to_stream",
 ]

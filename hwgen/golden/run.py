@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.errors import SpecError
-from hwgen.golden.stream import to_stream
+from hwgen.golden.stream import stream_index, to_stream
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 from hwgen.quant import execute
@@ -125,7 +125,7 @@ def first_difference(
         wrong = np.argwhere(to_stream(wanted) != to_stream(actual))
         if len(wrong):
             sample, element = int(wrong[0][0]), int(wrong[0][1])
-            index = _index(item, element)
+            index = stream_index(element, item.shape)
             where = (sample, *index)
             return Difference(
                 tensor=item.name,
@@ -136,14 +136,6 @@ def first_difference(
                 got=int(actual[where]),
             )
     return None
-
-
-def _index(item: QTensor, element: int) -> tuple[int, ...]:
-    if len(item.shape) == 1:
-        return (element,)
-    channels, _, width = item.shape
-    pixel, channel = divmod(element, channels)
-    return channel, *divmod(pixel, width)
 
 
 def _check(item: QTensor, codes: Int) -> int:

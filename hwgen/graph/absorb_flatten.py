@@ -1,4 +1,4 @@
-"""Pass: a flatten that only linear layers read disappears, as they flatten by themselves."""
+"""Pass: a flatten that only linear layers read disappears, as they flatten images by themselves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def absorb_flatten(graph: Graph, keep: Collection[str] = ()) -> Graph:
     """Return the graph without flatten nodes that are read by linear nodes alone.
 
     A linear node takes an image in (channels, height, width) order, which is the order that
-    flatten defines; so its weights stay as they are.
+    flatten defines; so its weights stay as they are.  Of a sequence it would take each token.
 
     Parameters
     ----------
@@ -25,6 +25,7 @@ def absorb_flatten(graph: Graph, keep: Collection[str] = ()) -> Graph:
         readers = graph.consumers(node.name)
         if (
             node.op == "flatten"
+            and len(graph.shape(node.inputs[0])) != 2
             and node.name not in (*graph.outputs, *keep)
             and all(graph.node(name).op == "linear" for name in readers)
         ):

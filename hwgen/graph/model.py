@@ -13,7 +13,10 @@ __all__ = ["Graph", "Input", "Node"]
 
 @dataclass(frozen=True)
 class Input:
-    """A tensor that the user sends: shape (channels, height, width) or (features,)."""
+    """A tensor that the user sends.
+
+    Its shape is (channels, height, width), (tokens, features) or (features,).
+    """
 
     name: str
     shape: Shape

@@ -132,6 +132,6 @@ def _order_of(shape: Shape) -> str:
         case 4:
             return "order: output channels, input channels of a group, kernel height, kernel width"
         case 2:
-            return "order: output features, input features (channels, height, width flattened)"
+            return "order: output features, input features (an image as channels, height, width)"
         case _:
             return "one value per output"

@@ -15,12 +15,32 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 
-__all__ = ["LowerOptions", "Lowered", "Op", "OpParams", "ParamError", "Real", "Shape"]
+__all__ = [
+    "LowerOptions",
+    "Lowered",
+    "Op",
+    "OpParams",
+    "ParamError",
+    "Real",
+    "Shape",
+    "channel_axis",
+]
 
 Shape = tuple[int, ...]
-"""(channels, height, width) or (features,)."""
+"""(channels, height, width), (tokens, features) or (features,)."""
 
 Real = npt.NDArray[np.float64]
+
+
+def channel_axis(shape: Shape) -> int:
+    """Return the axis of ``shape`` that counts channels: the last one, of an image the first.
+
+    Examples
+    --------
+    >>> channel_axis((3, 8, 8)), channel_axis((5, 16)), channel_axis((10,))
+    (0, 1, 0)
+    """
+    return 0 if len(shape) == 3 else len(shape) - 1
 
 
 class OpParams(BaseModel):
@@ -147,8 +167,8 @@ class Op(ABC):
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the output codes, bit exact; this is the golden model of the op.
 
-        Inputs are int64 codes of their types, (batch, channels, height, width) or
-        (batch, features); so is the result.
+        Inputs are int64 codes of their types, with a leading batch axis: (batch, channels,
+        height, width), (batch, tokens, features) or (batch, features); so is the result.
         """
 
     def accumulator(

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.base import (
+    Lowered,
+    LowerOptions,
+    Op,
+    OpParams,
+    ParamError,
+    Real,
+    Shape,
+    channel_axis,
+)
 from hwgen.ops.elementwise import rows_of
 from hwgen.ops.scaling import rescale
 from hwgen.ops.types import QType
@@ -33,20 +43,23 @@ class Concat(Op):
     def shape(self, params: ConcatParams, inputs: Sequence[Shape]) -> Shape:
         """Return the shape with the channels summed."""
         for shape in inputs[1:]:
-            if shape[1:] != inputs[0][1:] or len(shape) != len(inputs[0]):
+            if _places(shape) != _places(inputs[0]):
                 raise ParamError(
-                    "concat needs inputs of one height and width, "
+                    "concat needs inputs that differ in their channels only, "
                     f"got {list(inputs[0])} and {list(shape)}",
                     key="in",
-                    hint="shapes that differ in their first number only",
+                    hint="images of one height and width, sequences of as many tokens, or vectors",
                 )
-        return sum(shape[0] for shape in inputs), *inputs[0][1:]
+        result = list(inputs[0])
+        axis = channel_axis(inputs[0])
+        result[axis] = sum(shape[axis] for shape in inputs)
+        return tuple(result)
 
     def real(
         self, params: ConcatParams, inputs: Sequence[Real], weights: Mapping[str, Real]
     ) -> Real:
         """Return the concatenation."""
-        return np.concatenate(list(inputs), axis=1)
+        return np.concatenate(list(inputs), axis=_channels(inputs[0]))
 
     def lower(
         self,
@@ -70,7 +83,7 @@ class Concat(Op):
                 inputs, requant.multiplier, requant.offset, strict=True
             )
         ]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate(parts, axis=_channels(inputs[0]))
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``concat`` work: per row, the ports' rows one after the other."""
@@ -82,6 +95,18 @@ class Concat(Op):
             column=Loop(1),
             channel=Loop(sum(port.row for port in ports), dx=1),
         )
+
+
+def _places(shape: Shape) -> list[int | None]:
+    """Return the shape without its channels."""
+    places: list[int | None] = list(shape)
+    places[channel_axis(shape)] = None
+    return places
+
+
+def _channels(batch: npt.NDArray[Any]) -> int:
+    """Return the axis of the channels of an array with a batch axis."""
+    return 1 + channel_axis(batch.shape[1:])
 
 
 OP = Concat()

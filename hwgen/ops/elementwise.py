@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
-from hwgen.ops.base import ParamError, Shape
+from hwgen.ops.base import ParamError, Shape, channel_axis
 from hwgen.ops.work import Loop, Port, Work
 
 __all__ = ["pointwise_work", "rows_of", "same_shape"]
 
 
 def rows_of(shape: Shape) -> Port:
-    """Return an image as height * width rows of its channels, a vector as one row."""
-    return Port(1, shape[0]) if len(shape) == 1 else Port(shape[1] * shape[2], shape[0])
+    """Return an image as height * width rows of its channels, a sequence as its own rows.
+
+    A vector is one row.
+    """
+    axis = channel_axis(shape)
+    return Port(prod(shape) // shape[axis], shape[axis])
 
 
 def same_shape(op: str, inputs: Sequence[Shape]) -> Shape:

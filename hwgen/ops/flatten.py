@@ -1,4 +1,4 @@
-"""From an image to a vector."""
+"""From an image or a sequence to a vector."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ class FlattenParams(OpParams):
 
 
 class Flatten(Op):
-    """(channels, height, width) as one vector in that order; codes keep their type.
+    """(channels, height, width) or (tokens, features) as one vector in that order.
 
-    The stream order of an image has the channel fastest, so this is a transposition.
+    Codes keep their type.  The stream order of an image has the channel fastest, so that its
+    elements are transposed; those of a sequence stay in place.
     """
 
     name: ClassVar[str] = "flatten"
-    summary: ClassVar[str] = "image to vector, in (channels, height, width) order"
+    summary: ClassVar[str] = "image or sequence to vector, in the order of its shape"
     Params: ClassVar[type[OpParams]] = FlattenParams
     example: ClassVar[str] = "{name: y, op: flatten, in: x}"
 
@@ -67,8 +68,8 @@ class Flatten(Op):
         return inputs[0].reshape(len(inputs[0]), -1)
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
-        """Return ``copy`` work whose columns are channels and whose channels are pixels."""
-        if len(inputs[0]) == 1:
+        """Return ``copy`` work; for an image, columns are channels and channels are pixels."""
+        if len(inputs[0]) != 3:
             return pointwise_work("copy", inputs)
         channels, height, width = inputs[0]
         return Work(

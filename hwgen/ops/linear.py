@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
@@ -18,6 +19,8 @@ from hwgen.ops.work import Loop, Port, Work
 
 __all__ = ["OP", "Linear", "LinearParams"]
 
+Number = TypeVar("Number", np.int64, np.float64)
+
 
 class LinearParams(OpParams):
     """Spec keys of linear."""
@@ -28,20 +31,24 @@ class LinearParams(OpParams):
 
 
 class Linear(Op):
-    """``y = act(weight @ x + bias)``; an image is flattened as (channels, height, width)."""
+    """``y = act(weight @ x + bias)`` of a vector, or of each token of a sequence.
+
+    An image is flattened as (channels, height, width).
+    """
 
     name: ClassVar[str] = "linear"
-    summary: ClassVar[str] = "fully connected layer: optional bias and ReLU"
+    summary: ClassVar[str] = "fully connected layer, token by token: optional bias and ReLU"
     Params: ClassVar[type[OpParams]] = LinearParams
     example: ClassVar[str] = "{name: y, op: linear, in: x, features: 10}"
 
     def shape(self, params: LinearParams, inputs: Sequence[Shape]) -> Shape:
-        """Return (features,)."""
-        return (params.features,)
+        """Return (features,), or (tokens, features) of a sequence."""
+        return (*_tokens(inputs[0]), params.features)
 
     def weights(self, params: LinearParams, inputs: Sequence[Shape]) -> dict[str, Shape]:
-        """Return ``weight`` (features, input elements) and ``bias`` (features,)."""
-        shapes: dict[str, Shape] = {"weight": (params.features, prod(inputs[0]))}
+        """Return ``weight`` (features, input elements of a token) and ``bias`` (features,)."""
+        elements = prod(inputs[0]) // prod(_tokens(inputs[0]))
+        shapes: dict[str, Shape] = {"weight": (params.features, elements)}
         if params.bias:
             shapes["bias"] = (params.features,)
         return shapes
@@ -50,8 +57,7 @@ class Linear(Op):
         self, params: LinearParams, inputs: Sequence[Real], weights: Mapping[str, Real]
     ) -> Real:
         """Return the product in float64."""
-        flat = inputs[0].reshape(len(inputs[0]), -1)
-        result: Real = flat @ weights["weight"].T
+        result: Real = _flat(inputs[0]) @ weights["weight"].T
         if params.bias:
             result = result + weights["bias"]
         return np.maximum(result, 0.0) if params.activation == "relu" else result
@@ -78,9 +84,8 @@ class Linear(Op):
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised."""
         assert lowered.requant is not None
-        flat = inputs[0].reshape(len(inputs[0]), -1)
-        acc: Int = exact_matmul(flat, lowered.constants["weight"].T) + lowered.constants["bias"]
-        return lowered.requant.apply(acc, channel_axis=1)
+        product = exact_matmul(_flat(inputs[0]), lowered.constants["weight"].T)
+        return lowered.requant.apply(product + lowered.constants["bias"], channel_axis=-1)
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
@@ -89,12 +94,13 @@ class Linear(Op):
         return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
-        """Return ``mac`` work with the whole input as one segment."""
-        elements = prod(inputs[0])
+        """Return ``mac`` work: a row per token, which is one segment."""
+        tokens = prod(_tokens(inputs[0]))
+        elements = prod(inputs[0]) // tokens
         return Work(
             kind="mac",
-            ports=(Port(1, elements),),
-            row=Loop(1),
+            ports=(Port(tokens, elements),),
+            row=Loop(tokens, dy=1),
             column=Loop(1),
             channel=Loop(1),
             outputs=lowered.constants["weight"].shape[0],
@@ -108,6 +114,16 @@ class Linear(Op):
         if len(inputs[0]) == 3:
             weight = weight.reshape(-1, *inputs[0]).transpose(0, 2, 3, 1)
         return weight.reshape(weight.shape[0], 1, -1)
+
+
+def _tokens(shape: Shape) -> Shape:
+    """Return the axes that are kept: the tokens of a sequence."""
+    return shape[:1] if len(shape) == 2 else ()
+
+
+def _flat(batch: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    """Return (batch, elements), or (batch, tokens, features) of sequences as they are."""
+    return batch if batch.ndim == 3 else batch.reshape(len(batch), -1)
 
 
 OP = Linear()

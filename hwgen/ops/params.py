@@ -59,6 +59,6 @@ def expect_image(op: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
     if len(shape) != 3:
         raise ParamError(
             f"{op} needs an input of shape (channels, height, width), got {list(shape)}",
-            hint="a vector goes into linear, relu, add, concat, requantize or argmax",
+            hint=f"{op} reads an image; linear, relu, add, concat and requantize read any shape",
         )
     return shape[0], shape[1], shape[2]

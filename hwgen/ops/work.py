@@ -1,7 +1,8 @@
 """The work of an op in the canonical form that engines execute: loops over addresses.
 
 Tensors travel and are stored in *stream order*: (height, width, channels) flattened with the
-channel fastest; a vector is itself.  Shapes elsewhere are (channels, height, width).
+channel fastest; a sequence (tokens, features) and a vector are themselves.  Shapes elsewhere are
+(channels, height, width).
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ __all__ = ["QGraph", "QNode", "QTensor"]
 
 @dataclass(frozen=True)
 class QTensor:
-    """An edge: shape (channels, height, width) or (features,), and the type of its codes."""
+    """An edge: its shape and the type of its codes.
+
+    Shapes are (channels, height, width), (tokens, features) or (features,).
+    """
 
     name: str
     shape: Shape

@@ -9,7 +9,7 @@ import numpy as np
 
 from hwgen.errors import Diagnostic, SpecError
 from hwgen.graph.model import Graph, Node
-from hwgen.ops.base import Lowered, LowerOptions, Real
+from hwgen.ops.base import Lowered, LowerOptions, Real, channel_axis
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.quant.check import acc_bits_of, check_qgraph
@@ -170,7 +170,7 @@ def _lower(
     weights = graph.node_weights(node.name)
     options = LowerOptions(weight_bits=precision.weights)
     lowered = op.lower(node.params, weights, shapes, types, out, options)
-    if decoded is None or "bias" not in weights:
+    if decoded is None or "bias" not in weights or lowered.weight_type is None:
         return lowered, out
     linear = node.params.model_copy(update={"activation": "none"})
     wanted = real_node(node.op, linear, [real[name] for name in node.inputs], weights)
@@ -178,7 +178,8 @@ def _lower(
     weight = lowered.constants["weight"]
     rounded = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
     got = real_node(node.op, linear, decoded, {**weights, "weight": rounded})
-    axes = (0, *range(2, wanted.ndim))
+    channels = 1 + channel_axis(node.shape)
+    axes = tuple(axis for axis in range(wanted.ndim) if axis != channels)
     weights = {**weights, "bias": weights["bias"] + (wanted - got).mean(axis=axes)}
     return op.lower(node.params, weights, shapes, types, out, options), out
 

@@ -15,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    JsonValue,
     WithJsonSchema,
     model_validator,
 )
@@ -57,13 +56,13 @@ def _refuse(name: str, problem: tuple[str, str] | None) -> str:
 
 
 def _check_shape(shape: list[int]) -> list[int]:
-    if len(shape) not in (1, 3):
+    if len(shape) > 3:
         raise PydanticCustomError(
             "HG113",
             "{message}",
             {
                 "message": f"has {len(shape)} sizes",
-                "hint": "[features] or [channels, height, width]",
+                "hint": "[features], [tokens, features] or [channels, height, width]",
             },
         )
     if prod(shape) > MAX_ELEMENTS:
@@ -117,12 +116,6 @@ Names = Annotated[
 ]
 
 
-_VECTOR_OR_IMAGE: list[JsonValue] = [
-    {"minItems": 1, "maxItems": 1},
-    {"minItems": 3, "maxItems": 3},
-]
-
-
 class _Doc(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
@@ -135,9 +128,9 @@ class InputDoc(_Doc):
     shape: Annotated[
         list[Size],
         AfterValidator(_check_shape),
-        Field(examples=[[1, 8, 8]], json_schema_extra={"oneOf": _VECTOR_OR_IMAGE}),
+        Field(min_length=1, examples=[[1, 8, 8]], json_schema_extra={"maxItems": 3}),
     ]
-    """Shape: [features] or [channels, height, width]."""
+    """Shape: [features], [tokens, features] or [channels, height, width]."""
 
 
 class LayerDoc(_Doc):

@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class InputSpec:
-    """A model input: shape (channels, height, width) or (features,)."""
+    """A model input: shape (channels, height, width), (tokens, features) or (features,)."""
 
     name: str
     shape: tuple[int, ...]

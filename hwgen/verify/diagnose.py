@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hwgen.errors import VerificationError
-from hwgen.golden import to_stream
+from hwgen.golden import stream_index, to_stream
 from hwgen.plan.model import Plan, Task
 from hwgen.quant.model import QGraph
 from hwgen.verify.design import Codes, Design, StreamPort, TracePort
@@ -230,9 +230,5 @@ def first_in_outputs(
 def _mismatch(
     qgraph: QGraph, layer: str, tensor: int, element: int, cycle: int, expected: int, got: int
 ) -> Mismatch:
-    shape = qgraph.tensor(layer).shape
-    index: tuple[int, ...] = (element,)
-    if len(shape) == 3:
-        pixel, channel = divmod(element, shape[0])
-        index = (channel, *divmod(pixel, shape[2]))
+    index = stream_index(element, qgraph.tensor(layer).shape)
     return Mismatch(layer, tensor, element, index, cycle, expected, got)

@@ -7,27 +7,30 @@ __all__ = ["Linear"]
 
 
 class Linear(MacOp):
-    """A vector times a matrix: the whole input is one segment.
+    """Each token of a sequence, or one vector, times a matrix: a token is one segment.
 
     In integers, rounding half up::
 
         y[o] = clamp((((sum x * weights[o] + biases[o]) * multipliers[o] + half) >> shift) + zero)
 
-    bit for bit equal to ``hwgen.ops.linear``.  Latency: it starts when the whole vector is in
-    the buffer; the first beat is offered ``steps + MacCore.latency(elements)`` cycles later.
-    Initiation interval: ``cycles`` per vector.  Utilisation bound: ``utilisation``.
+    bit for bit equal to ``hwgen.ops.linear``.  Latency: it starts when a whole token is in the
+    buffer; its first beat is offered ``steps + MacCore.latency(elements)`` cycles later, where
+    ``steps`` lead to one block of outputs.  Initiation interval: ``cycles`` per tensor.
+    Utilisation bound: ``utilisation``.
 
     Parameters
     ----------
     x : Codes
         Input elements.
     weights : nested sequence of int
-        (output, input element in stream order), signed.
+        (output, element of a token in stream order), signed.
     biases, multipliers : sequence of int
         Per output.
     scale : Scale
     out_bits : int
         Width of a result.
+    tokens : int
+        Rows of the input, each multiplied by the same weights.
     fold, beat, depth, queue
         See :class:`MacOp`.
 
@@ -38,20 +41,20 @@ class Linear(MacOp):
     active, waiting : see :class:`MacEngine`.
     """
 
-    def __init__(self, *, weights, fold=None, **keys):
-        walk = self.vector_walk(len(weights[0]), outputs=len(weights), fold=fold)
+    def __init__(self, *, weights, tokens=1, fold=None, **keys):
+        walk = self.token_walk(len(weights[0]), tokens=tokens, outputs=len(weights), fold=fold)
         super().__init__(walk=walk, weights=[[row] for row in weights], fold=fold, **keys)
 
     @staticmethod
-    def vector_walk(elements, *, outputs, fold=None):
-        """Return the walk: blocks of outputs, then the words of the vector."""
+    def token_walk(elements, *, outputs, tokens=1, fold=None):
+        """Return the walk: tokens, blocks of outputs, then the words of the token."""
         fold = fold or MacFold()
         words = -(-elements // fold.elements)
         return Walk(
-            elements=elements,
+            elements=tokens * elements,
             row=elements,
             levels=(
-                *(Level(1), Level(1), Level(1)),
+                *(Level(tokens, elements), Level(1), Level(1)),
                 Level(-(-outputs // fold.outputs)),
                 *(Level(1), Level(1)),
                 Level(words, 0, fold.elements),

@@ -14,7 +14,9 @@ OP = get_op("concat")
 def concat_cases(draw):
     shape = draw(shapes_of())
     count = draw(st.integers(2, 4))
-    shapes = [(draw(st.integers(1, 5)), *shape[1:]) for _ in range(count)]
+    sizes = [draw(st.integers(1, 5)) for _ in range(count)]
+    # Channels are the first axis of an image, the last one of a sequence.
+    shapes = [(shape[0], n) if len(shape) == 2 else (n, *shape[1:]) for n in sizes]
     return draw(cases("concat", {}, shapes, same_type=draw(st.booleans())))
 
 
@@ -24,12 +26,15 @@ def test_each_input_keeps_its_values_in_its_place(case):
     requant, out = case.lowered.requant, case.out
     got = OP.integer(case.lowered, case.codes)
     real = OP.real(case.params, case.real_inputs, {})
+    codes, reals = case.codes, case.real_inputs
+    if len(case.shapes[0]) == 2:
+        got, real = got.swapaxes(1, 2), real.swapaxes(1, 2)
+        codes = [item.swapaxes(1, 2) for item in codes]
+        reals = [item.swapaxes(1, 2) for item in reals]
     for sample in range(2):
         channel = 0
         for port, kind in enumerate(case.types):
-            for part, real_part in zip(
-                case.codes[port][sample], case.real_inputs[port][sample], strict=True
-            ):
+            for part, real_part in zip(codes[port][sample], reals[port][sample], strict=True):
                 assert real[sample, channel].ravel().tolist() == real_part.ravel().tolist()
                 results = got[sample, channel].ravel().tolist()
                 for code, result in zip(part.ravel().tolist(), results, strict=True):
@@ -53,7 +58,14 @@ def test_an_input_of_the_output_type_passes_unchanged_beside_another():
     assert lowered.requant.multiplier[0] == 1 << lowered.requant.shift
 
 
-@pytest.mark.parametrize("other", [(2, 4, 5), (2,)])
-def test_sizes_must_agree(other):
-    with pytest.raises(ParamError, match="one height and width"):
-        OP.shape(OP.Params(), [(2, 4, 4), other])
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [((2, 4, 4), (2, 4, 5)), ((2, 4, 4), (2,)), ((2, 4), (3, 4)), ((2, 4), (4,))],
+)
+def test_sizes_must_agree(one, other):
+    with pytest.raises(ParamError, match="differ in their channels only"):
+        OP.shape(OP.Params(), [one, other])
+
+
+def test_sequences_are_joined_along_their_features():
+    assert OP.shape(OP.Params(), [(3, 4), (3, 1)]) == (3, 5)

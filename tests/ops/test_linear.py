@@ -26,10 +26,14 @@ def test_codes_equal_a_loop(case):
     got = OP.integer(case.lowered, case.codes)
     weight, bias = case.lowered.constants["weight"].tolist(), case.lowered.constants["bias"]
     for sample in range(2):
-        data = case.codes[0][sample].ravel().tolist()
-        for feature, row in enumerate(weight):
-            acc = int(bias[feature]) + sum(x * w for x, w in zip(data, row, strict=True))
-            assert got[sample, feature] == requantise(acc, case.lowered.requant, feature)
+        tokens = case.codes[0][sample]
+        if len(case.shapes[0]) != 2:
+            tokens = tokens.reshape(1, -1)
+        results = got[sample].reshape(len(tokens), -1)
+        for data, result in zip(tokens.tolist(), results.tolist(), strict=True):
+            for feature, row in enumerate(weight):
+                acc = int(bias[feature]) + sum(x * w for x, w in zip(data, row, strict=True))
+                assert result[feature] == requantise(acc, case.lowered.requant, feature)
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,6 +61,15 @@ def test_real_result_by_hand():
     weights = {"weight": np.array([[1.0, -2.0], [0.5, 0.5]]), "bias": np.array([0.25, -4.0])}
     result = OP.real(params, [np.array([[3.0, 1.0]])], weights)
     assert result.tolist() == [[1.25, 0.0]]
+
+
+def test_tokens_share_the_weights():
+    params = OP.Params.model_validate({"features": 2, "bias": False})
+    assert OP.shape(params, [(3, 2)]) == (3, 2)
+    assert OP.weights(params, [(3, 2)]) == {"weight": (2, 2)}
+    weights = {"weight": np.array([[1.0, -2.0], [0.5, 0.5]])}
+    result = OP.real(params, [np.array([[[3.0, 1.0], [0.0, 0.0], [2.0, 4.0]]])], weights)
+    assert result.tolist() == [[[1.0, 2.0], [0.0, 0.0], [-6.0, 3.0]]]
 
 
 def test_a_zero_point_is_folded_into_the_bias():

@@ -112,7 +112,14 @@ CASES = {
     "a kernel of the wrong kind": (
         changed("kernel: 3", "kernel: @{h: 3}"), "HG113", "kernel", "one number or",
     ),
-    "two sizes": (changed("[1, 8, 8]", "@[8, 8]"), "HG113", "2 sizes", "[features] or"),
+    "four sizes": (
+        changed("[1, 8, 8]", "@[1, 1, 8, 8]"), "HG113", "4 sizes", "[tokens, features] or",
+    ),
+    "no sizes": (changed("[1, 8, 8]", "@[]"), "HG113", "shape", "[tokens, features] or"),
+    "an image op on a sequence": (
+        changed("[1, 8, 8]", "[8, 8]", changed("- {name: conv1", "- @{name: conv1")),
+        "HG202", "needs an input of shape", "conv2d reads an image",
+    ),
     "a tensor of 2^40 elements": (
         changed("[1, 8, 8]", "@[1048576, 1024, 1024]"), "HG123", "1099511627776", "268435456",
     ),

@@ -49,12 +49,20 @@ def _pool(rng):
 
 
 def _linear(rng):
-    shape = image(rng) if rng.integers(2) else (int(rng.integers(1, 40)),)
-    return [shape], {"features": int(rng.integers(1, 24))} | _relu(rng)
+    return [_any_shape(rng)], {"features": int(rng.integers(1, 24))} | _relu(rng)
+
+
+def sequence(rng):
+    return int(rng.integers(1, 6)), int(rng.integers(1, 24))
 
 
 def _any_shape(rng):
-    return image(rng) if rng.integers(2) else (int(rng.integers(1, 24)),)
+    match rng.integers(3):
+        case 0:
+            return image(rng)
+        case 1:
+            return sequence(rng)
+    return (int(rng.integers(1, 40)),)
 
 
 def _add(rng):
@@ -65,6 +73,9 @@ def _concat(rng):
     count = int(rng.integers(2, 4))
     if rng.integers(2):
         return [(int(n),) for n in rng.integers(1, 9, size=count)], {}
+    if rng.integers(3) == 0:
+        tokens, _ = sequence(rng)
+        return [(tokens, int(n)) for n in rng.choice([1, 2, 3, 4, 8], size=count)], {}
     _, height, width = image(rng)
     return [(int(n), height, width) for n in rng.choice([1, 2, 3, 4, 8], size=count)], {}
 
@@ -79,7 +90,7 @@ CASES = {
     "avg_pool2d": _pool,
     "concat": _concat,
     "conv2d": _conv2d,
-    "flatten": lambda rng: ([image(rng)], {}),
+    "flatten": lambda rng: ([_any_shape(rng)], {}),
     "linear": _linear,
     "max_pool2d": _pool,
     "relu": lambda rng: ([_any_shape(rng)], {}),

@@ -48,8 +48,9 @@ def images(draw, largest=6):
 
 @st.composite
 def shapes_of(draw):
-    """An image or a vector."""
-    return draw(st.one_of(images(5), st.tuples(st.integers(1, 20))))
+    """An image, a sequence or a vector."""
+    sequences = st.tuples(st.integers(1, 5), st.integers(1, 12))
+    return draw(st.one_of(images(5), sequences, st.tuples(st.integers(1, 20))))
 
 
 @st.composite

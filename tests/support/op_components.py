@@ -7,6 +7,7 @@ import numpy as np
 
 from hwgen.golden import to_stream
 from hwgen.ops import LowerOptions, QType, get_op
+from hwgen.ops.base import channel_axis
 from hwgen.plan.model import Fold
 from rtl_templates.arith.codes import Codes
 from rtl_templates.arith.requantize import Scale
@@ -80,7 +81,7 @@ def draw_node(name, rng):
     if name in ("add", "concat"):
         shapes = shapes * int(rng.integers(2, 4))
     if name == "concat":
-        shapes = [(int(rng.integers(1, 4)) * 2, *shape[1:]) for shape in shapes]
+        shapes = [with_channels(shape, int(rng.integers(1, 4)) * 2) for shape in shapes]
     params = op.Params.model_validate(keys)
     op.shape(params, shapes)
     types = [_draw_type(rng) for _ in shapes]
@@ -93,6 +94,12 @@ def draw_node(name, rng):
     elements = [prod(shape) for shape in shapes]
     beat = int(rng.choice([b for b in (1, 2, 4, 8) if not any(n % b for n in elements)]))
     return Node(op, shapes, types, out, lowered, fold, beat)
+
+
+def with_channels(shape, channels):
+    """Return a shape with another number of channels."""
+    axis = channel_axis(shape)
+    return (*shape[:axis], channels, *shape[axis + 1 :])
 
 
 def _draw_type(rng):
@@ -126,7 +133,12 @@ def _draw_image(rng, smallest=1):
 
 
 def _draw_any(rng):
-    return {}, [_draw_image(rng) if rng.integers(3) else (int(rng.integers(1, 20)),)]
+    match rng.integers(4):
+        case 0:
+            return {}, [(int(rng.integers(1, 20)),)]
+        case 1:
+            return {}, [(int(rng.integers(1, 5)), int(rng.integers(1, 9)))]
+    return {}, [_draw_image(rng)]
 
 
 def _draw_conv2d(rng):
@@ -202,11 +214,13 @@ def _conv2d(node, sizes):
 
 def _linear(node, sizes):
     rows = node.op.stream_weights(node.lowered, node.shapes)[:, 0]
-    return Linear(weights=rows.tolist(), **_mac_keys(node), **sizes)
+    tokens = node.work.row.count
+    return Linear(weights=rows.tolist(), tokens=tokens, **_mac_keys(node), **sizes)
 
 
 def _places(shape):
-    return {"positions": prod(shape[1:]), "channels": shape[0]}
+    channels = shape[channel_axis(shape)]
+    return {"positions": prod(shape) // channels, "channels": channels}
 
 
 def _scaled(node):
@@ -253,8 +267,8 @@ def _add(node, sizes):
 def _concat(node, sizes):
     multipliers, offsets, scale = _scaled(node)
     return Concat(
-        positions=prod(node.shapes[0][1:]),
-        channels=[shape[0] for shape in node.shapes],
+        positions=_places(node.shapes[0])["positions"],
+        channels=[_places(shape)["channels"] for shape in node.shapes],
         multipliers=multipliers,
         offsets=offsets,
         scale=scale,

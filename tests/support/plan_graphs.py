@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -75,13 +76,15 @@ class Net:
         return self._add(name, "conv2d", [source], lowered, (channels, *size), **kind)
 
     def linear(self, name: str, source: str, features: int, **kind: Any) -> str:
-        elements = self.tensors[source].elements
+        shape = self.tensors[source].shape
+        tokens = shape[:1] if len(shape) == 2 else ()
+        elements = prod(shape) // prod(tokens)
         lowered = Lowered(
             attrs={"pad": 0},
             constants={"weight": np.ones((features, elements), dtype=np.int64)},
             weight_type=QType(4, True, 1.0),
         )
-        return self._add(name, "linear", [source], lowered, (features,), **kind)
+        return self._add(name, "linear", [source], lowered, (*tokens, features), **kind)
 
     def pool(self, name: str, source: str, kernel: int = 2, stride: int = 2) -> str:
         depth, height, width = self.tensors[source].shape

@@ -94,17 +94,19 @@ def _conv2d(draw, net, source):
 
 def _linear(draw, net, source):
     features = draw(st.integers(1, 12))
-    if prod(net.shapes[source]) * features > MAX_MACS:
+    shape = net.shapes[source]
+    tokens = shape[:1] if len(shape) == 2 else ()
+    if prod(shape) * features > MAX_MACS or prod(tokens) * features > MAX_ELEMENTS:
         return None
     name = net.add(
         "linear",
         [source],
-        (features,),
+        (*tokens, features),
         features=features,
         bias=draw(st.booleans()),
         activation=draw(st.sampled_from(["none", "relu"])),
     )
-    net.windows[name] = (1, prod(net.shapes[source]), features)
+    net.windows[name] = (1, prod(shape) // prod(tokens), features)
     return name
 
 
@@ -153,10 +155,17 @@ def _add(draw, net, source):
 
 
 def _concat(draw, net, source):
-    others = _partners(net, source, lambda a, b: a[1:] == b[1:] and len(a) == len(b))
+    axis = 1 if len(net.shapes[source]) == 2 else 0
+
+    def places(shape):
+        return [None if k == axis else size for k, size in enumerate(shape)]
+
+    others = _partners(net, source, lambda a, b: places(a) == places(b))
     count = draw(st.integers(1, 2))
     sources = [source, *(draw(st.sampled_from(others)) for _ in range(count))]
-    shape = (sum(net.shapes[name][0] for name in sources), *net.shapes[source][1:])
+    shape = list(net.shapes[source])
+    shape[axis] = sum(net.shapes[name][axis] for name in sources)
+    shape = tuple(shape)
     return None if prod(shape) > MAX_ELEMENTS else net.add("concat", sources, shape)
 
 
@@ -164,9 +173,9 @@ IMAGE_OPS = {
     "conv2d": _conv2d,
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool2d": _pool("avg_pool2d"),
-    "flatten": _plain("flatten"),
 }
 VECTOR_OPS = {"argmax": _argmax}
+PLACE_OPS = {"flatten": _plain("flatten")}  # of an image or a sequence
 ANY_OPS = {
     "linear": _linear,
     "relu": _plain("relu"),
@@ -174,17 +183,23 @@ ANY_OPS = {
     "add": _add,
     "concat": _concat,
 }
-DRAWN_OPS = {**IMAGE_OPS, **VECTOR_OPS, **ANY_OPS}
-IMAGE_CHOICE = (*ANY_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "add", "concat")
-VECTOR_CHOICE = (*ANY_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat")
+DRAWN_OPS = {**IMAGE_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS}
+CHOICE = {  # by rank
+    1: (*ANY_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat"),
+    2: (*ANY_OPS, *PLACE_OPS, "linear", "linear", "add", "concat"),
+    3: (*ANY_OPS, *PLACE_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "add", "concat"),
+}
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
 SIZED_OPS = {"conv2d", "linear", "add", "concat", "requantize", "avg_pool2d"}
 
 
 def _shape(draw):
-    if draw(st.sampled_from([True, False, False])):
+    rank = draw(st.sampled_from([1, 3, 2, 3]))
+    if rank == 1:
         return (draw(st.integers(1, 12)),)
+    if rank == 2:
+        return (draw(st.integers(1, 6)), draw(st.integers(1, 16)))
     return (draw(st.integers(1, 4)), draw(st.integers(1, 7)), draw(st.integers(1, 7)))
 
 
@@ -201,7 +216,7 @@ def networks(draw):
         living = [name for name in net.shapes if name not in net.ended]
         # The newest tensor first: it makes chains, and what is simplest when shrinking.
         source = draw(st.sampled_from([*pending, *living[::-1]]))
-        choice = IMAGE_CHOICE if len(net.shapes[source]) == 3 else VECTOR_CHOICE
+        choice = CHOICE[len(net.shapes[source])]
         DRAWN_OPS[draw(st.sampled_from(choice))](draw, net, source)
     for name in [name for name in net.unread if name in net.inputs]:
         _plain("requantize")(draw, net, name)
