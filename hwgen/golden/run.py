@@ -56,7 +56,15 @@ def run(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
 
 
 def encode_inputs(qgraph: QGraph, real: Mapping[str, Real]) -> dict[str, Int]:
-    """Return the codes of real inputs: rounded half up, saturated."""
+    """Return the codes of real inputs: rounded half up, saturated.
+
+    Raises
+    ------
+    SpecError
+        HG312 if an input counts ids and a value is none.
+    """
+    for item in qgraph.inputs:
+        execute.check_ids(item.name, np.asarray(real[item.name]), item.type)
     return {item.name: execute.encode(real[item.name], item.type) for item in qgraph.inputs}
 
 

@@ -114,6 +114,8 @@ class Op(ABC):
     arity : least and most number of inputs (None: no limit).
     max_acc_bits : widest legal accumulator; 48 where already multiplied codes are summed.
     categorical : whether the result is an index, so that signal-to-noise has no meaning.
+    remembers : whether results can depend on earlier tensors; the batch axis is time then, and
+        ``real`` and ``integer`` get all of it at once.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -123,6 +125,7 @@ class Op(ABC):
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     max_acc_bits: ClassVar[int] = 32
     categorical: ClassVar[bool] = False
+    remembers: ClassVar[bool] = False
     example: ClassVar[str]
 
     # -- real-valued meaning ------------------------------------------------------------------
@@ -151,6 +154,13 @@ class Op(ABC):
         """
         return proposed
 
+    def in_types(self, params: Any, shapes: Sequence[Shape]) -> tuple[QType | None, ...]:
+        """Return the type that the op dictates to each input that is one of the model's.
+
+        None leaves it to calibration.
+        """
+        return (None,) * len(shapes)
+
     @abstractmethod
     def lower(
         self,
@@ -161,7 +171,13 @@ class Op(ABC):
         out: QType,
         options: LowerOptions,
     ) -> Lowered:
-        """Return the integer form of a node whose input types and output type are given."""
+        """Return the integer form of a node whose input types and output type are given.
+
+        Raises
+        ------
+        ParamError
+            If the op cannot work on the types.
+        """
 
     @abstractmethod
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:

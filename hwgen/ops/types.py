@@ -25,12 +25,15 @@ class QType:
         Real value of one code step, positive; 1.0 for counts and indices.
     zero_point
         Code of real zero; inside ``[low, high]``.
+    count
+        Codes in use, from ``low`` on: ids of a vocabulary; 0 if all ``2**bits`` are.
     """
 
     bits: int
     signed: bool
     scale: float
     zero_point: int = 0
+    count: int = 0
 
     @property
     def low(self) -> int:
@@ -40,6 +43,8 @@ class QType:
     @property
     def high(self) -> int:
         """Largest code."""
+        if self.count:
+            return self.low + self.count - 1
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from hwgen.errors import Mark, SpecError
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int, saturate
 from hwgen.ops.base import Lowered, OpParams, Real
@@ -13,7 +15,7 @@ from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.quant.model import QGraph
 
-__all__ = ["decode", "encode", "integer_node", "real_node", "run_integer", "run_real"]
+__all__ = ["check_ids", "decode", "encode", "integer_node", "real_node", "run_integer", "run_real"]
 
 _CHUNK = 64
 """Samples at a time: the patches of a convolution need many times the memory of its input."""
@@ -24,6 +26,23 @@ def encode(real: Real, kind: QType) -> Int:
     scaled = np.floor(np.asarray(real, dtype=np.float64) / kind.scale + 0.5)
     limited = np.clip(scaled, kind.low - kind.zero_point, kind.high - kind.zero_point)
     return saturate(limited.astype(np.int64) + kind.zero_point, kind.low, kind.high)
+
+
+def check_ids(name: str, real: Real, kind: QType | None, where: Mark | None = None) -> None:
+    """Refuse values that are not the numbers of a vocabulary, where an input's type counts them.
+
+    Raises
+    ------
+    SpecError
+        HG312, with the first value that is no integer or no number of the vocabulary.
+    """
+    if kind is None or not kind.count:
+        return
+    wrong = np.argwhere((real != np.floor(real)) | (real < kind.low) | (real > kind.high))
+    if len(wrong):
+        index = tuple(map(int, wrong[0]))
+        message = f"{name!r} is {real[index]:g} at {list(index)}, which is no id of its vocabulary"
+        raise SpecError("HG312", message, where=where, hint=f"integers, {kind.low} to {kind.high}")
 
 
 def decode(codes: Int, kind: QType) -> Real:
@@ -47,8 +66,8 @@ def real_node(
 ) -> Real:
     """Return one op's result in float64, some samples at a time."""
     parts = [
-        get_op(op).real(params, [array[i : i + _CHUNK] for array in sources], weights)
-        for i in range(0, max(len(sources[0]), 1), _CHUNK)
+        get_op(op).real(params, [array[part] for array in sources], weights)
+        for part in _parts(op, sources)
     ]
     return np.concatenate(parts)
 
@@ -56,10 +75,17 @@ def real_node(
 def integer_node(op: str, lowered: Lowered, sources: Sequence[Int]) -> Int:
     """Return one op's codes, some samples at a time."""
     parts = [
-        get_op(op).integer(lowered, [array[i : i + _CHUNK] for array in sources])
-        for i in range(0, max(len(sources[0]), 1), _CHUNK)
+        get_op(op).integer(lowered, [array[part] for array in sources])
+        for part in _parts(op, sources)
     ]
     return np.concatenate(parts)
+
+
+def _parts(op: str, sources: Sequence[np.ndarray[Any, Any]]) -> list[slice]:
+    """Return the samples to work on at a time: all of them, if one can matter to the next."""
+    count = max(len(sources[0]), 1)
+    size = count if get_op(op).remembers else _CHUNK
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def run_integer(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:

@@ -9,11 +9,12 @@ import numpy as np
 
 from hwgen.errors import Diagnostic, SpecError
 from hwgen.graph.model import Graph, Node
-from hwgen.ops.base import Lowered, LowerOptions, Real, channel_axis
+from hwgen.ops.base import Lowered, LowerOptions, ParamError, Real, channel_axis
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.quant.check import acc_bits_of, check_qgraph
 from hwgen.quant.execute import (
+    check_ids,
     decode,
     encode,
     integer_node,
@@ -54,9 +55,11 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
     SpecError
         HG301 to HG305 for the calibration data (see
         :func:`hwgen.quant.samples.load_samples`), HG306 for an accumulator that would be too
-        wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75.
+        wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75, HG311
+        for an input of a type that an op cannot work on.
     """
-    calibration = _calibration(graph, spec)
+    dictated = {item.name: _dictated(graph, item.name) for item in graph.inputs}
+    calibration = _calibration(graph, spec, dictated)
     with np.errstate(over="ignore", invalid="ignore"):  # reported with the layer's place
         real = run_real(graph, calibration.inputs)
     _check_magnitudes(graph, spec, real)
@@ -64,7 +67,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
     tensors: dict[str, QTensor] = {}
     codes = {}
     for item in graph.inputs:
-        kind = _proposed(real[item.name], _precision(choice, item.name))
+        kind = dictated[item.name] or _proposed(real[item.name], _precision(choice, item.name))
         tensors[item.name] = QTensor(item.name, item.shape, kind)
         codes[item.name] = encode(real[item.name], kind)
     nodes: list[QNode] = []
@@ -72,9 +75,14 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
     for node in graph.nodes:
         sources = [tensors[name] for name in node.inputs]
         decoded = [decode(codes[t.name], t.type) for t in sources]
-        lowered, out = _lower(
-            graph, node, choice, sources, real, decoded if calibration.measured else None
-        )
+        try:
+            lowered, out = _lower(
+                graph, node, choice, sources, real, decoded if calibration.measured else None
+            )
+        except ParamError as error:
+            message = f"layer {node.name!r}: {error}"
+            problems.append(Diagnostic("HG311", message, node.mark, error.hint))
+            break  # those that follow read its result
         problems += _precision_problems(node, choice, lowered, out)
         shapes, types = [t.shape for t in sources], [t.type for t in sources]
         bits = acc_bits_of(node.op, lowered, shapes, types)
@@ -105,12 +113,14 @@ class _Calibration:
     notes: tuple[str, ...]
 
 
-def _calibration(graph: Graph, spec: Spec) -> _Calibration:
+def _calibration(graph: Graph, spec: Spec, dictated: Mapping[str, QType | None]) -> _Calibration:
     shapes = {item.name: item.shape for item in graph.inputs}
     file = spec.quantize.calibrate
     if file is not None:
         samples = load_samples(file, shapes, spec.marks.get("quantize.calibrate.file"))
         inputs = {name: array[:_MAX_SAMPLES] for name, array in samples.inputs.items()}
+        for name, array in inputs.items():
+            check_ids(name, array, dictated[name], spec.marks.get("quantize.calibrate.file"))
         notes = []
         if samples.count > _MAX_SAMPLES:
             notes.append(
@@ -119,7 +129,14 @@ def _calibration(graph: Graph, spec: Spec) -> _Calibration:
             )
         return _Calibration(inputs, True, tuple(notes))
     random = np.random.default_rng(_RANDOM_SEED)
-    inputs = {name: random.standard_normal((_RANDOM_SAMPLES, *s)) for name, s in shapes.items()}
+    inputs = {}
+    for name, shape in shapes.items():
+        kind, size = dictated[name], (_RANDOM_SAMPLES, *shape)
+        inputs[name] = (
+            random.standard_normal(size)
+            if kind is None
+            else random.integers(kind.low, kind.high, size, endpoint=True).astype(np.float64)
+        )
     note = (
         f"No calibration data: scales come from {_RANDOM_SAMPLES} normally distributed random "
         f"samples of seed {_RANDOM_SEED}, so accuracy on real data means nothing."
@@ -152,6 +169,26 @@ def _precision(choice: Quantize, name: str) -> Precision:
 def _proposed(values: Real, precision: Precision) -> QType:
     histogram = Histogram.of(values)
     return choose_type(histogram, precision.activations, symmetric=precision.symmetric)
+
+
+def _dictated(graph: Graph, name: str) -> QType | None:
+    """Return the type that the readers of a model input want it to have; of several the narrowest.
+
+    So ids that two tables look up are in the smaller one.
+    """
+    shapes = {item.name: item.shape for item in graph.inputs}
+    shapes |= {node.name: node.shape for node in graph.nodes}
+    wanted = [
+        kind
+        for node in graph.nodes
+        for source, kind in zip(
+            node.inputs,
+            get_op(node.op).in_types(node.params, [shapes[item] for item in node.inputs]),
+            strict=True,
+        )
+        if source == name and kind is not None
+    ]
+    return min(wanted, key=lambda kind: kind.high) if wanted else None
 
 
 def _lower(
