@@ -6,7 +6,7 @@ from hwgen.errors import SpecError
 from hwgen.quant import quantize
 from hwgen.spec.model import Precision
 from support.graphs import make_graph, make_spec
-from support.graphs_all_ops import all_ops_graph
+from support.graphs_all_ops import all_ops_graph, sequence_graph
 
 
 @pytest.fixture(scope="module")
@@ -15,9 +15,13 @@ def qgraph():
     return quantize(graph, make_spec(graph, Precision(4, 4)))
 
 
-def test_run_gives_every_tensor_inside_its_type(qgraph):
+@pytest.mark.parametrize("make", [all_ops_graph, sequence_graph])
+def test_run_gives_every_tensor_inside_its_type(make):
+    graph = make()
+    qgraph = quantize(graph, make_spec(graph, Precision(4, 4)))
     result = golden.run(qgraph, golden.random_inputs(qgraph, 6, seed=1))
-    assert set(result) == {"image", *(node.name for node in qgraph.nodes)}
+    inputs = [item.name for item in qgraph.inputs]
+    assert set(result) == {*inputs, *(node.name for node in qgraph.nodes)}
     for name, codes in result.items():
         tensor = qgraph.tensor(name)
         assert codes.shape == (6, *tensor.shape)

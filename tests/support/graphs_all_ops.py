@@ -1,4 +1,4 @@
-"""One graph that uses every op."""
+"""Two graphs that together use every op: one on an image, one on a sequence."""
 
 from support.graphs import make_graph
 
@@ -18,7 +18,19 @@ LAYERS = (
     {"name": "am", "op": "argmax", "in": "fc"},
 )  # fmt: skip
 
+SEQUENCE_LAYERS = (
+    {"name": "up", "op": "linear", "in": "tokens", "features": 16, "activation": "relu"},
+    {"name": "down", "op": "linear", "in": "up", "features": 8},
+    {"name": "sum", "op": "add", "in": ["down", "tokens"]},
+)
+"""A spec is `sequential` if attention is among these."""
+
+
+def sequence_graph():
+    """Return a Graph with a sequence of 6 tokens of 8 features."""
+    return make_graph({"tokens": (6, 8)}, SEQUENCE_LAYERS)
+
 
 def all_ops_graph():
-    """Return a Graph with an image of 1 x 8 x 8 and the outputs fc and am."""
+    """Return a Graph on an image of 1 x 8 x 8: every op that reads one; outputs fc and am."""
     return make_graph({"image": (1, 8, 8)}, LAYERS, outputs=("fc", "am"))

@@ -12,7 +12,7 @@ from hwgen.quant import quantize
 from hwgen.verify import hls
 from hwgen.verify.hls import check_hls, simulate_hls
 from support.graphs import make_spec
-from support.graphs_all_ops import all_ops_graph
+from support.graphs_all_ops import all_ops_graph, sequence_graph
 
 pytestmark = pytest.mark.hls
 SCHEDULES = ("sequential", "dataflow")
@@ -25,8 +25,9 @@ def own_cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture
 def design(request, tmp_path):
-    graph = all_ops_graph()
-    spec = make_spec(graph, multipliers=12, schedule=request.param)
+    graph = sequence_graph() if request.param == "sequence" else all_ops_graph()
+    schedule = "sequential" if request.param == "sequence" else request.param
+    spec = make_spec(graph, multipliers=12, schedule=schedule)
     qgraph = quantize(graph, spec)
     folder = tmp_path / "hls"
     emit(make_plan(qgraph, spec.accelerator), qgraph, folder)
@@ -41,7 +42,7 @@ def edit(path, pattern, replacement):
     path.write_text(changed)
 
 
-@pytest.mark.parametrize("design", SCHEDULES, indirect=True)
+@pytest.mark.parametrize("design", [*SCHEDULES, "sequence"], indirect=True)
 def test_every_tensor_can_be_traced(design):
     folder, qgraph = design
     inputs = random_inputs(qgraph, 5, seed=2)
