@@ -133,21 +133,21 @@ class State:
         return nothing
 
     def visit(self, y: Int, seen: Seen, values: Int) -> State:
-        """Return the state after a tile (rules 2 to 5).
+        """Return the state of (..., queries) after a tile (rules 2 to 5).
 
         Parameters
         ----------
         y
-            Logarithms (..., keys).
+            Logarithms (..., queries, keys).
         seen
             Of a shape that broadcasts to ``y``.
         values
-            Codes (..., keys, features), in [-128, 127].
+            Codes (..., keys, features), in [-128, 127]; what stands before broadcasts.
         """
         exponent = tile_exponent(y, seen)
         parts = numerators(y, exponent, seen)
-        # 64 * 255 * 128 < 2**53: the floating-point product is exact, and far faster.
-        sums = (parts[..., None, :].astype(np.float64) @ values.astype(np.float64))[..., 0, :]
+        # 64 keys * 255 * 128 < 2**24: the floating-point product is exact, and far faster.
+        sums = parts.astype(np.float32) @ values.astype(np.float32)
         return self.add(exponent, parts.sum(axis=-1), sums.astype(np.int64))
 
     def add(self, exponent: Int, total: Int, sums: Int) -> State:

@@ -67,19 +67,22 @@ class Query:
 
 
 def check(tiles, features):
-    """Compare after every tile; ``tiles`` are (y, seen, values) with a leading query axis."""
+    """Compare after every tile; ``tiles`` are (y, seen, values) with a leading query axis.
+
+    Each query has values of its own: it is one head with one query.
+    """
     queries = len(tiles[0][0])
-    state = State.empty((queries,), features)
+    state = State.empty((queries, 1), features)
     plain = [Query(features) for _ in range(queries)]
     for y, seen, values in tiles:
-        state = state.visit(y, seen, values)
+        state = state.visit(y[:, None], seen[:, None], values)
         for number, query in enumerate(plain):
             query.tile(y[number].tolist(), seen[number].tolist(), values[number].tolist())
-            assert state.sums[number].tolist() == query.sums
-            assert state.total[number] == query.total
-            assert state.exponent[number] == query.exponent
-    assert state.finish().tolist() == [query.finish() for query in plain]
-    assert state.masked.tolist() == [query.exponent == -2048 for query in plain]
+            assert state.sums[number, 0].tolist() == query.sums
+            assert state.total[number, 0] == query.total
+            assert state.exponent[number, 0] == query.exponent
+    assert state.finish()[:, 0].tolist() == [query.finish() for query in plain]
+    assert state.masked[:, 0].tolist() == [query.exponent == -2048 for query in plain]
     return state
 
 
@@ -119,7 +122,7 @@ def test_equal_keys_carry_into_the_exponent_and_never_overflow(code):
     values = np.full((1, 64, 1), code)
     state = check([(y, seen, values)] * 40, 1)
     assert state.exponent[0] > 0  # 40 * 64 keys of 255 do not fit 24 bits unscaled
-    assert abs(state.finish()[0, 0] / 65536 - code) < 0.002
+    assert abs(state.finish()[0, 0, 0] / 65536 - code) < 0.002
 
 
 def test_a_tile_far_below_counts_nothing_and_far_above_replaces():
@@ -128,13 +131,13 @@ def test_a_tile_far_below_counts_nothing_and_far_above_replaces():
     ones, twos = np.full((1, 8, 1), 10), np.full((1, 8, 1), 20)
     rising = check([(low, seen, ones), (high, seen, twos)], 1)
     falling = check([(high, seen, twos), (low, seen, ones)], 1)
-    assert round(rising.finish()[0, 0] / 65536) == round(falling.finish()[0, 0] / 65536) == 20
+    assert round(rising.finish()[0, 0, 0] / 65536) == round(falling.finish()[0, 0, 0] / 65536) == 20
 
 
 def test_an_unseen_tile_changes_nothing():
     random = np.random.default_rng(4)
     y = random.integers(-100, 100, size=(1, 16))
-    values = random.integers(-128, 127, size=(1, 16, 3))
+    values = random.integers(-128, 127, size=(16, 3))
     once = State.empty((1,), 3).visit(y, np.ones((1, 16), bool), values)
     again = once.visit(y + 999, np.zeros((1, 16), bool), values)
     assert again.sums.tolist() == once.sums.tolist()
@@ -167,11 +170,11 @@ def test_the_result_is_the_softmax_average():
     random = np.random.default_rng(7)
     y = random.integers(-500, 500, size=(4, 10, 16))
     values = random.integers(-128, 127, size=(4, 10, 16, 8))
-    state = State.empty((4,), 8)
+    state = State.empty((4, 1), 8)
     for t in range(10):
-        state = state.visit(y[:, t], np.ones((4, 16), bool), values[:, t])
+        state = state.visit(y[:, t, None], np.ones((4, 1, 16), bool), values[:, t])
     weights = 2.0 ** (y.reshape(4, -1) / 64)
     weights /= weights.sum(axis=1, keepdims=True)
     exact = np.einsum("qk,qkf->qf", weights, values.reshape(4, -1, 8))
-    noise = np.sum((state.finish() / 65536 - exact) ** 2)
+    noise = np.sum((state.finish()[:, 0] / 65536 - exact) ** 2)
     assert 10 * math.log10(np.sum(exact**2) / noise) > 40
