@@ -1,0 +1,1 @@
+"""Attention beside a systolic array: one lane per column."""
