@@ -1,4 +1,4 @@
-"""The list of ops: adding an op adds its files and one name here."""
+"""The lists of ops and of blocks: adding an op adds its files and one name here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from functools import cache
 from importlib import import_module
 
 from hwgen.ops.base import Op
+from hwgen.ops.block import Block
 
-__all__ = ["get_op", "op_names"]
+__all__ = ["block_names", "get_block", "get_op", "op_names"]
 
 _NAMES = (
     "add",
@@ -15,12 +16,19 @@ _NAMES = (
     "avg_pool2d",
     "concat",
     "conv2d",
+    "embedding",
     "flatten",
+    "gelu",
     "linear",
     "max_pool2d",
+    "mul",
     "relu",
     "requantize",
+    "rope",
+    "silu",
 )
+
+_BLOCKS = ("transformer_block",)
 
 
 def op_names() -> tuple[str, ...]:
@@ -38,3 +46,20 @@ def get_op(name: str) -> Op:
         raise KeyError(name)
     op: Op = import_module(f"hwgen.ops.{name}").OP
     return op
+
+
+def block_names() -> tuple[str, ...]:
+    """Return the names of all blocks, sorted."""
+    return _BLOCKS
+
+
+@cache
+def get_block(name: str) -> Block:
+    """Return the block of this name; KeyError if there is none.
+
+    Each block's module ``hwgen.ops.<name>`` ends with ``BLOCK = <its class>()``.
+    """
+    if name not in _BLOCKS:
+        raise KeyError(name)
+    block: Block = import_module(f"hwgen.ops.{name}").BLOCK
+    return block
