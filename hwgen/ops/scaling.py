@@ -6,14 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwgen.ops.arithmetic import Int
+from hwgen.ops.arithmetic import Int, saturate
 from hwgen.ops.base import Real
 from hwgen.ops.types import QType, Requant
 
-__all__ = ["MAX_SHIFT", "fixed_point", "identity", "rescale"]
+__all__ = ["MAX_SHIFT", "encode", "fixed_point", "identity", "rescale"]
 
 MAX_SHIFT = 47
 """Largest shift; 32-bit sums times 16-bit multipliers have 48 bits."""
+
+
+def encode(real: Real, kind: QType) -> Int:
+    """Return codes of real values: rounded half up, saturated."""
+    scaled = np.floor(np.asarray(real, dtype=np.float64) / kind.scale + 0.5)
+    limited = np.clip(scaled, kind.low - kind.zero_point, kind.high - kind.zero_point)
+    return saturate(limited.astype(np.int64) + kind.zero_point, kind.low, kind.high)
 
 
 def fixed_point(ratios: Real) -> tuple[Int, int]:

@@ -9,9 +9,10 @@ import numpy as np
 
 from hwgen.errors import Mark, SpecError
 from hwgen.graph.model import Graph
-from hwgen.ops.arithmetic import Int, saturate
+from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, OpParams, Real
 from hwgen.ops.registry import get_op
+from hwgen.ops.scaling import encode
 from hwgen.ops.types import QType
 from hwgen.quant.model import QGraph
 
@@ -19,13 +20,6 @@ __all__ = ["check_ids", "decode", "encode", "integer_node", "real_node", "run_in
 
 _CHUNK = 64
 """Samples at a time: the patches of a convolution need many times the memory of its input."""
-
-
-def encode(real: Real, kind: QType) -> Int:
-    """Return codes of real values: rounded half up, saturated."""
-    scaled = np.floor(np.asarray(real, dtype=np.float64) / kind.scale + 0.5)
-    limited = np.clip(scaled, kind.low - kind.zero_point, kind.high - kind.zero_point)
-    return saturate(limited.astype(np.int64) + kind.zero_point, kind.low, kind.high)
 
 
 def check_ids(name: str, real: Real, kind: QType | None, where: Mark | None = None) -> None:
