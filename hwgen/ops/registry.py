@@ -13,6 +13,7 @@ __all__ = ["block_names", "get_block", "get_op", "op_names"]
 _NAMES = (
     "add",
     "argmax",
+    "attention",
     "avg_pool2d",
     "concat",
     "conv2d",
@@ -20,6 +21,7 @@ _NAMES = (
     "flatten",
     "gelu",
     "linear",
+    "matmul",
     "max_pool2d",
     "mul",
     "relu",

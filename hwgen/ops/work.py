@@ -58,6 +58,10 @@ class Attend:
         A query sees its last ``window`` keys and the first ``sinks`` ones; 0: all.
     cached
         Keys and values stay from tensor to tensor in ``keys`` slots.
+    padded
+        The last port is one code: how many keys count.
+    sink_queries
+        The fourth port holds the queries that the sinks' tiles meet.
     """
 
     queries: int
@@ -72,6 +76,8 @@ class Attend:
     window: int = 0
     sinks: int = 0
     cached: bool = False
+    padded: bool = False
+    sink_queries: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,232 @@
+"""Attention in one pass over the keys, with tile exponents; optionally with a cache of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import e, log2, sqrt
+from typing import ClassVar, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.attention_keys import Slots
+from hwgen.ops.attention_params import AttentionParams, attend_for, input_names
+from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.products import attend_attrs, attend_of, expect_operands
+from hwgen.ops.scaling import fixed_point
+from hwgen.ops.tile_exponent import FRACTION, RESULT_SHIFT, Seen, State, logits
+from hwgen.ops.types import QType, Requant
+from hwgen.ops.work import Attend, Loop, Port, Work
+
+__all__ = ["OP", "Attention"]
+
+Number = TypeVar("Number", np.int64, np.float64)
+
+_AT_ONCE = 1 << 20
+"""Elements of scores or sums to work on at a time."""
+
+
+class Attention(Op):
+    """``softmax(q @ k.T / sqrt(inner)) @ v`` for each head, over the keys that a query sees."""
+
+    name: ClassVar[str] = "attention"
+    summary: ClassVar[str] = (
+        "attention of queries to keys and values: heads, grouped heads, causal, window, cache"
+    )
+    Params: ClassVar[type[OpParams]] = AttentionParams
+    arity: ClassVar[tuple[int, int | None]] = (3, 5)
+    remembers: ClassVar[bool] = True
+    example: ClassVar[str] = "{name: y, op: attention, in: [x, x, x], heads: 2}"
+
+    def shape(self, params: AttentionParams, inputs: Sequence[Shape]) -> Shape:
+        """Return (queries, heads * features of a value head)."""
+        attend = attend_for(params, inputs)
+        return attend.queries, attend.heads * attend.features
+
+    def in_types(
+        self, params: AttentionParams, shapes: Sequence[Shape]
+    ) -> tuple[QType | None, ...]:
+        """Return that the number of keys is a count."""
+        return (*(None for _ in shapes[:-1]), _count(shapes[1][0]) if params.padded else None)
+
+    def real(
+        self, params: AttentionParams, inputs: Sequence[Real], weights: Mapping[str, Real]
+    ) -> Real:
+        """Return the attention in float64; zeros for a query that sees no key."""
+        attend = attend_for(params, [array.shape[1:] for array in inputs])
+        lengths = None
+        if attend.padded:
+            lengths = np.clip(np.floor(inputs[-1][:, 0] + 0.5), 0, attend.keys).astype(np.int64)
+        result = np.empty((*inputs[0].shape[:2], attend.heads * attend.features))
+        for block in _blocks(attend, inputs, lengths):
+            keys, values = (block.rows(array, attend.kv_heads) for array in inputs[1:3])
+            keys = keys.swapaxes(-1, -2)
+            scores = block.heads(inputs[0], attend) @ keys
+            if attend.sink_queries:
+                pinned = block.heads(inputs[3], attend) @ keys
+                scores = np.where(np.arange(attend.keys) < attend.sinks, pinned, scores)
+            scores = np.where(block.seen, scores / sqrt(attend.inner), -np.inf)
+            largest = scores.max(axis=-1, keepdims=True)
+            parts = np.exp(scores - np.where(np.isfinite(largest), largest, 0.0))
+            total = parts.sum(axis=-1, keepdims=True)
+            parts = parts / np.where(total > 0, total, 1.0)
+            result[block.where] = block.tokens(parts @ values)
+        return result
+
+    def lower(
+        self,
+        params: AttentionParams,
+        weights: Mapping[str, Real],
+        shapes: Sequence[Shape],
+        types: Sequence[QType],
+        out: QType,
+        options: LowerOptions,
+    ) -> Lowered:
+        """Return the products, the factor of the logits, and one multiplier of the result."""
+        attend = attend_for(params, shapes)
+        names = input_names(params)
+        factors = 4 if attend.sink_queries else 3
+        expect_operands(self.name, names[:factors], types[:factors])
+        query, key, value = types[:3]
+        if attend.padded and types[-1] != _count(attend.keys):
+            raise ParamError(
+                f"attention needs {names[-1]} as a count up to {attend.keys}",
+                hint="an input of the model with shape [1] that nothing else reads",
+            )
+        scales = np.array([kind.scale for kind in (query, types[3 if attend.sink_queries else 0])])
+        octaves = scales * key.scale / sqrt(attend.inner) * log2(e) * (1 << FRACTION)
+        scores, score_shift = fixed_point(octaves)
+        multiplier, shift = fixed_point(np.array([value.scale / out.scale / (1 << RESULT_SHIFT)]))
+        bounded = attend.cached and not attend.window
+        return Lowered(
+            attrs={
+                **attend_attrs(attend),
+                "score_multiplier": int(scores[0]),
+                "sink_multiplier": int(scores[1]),
+                "score_shift": score_shift,
+                "capacity": attend.keys // attend.queries if bounded else 0,
+            },
+            requant=Requant(
+                multiplier=multiplier,
+                shift=shift,
+                zero_point=out.zero_point,
+                low=out.low,
+                high=out.high,
+                offset=np.zeros(1, dtype=np.int64),
+            ),
+        )
+
+    def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
+        """Return the codes by the rules of ``docs/attention.md``."""
+        assert lowered.requant is not None
+        attend = attend_of(lowered)
+        attrs = lowered.attrs
+        lengths = inputs[-1][:, 0] if attend.padded else None
+        result = np.empty((*inputs[0].shape[:2], attend.heads * attend.features), np.int64)
+        for block in _blocks(attend, inputs, lengths):
+            queries = block.heads(inputs[0], attend).astype(np.float32)
+            pinned = queries
+            if attend.sink_queries:
+                pinned = block.heads(inputs[3], attend).astype(np.float32)
+            state = State.empty(queries.shape[:-1], attend.features)
+            for start in range(0, attend.keys, attend.tile):
+                tile = slice(start, min(start + attend.tile, attend.keys))
+                seen = block.seen[..., tile]
+                if not seen.any():
+                    continue  # it would change nothing
+                keys = block.rows(inputs[1], attend.kv_heads, tile).swapaxes(-1, -2)
+                values = block.rows(inputs[2], attend.kv_heads, tile)
+                # 256 * 128 * 128 < 2**24: the floating-point product is exact.
+                sinks = attend.sink_queries and start < attend.sinks
+                left = pinned if sinks else queries
+                scores = (left @ keys.astype(np.float32)).astype(np.int64)
+                multiplier = attrs["sink_multiplier" if sinks else "score_multiplier"]
+                y = logits(scores, multiplier, attrs["score_shift"])
+                state = state.visit(y, seen, values)
+            result[block.where] = block.tokens(lowered.requant.apply(state.finish()))
+        return result
+
+    def accumulator(
+        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
+    ) -> tuple[int, int]:
+        """Return bounds of every partial sum of scores and of a tile's values."""
+        attend = attend_of(lowered)
+        query, key, value = types[:3]
+        ends = [a * b for a in (query.low, query.high) for b in (key.low, key.high)]
+        reach = 255 * attend.tile
+        return (
+            min(attend.inner * min(ends), reach * value.low, 0),
+            max(attend.inner * max(ends), reach * value.high),
+        )
+
+    def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
+        """Return ``attention`` work."""
+        attend = attend_of(lowered)
+        return Work(
+            kind="attention",
+            ports=tuple(Port(*shape) if len(shape) == 2 else Port(1, 1) for shape in inputs),
+            row=Loop(attend.queries, dy=1),
+            column=Loop(1),
+            channel=Loop(attend.heads),
+            outputs=attend.features,
+            attend=attend,
+        )
+
+
+class _Block:
+    """Some queries of some tensors, and the keys that they find."""
+
+    def __init__(
+        self, attend: Attend, slots: Slots, where: tuple[slice, slice], lengths: Int | None
+    ) -> None:
+        """Find the keys; ``where`` are the tensors and the queries."""
+        self.where = where
+        self._index = slots.index
+        found = Slots(slots.position, slots.index, slots.query[:, where[1]])
+        seen = found.seen(attend, None if lengths is None else lengths[where[0]])
+        self.seen: Seen = seen[:, None, None]
+        """(tensors, 1, 1, queries, slots); the first may be 1 for all."""
+
+    def heads(self, array: npt.NDArray[Number], attend: Attend) -> npt.NDArray[Number]:
+        """Return queries as (tensors, key heads, heads of each, queries, inner)."""
+        some: npt.NDArray[Number] = array[self.where]
+        grouped = attend.kv_heads, attend.heads // attend.kv_heads, attend.inner
+        return some.reshape(*some.shape[:2], *grouped).transpose(0, 2, 3, 1, 4)
+
+    def rows(
+        self, array: npt.NDArray[Number], kv_heads: int, slots: slice = slice(None)
+    ) -> npt.NDArray[Number]:
+        """Return keys or values as (tensors, key heads, 1, slots, elements)."""
+        width = array.shape[2] // kv_heads
+        found = array.reshape(-1, kv_heads, width)[self._index[:, slots]]
+        return found.transpose(0, 2, 1, 3)[:, :, None]
+
+    def tokens(self, heads: npt.NDArray[Number]) -> npt.NDArray[Number]:
+        """Return results (tensors, key heads, heads of each, queries, features) as tokens."""
+        tensors, _, _, queries, _ = heads.shape
+        return heads.transpose(0, 3, 1, 2, 4).reshape(tensors, queries, -1)
+
+
+def _blocks(
+    attend: Attend, inputs: Sequence[npt.NDArray[Number]], lengths: Int | None
+) -> Iterator[_Block]:
+    """Yield all queries in blocks of bounded size."""
+    capacity = attend.keys // attend.queries if attend.cached and not attend.window else 0
+    wide = attend.heads * max(attend.keys, attend.features)
+    queries = min(max(_AT_ONCE // wide, 1), attend.queries)
+    stored = attend.kv_heads * attend.keys * max(attend.inner, attend.features)
+    tensors = max(_AT_ONCE // max(wide * queries, stored), 1)
+    for first in range(0, len(inputs[0]), tensors):
+        some = slice(first, min(first + tensors, len(inputs[0])))
+        slots = Slots.of(attend, np.arange(some.start, some.stop), capacity)
+        for row in range(0, attend.queries, queries):
+            yield _Block(attend, slots, (some, slice(row, row + queries)), lengths)
+
+
+def _count(keys: int) -> QType:
+    """Return the type of a number of keys, 0 to ``keys``."""
+    return QType(max(keys.bit_length(), 2), False, 1.0, count=keys + 1)
+
+
+OP = Attention()
