@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from hwgen.errors import HwgenError
 from hwgen.plan.cost import (
     group_beats,
-    issue_cycles,
     length_of,
     power_of_two_at_least,
     reads_of,
+    task_cycles,
     template_of,
 )
 from hwgen.plan.folding import legal_rows, vector_lanes
@@ -91,15 +91,19 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
 
 def _fold(engine: Engine, task: Task) -> Iterator[str]:
     work, fold, name = task.work, engine.fold, task.name
-    if engine.template != template_of(work):
-        yield f"{name} needs a {template_of(work)} engine, {engine.name} is {engine.template}"
+    legal = {template_of(work), template_of(work, array=True)}
+    if engine.template not in legal:
+        needed = " or ".join(sorted(legal))
+        yield f"{name} needs {needed}, {engine.name} is {engine.template}"
         return
     if not _power(fold.lanes):
         yield f"{engine.name} has {fold.lanes} lanes, not a power of two"
         return
-    if min(fold.rows, fold.elements, fold.outputs) < 1 or fold.rows not in legal_rows(work):
+    if engine.template == "array":
+        yield from _array(engine, task)
+    elif min(fold.rows, fold.elements, fold.outputs) < 1 or fold.rows not in legal_rows(work):
         yield f"{name} cannot be folded {fold.rows} x {fold.elements} x {fold.outputs}"
-    if engine.template == "vector":
+    elif engine.template in ("row", "vector"):
         if vector_lanes(work) % fold.lanes:
             yield f"{name} cannot use {fold.lanes} lanes"
             return
@@ -109,8 +113,19 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
             yield f"beats of {fold.lanes} do not divide the groups of {name}"
         if group_beats(work, fold)[0] > length_of(work, fold):
             yield f"groups of {name} are shorter than their beats"
-    if task.cycles != issue_cycles(work, fold):
-        yield f"{name} takes {issue_cycles(work, fold)} cycles, not {task.cycles}"
+    cycles = task_cycles(engine.template, work, fold)
+    if task.cycles != cycles:
+        yield f"{name} takes {cycles} cycles, not {task.cycles}"
+
+
+def _array(engine: Engine, task: Task) -> Iterator[str]:
+    work, fold, name = task.work, engine.fold, task.name
+    if not _power(fold.rows) or fold.elements != 1 or fold.outputs < 1:
+        yield f"{engine.name} has no array of {fold.rows} x {fold.outputs}, {fold.elements} deep"
+    if work.outputs % fold.lanes:
+        yield f"beats of {fold.lanes} do not divide the rows of {name}"
+    if work.kind == "attention" and work.attend and work.attend.tile != fold.rows:
+        yield f"{name} has tiles of {work.attend.tile} keys, {engine.name} {fold.rows} rows"
 
 
 def _streams(plan: Plan, qgraph: QGraph) -> Iterator[str]:
@@ -133,7 +148,7 @@ def _buffers(plan: Plan, qgraph: QGraph) -> Iterator[str]:
     widest = [*plan.input_lanes.values(), *plan.output_lanes.values()]
     for task in plan.tasks:
         fold = plan.engine(task.engine).fold
-        widest += [reads_of(task.work, fold), fold.lanes]
+        widest += [reads_of(plan.engine(task.engine).template, fold), fold.lanes]
         row = task.work.results // task.work.row.count
         if task.write_offset % fold.lanes or (
             task.write_stride and (task.write_stride % fold.lanes or row > task.write_stride)
@@ -210,7 +225,7 @@ def _channels(plan: Plan, qgraph: QGraph) -> Iterator[str]:
 
 
 def _depth(engine: Engine, task: Task, channel: Channel) -> Iterator[str]:
-    banks = power_of_two_at_least(max(channel.lanes, reads_of(task.work, engine.fold)))
+    banks = power_of_two_at_least(max(channel.lanes, reads_of(engine.template, engine.fold)))
     if not _power(channel.banks) or channel.banks < banks:
         yield f"port {channel.port} of {engine.name} has {channel.banks} banks instead of {banks}"
     elif channel.depth % channel.banks:

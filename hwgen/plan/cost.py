@@ -6,25 +6,71 @@ the starts of two groups that nothing holds up.
 
 from __future__ import annotations
 
-from hwgen.ops.work import Work
+from hwgen.ops.work import Attend, Work
 from hwgen.plan.model import Fold
 
 __all__ = [
+    "PRODUCTS",
     "group_beats",
     "groups_of",
     "issue_cycles",
     "length_of",
     "lowest_set_bit",
+    "padded_cycles",
     "power_of_two_at_least",
     "reads_of",
     "steps_of",
+    "task_cycles",
     "template_of",
+    "useful_of",
 ]
 
+PRODUCTS = frozenset({"matmul", "attention"})
+"""Kinds of work that multiply activations by activations, on a systolic array."""
 
-def template_of(work: Work) -> str:
-    """Return the template that executes a work: ``mac`` or ``vector``."""
-    return "mac" if work.kind == "mac" else "vector"
+_ROWS = frozenset({"norm", "softmax"})
+
+
+def template_of(work: Work, *, array: bool = False) -> str:
+    """Return the template that executes a work: ``mac``, ``array``, ``row`` or ``vector``.
+
+    Parameters
+    ----------
+    array
+        Whether there is an array for other work: linear layers, ``mac`` work without reduce
+        loops, then run on it too.
+    """
+    if work.kind in PRODUCTS:
+        return "array"
+    if work.kind in _ROWS:
+        return "row"
+    if work.kind != "mac":
+        return "vector"
+    return "array" if array and not work.reduce else "mac"
+
+
+def useful_of(work: Work) -> int:
+    """Return the multiplications that an op needs for one tensor, of weights or activations.
+
+    Attention counts the pairs of a query and a key that it sees, with a full cache.
+    """
+    attend = work.attend
+    if attend is None:
+        return work.macs
+    if work.kind == "matmul":
+        return attend.queries * attend.inner * attend.features
+    return _pairs(attend) * attend.heads * (attend.inner + attend.features)
+
+
+def _pairs(attend: Attend) -> int:
+    """Return the pairs of a query and a key that it sees, of one head."""
+    pairs = 0
+    for query in range(attend.queries):
+        seen = attend.keys - attend.queries + query + 1 if attend.causal else attend.keys
+        if attend.window:
+            seen = min(seen, attend.window + min(attend.sinks, max(0, seen - attend.window)))
+        pairs += max(0, seen)
+    return pairs
 
 
 def lowest_set_bit(number: int) -> int:
@@ -42,7 +88,7 @@ def steps_of(work: Work, fold: Fold) -> int:
     match work.kind:
         case "mac":
             return work.segments // fold.rows * -(-work.elements // fold.elements)
-        case "add":
+        case "add" | "mul":
             return len(work.ports)
         case "concat":
             return 1
@@ -79,6 +125,29 @@ def issue_cycles(work: Work, fold: Fold) -> int:
     return work.positions * groups_of(work, fold) * length_of(work, fold)
 
 
-def reads_of(work: Work, fold: Fold) -> int:
+def task_cycles(template: str, work: Work, fold: Fold) -> int:
+    """Return the cycles of a task: of an array from start to last beat, else issue cycles."""
+    return padded_cycles(work, fold) if template == "array" else issue_cycles(work, fold)
+
+
+def padded_cycles(work: Work, fold: Fold) -> int:
+    """Return the cycles of an array's products with whole tiles, one after the other."""
+    attend = work.attend
+    if attend is None:
+        return -(-work.row.count // fold.outputs) * -(-work.outputs // fold.rows) * work.elements
+    rows, columns = fold.rows, fold.outputs
+    if work.kind == "matmul":
+        stays, streams = (
+            (attend.features, attend.inner)
+            if attend.transposed
+            else (attend.inner, attend.features)
+        )
+        return -(-attend.queries // columns) * -(-stays // rows) * streams
+    blocks = -(-attend.queries * attend.heads // attend.kv_heads // columns)
+    tiles = -(-attend.keys // rows)
+    return attend.kv_heads * blocks * tiles * (attend.inner + attend.features)
+
+
+def reads_of(template: str, fold: Fold) -> int:
     """Return the contiguous elements that one read delivers."""
-    return fold.elements if work.kind == "mac" else fold.lanes
+    return {"mac": fold.elements, "array": fold.rows}.get(template, fold.lanes)

@@ -126,11 +126,14 @@ def _mean(last: list[int], period: int) -> int:
 
 
 def drain_cycles(engine: Engine, task: Task) -> int:
-    """Return the cycles from the end of a task's issue cycles to its last beat being written.
+    """Return the cycles from the end of a task's cycles to its last beat being written.
 
+    0 for an array, whose cycles count to the last beat.
     The last group starts ``length`` cycles before the end of the issue cycles; negative if the
     pauses of a long packet outlast the pipeline.
     """
+    if engine.template == "array":
+        return 0
     beats = group_beats(task.work, engine.fold)[-1]
     steps, length = steps_of(task.work, engine.fold), length_of(task.work, engine.fold)
     return steps - length + latency(engine.template, engine.fold) + beats - 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwgen.errors import Diagnostic, LimitError, SpecError
-from hwgen.plan.cost import groups_of, issue_cycles, lowest_set_bit
+from hwgen.plan.cost import PRODUCTS, groups_of, issue_cycles, lowest_set_bit, template_of
 from hwgen.plan.cycles import prediction
 from hwgen.plan.depths import ROUNDS, Depth, fifo_beats, joins_paths
 from hwgen.plan.folding import Option, cheapest, fold_errors, mac_options, vector_options
@@ -39,10 +39,19 @@ def plan_dataflow(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerato
     Raises
     ------
     SpecError
-        HG401 (fewer multipliers than engines need), HG402 to HG406 (illegal folding).
+        HG401 (fewer multipliers than engines need), HG402 to HG406 (illegal folding), HG414
+        (products of activations, which need an array).
     LimitError
         HG411 (more engines than the register map has counters for).
     """
+    products = [item.name for item in items if item.work.kind in PRODUCTS]
+    if products:
+        raise SpecError(
+            "HG414",
+            f"schedule dataflow with {', '.join(products)}, which multiply activations",
+            where=accelerator.mark,
+            hint="schedule: sequential, where one array runs them and the linear layers",
+        )
     if len(items) > MOST_ENGINES:
         raise LimitError(
             "HG411",
@@ -197,7 +206,7 @@ def _task(item: Item, fold: Fold) -> Task:
         write_stride=0,
         cycles=issue_cycles(item.work, fold),
         useful=item.work.macs,
-        bound=bound_of(item.work, fold),
+        bound=bound_of(item.template, item.work, fold),
     )
 
 
@@ -276,7 +285,7 @@ def _why(plan: Plan, choice: _Choice, budget: int) -> str:
     fold = plan.engine(slowest.engine).fold
     text = (
         f"interval {interval}: {slowest.name} issues {count(slowest.cycles, 'cycle')} per tensor, "
-        f"{explain(slowest.work, fold)}"
+        f"{explain(template_of(slowest.work), slowest.work, fold)}"
     )
     for task in plan.tasks:
         for name, port in zip(task.reads, task.work.ports, strict=True):

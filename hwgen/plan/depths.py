@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwgen.ops.work import Work
-from hwgen.plan.cost import length_of, power_of_two_at_least, reads_of, steps_of
+from hwgen.plan.cost import length_of, power_of_two_at_least, reads_of, steps_of, template_of
 from hwgen.plan.model import Fold
 from hwgen.plan.timing import latency
 from hwgen.plan.window import minimum_depth, reach
@@ -46,7 +46,7 @@ class Depth:
 
     def __init__(self, work: Work, fold: Fold, port: int, beat: int, *, joins: bool) -> None:
         layout = work.ports[port]
-        self.banks = power_of_two_at_least(max(beat, reads_of(work, fold)))
+        self.banks = power_of_two_at_least(max(beat, reads_of(template_of(work), fold)))
         self.least = minimum_depth(work, fold, port, beat)
         self._beat = beat
         self._tensor = layout.elements
@@ -81,4 +81,4 @@ class Depth:
 
 def joins_paths(kind: str, sources: Sequence[str]) -> bool:
     """Return whether an engine has inputs that come along different paths."""
-    return kind in ("add", "concat") and len(set(sources)) > 1
+    return kind in ("add", "mul", "concat") and len(set(sources)) > 1

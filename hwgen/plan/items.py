@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.ops.work import Work
-from hwgen.plan.cost import template_of
+from hwgen.plan.cost import PRODUCTS, template_of
 from hwgen.plan.model import Engine, Fold
 from hwgen.quant.model import QGraph, QNode
 
@@ -17,32 +17,35 @@ __all__ = ["Item", "engine_for", "items_of", "operand"]
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """A node, its work and the types of its inputs."""
+    """A node, its work, the types of its inputs, and the template of the engine that runs it."""
 
     node: QNode
     work: Work
     types: tuple[QType, ...]
+    template: str
 
     @property
     def name(self) -> str:
         """Name of the node."""
         return self.node.name
 
-    @property
-    def template(self) -> str:
-        """``mac`` or ``vector``."""
-        return template_of(self.work)
-
 
 def items_of(qgraph: QGraph) -> tuple[Item, ...]:
-    """Return the nodes in graph order with their work."""
-    items = []
+    """Return the nodes in graph order with their work.
+
+    Where the graph multiplies activations by activations there is an array, and linear layers
+    run on it.
+    """
+    found = []
     for node in qgraph.nodes:
         inputs = [qgraph.tensor(name) for name in node.inputs]
         types = tuple(tensor.type for tensor in inputs)
         work = get_op(node.op).work(node.lowered, [tensor.shape for tensor in inputs], types)
-        items.append(Item(node, work, types))
-    return tuple(items)
+        found.append((node, work, types))
+    array = any(work.kind in PRODUCTS for _, work, _ in found)
+    return tuple(
+        Item(node, work, types, template_of(work, array=array)) for node, work, types in found
+    )
 
 
 def operand(types: Iterable[QType]) -> tuple[int, bool]:

@@ -1,7 +1,7 @@
 """Plan: what both backends emit, and neither changes.
 
-A sequential plan has two engines (one ``mac``, one ``vector``) that are time-shared: one task a
-phase, tensors placed in one shared buffer.  A dataflow plan has one engine per node, all in one
+A sequential plan has one engine per template that it needs, time-shared: one task a phase,
+tensors placed in one shared buffer.  A dataflow plan has one engine per node, all in one
 phase, joined by channels.  Anything between is the same data structure.
 """
 
@@ -33,15 +33,18 @@ class Fold:
     Parameters
     ----------
     rows
-        ``T``: outermost reduce iterations (kernel rows) at once; 1, or all of them.
+        ``T``: outermost reduce iterations (kernel rows) at once; 1, or all of them.  Of an
+        ``array``, whose ``elements`` are 1, the rows ``R`` of processing elements; a power of
+        two, and the elements of a read.
     elements
         ``P``: contiguous elements of a segment at once (``mac``); any value, the last word of
         a segment is filled with zero weights.
     outputs
         ``PO``: results of a group at once (``mac``); any value, the last group may be partial.
+        The columns ``C`` of an ``array``.
     lanes
-        ``L``: elements per beat of the output stream, a power of two; a ``vector`` engine also
-        reads and folds this many channels at once.
+        ``L``: elements per beat of the output stream, a power of two; a ``vector`` or ``row``
+        engine also reads and folds this many channels at once.
     """
 
     rows: int = 1
@@ -51,7 +54,7 @@ class Fold:
 
     @property
     def multipliers(self) -> int:
-        """Multiplications by a weight per cycle."""
+        """Multiplications per cycle."""
         return self.rows * self.elements * self.outputs
 
 
@@ -62,7 +65,7 @@ class Engine:
     Parameters
     ----------
     template
-        ``mac`` or ``vector``.
+        ``mac``, ``array``, ``row`` or ``vector``.
     fold
         Its size.
     in_bits, weight_bits, acc_bits, out_bits
@@ -86,7 +89,7 @@ class Engine:
     @property
     def multipliers(self) -> int:
         """Multipliers that count against the budget; requantisation is not among them."""
-        return self.fold.multipliers if self.template == "mac" else 0
+        return self.fold.multipliers if self.template in ("mac", "array") else 0
 
 
 @dataclass(frozen=True)
@@ -158,11 +161,12 @@ class Task:
         Sequential: element offset in the output tensor, and the distance between the starts of
         two output rows (concat interleaves); 0 and 0 for a dense tensor in stream order.
     cycles
-        Cycles in which the engine issues operations for one tensor, idle pacing included.
+        Cycles in which the engine issues operations for one tensor, idle pacing included; of an
+        ``array``, cycles from its start to its last beat.
     useful
-        Multiplications by a weight that the op needs for one tensor.
+        Multiplications, by a weight or of activations, that the op needs for one tensor.
     bound
-        What limits it: ``lanes``, ``fill``, ``output``, ``input``.
+        What limits it: ``lanes``, ``fill``, ``output``, ``input``, ``start``.
     """
 
     name: str

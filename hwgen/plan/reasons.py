@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from hwgen.ops.work import Work
-from hwgen.plan.cost import group_beats, issue_cycles, steps_of
+from hwgen.plan.cost import (
+    group_beats,
+    issue_cycles,
+    padded_cycles,
+    steps_of,
+    task_cycles,
+    useful_of,
+)
 from hwgen.plan.model import Fold
 
 __all__ = ["bound_of", "count", "explain"]
+
+_NOTED = 0.05
+"""Part of an array's cycles below which a loss is not called a bound."""
 
 
 def count(number: int, what: str) -> str:
@@ -20,14 +30,20 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def bound_of(work: Work, fold: Fold) -> str:
+def bound_of(template: str, work: Work, fold: Fold) -> str:
     """Return what limits a task.
 
     ``output``: groups wait for their beats to leave; ``fill``: some of the last words of
-    segments or groups are padding; ``input``: a reader of one element a cycle that cannot use
-    more; ``lanes``: every multiplier or lane works in every cycle.
+    segments or groups, or of the rows and columns of an array, are padding; ``input``: a reader
+    of one element a cycle that cannot use more, or an array that waits for its operands;
+    ``lanes``: every multiplier or lane works in every cycle.
     """
-    if work.kind != "mac":
+    if template == "array":
+        cycles, padded = task_cycles(template, work, fold), padded_cycles(work, fold)
+        if cycles - padded > _NOTED * cycles:
+            return "input"
+        return "fill" if useful_of(work) < (1 - _NOTED) * padded * fold.multipliers else "lanes"
+    if template != "mac":
         widened = work.kind == "argmax" or (work.channel.count > 1 and work.channel.dx != 1)
         return "input" if widened else "lanes"
     if group_beats(work, fold)[0] > steps_of(work, fold):
@@ -35,10 +51,12 @@ def bound_of(work: Work, fold: Fold) -> str:
     return "fill" if work.macs < issue_cycles(work, fold) * fold.multipliers else "lanes"
 
 
-def explain(work: Work, fold: Fold) -> str:
+def explain(template: str, work: Work, fold: Fold) -> str:
     """Return one sentence part about a task's bound, with numbers."""
-    bound = bound_of(work, fold)
-    cycles = issue_cycles(work, fold)
+    bound = bound_of(template, work, fold)
+    cycles = task_cycles(template, work, fold)
+    if template == "array":
+        return _explain_array(bound, work, fold, cycles)
     if bound == "output":
         beats = group_beats(work, fold)[0]
         return f"bound by its output: {count(beats, 'beat')} of {fold.lanes} leave per group"
@@ -51,6 +69,17 @@ def explain(work: Work, fold: Fold) -> str:
         )
     if bound == "input":
         return "bound by its input: one element a cycle"
-    if work.kind == "mac":
+    if template == "mac":
         return f"bound by {count(fold.multipliers, 'multiplier')}, always busy"
     return f"bound by {count(fold.lanes, 'lane')}"
+
+
+def _explain_array(bound: str, work: Work, fold: Fold, cycles: int) -> str:
+    used = useful_of(work) / (cycles * fold.multipliers)
+    text = f"{fold.rows} x {fold.outputs} multipliers, {used:.0%} of their cycles useful"
+    if bound == "input":
+        waits = cycles - padded_cycles(work, fold)
+        return f"{text}: bound by its operands, for which it waits {count(waits, 'cycle')}"
+    if bound == "fill":
+        return f"{text}: the rest is padding of the last tiles, and keys that queries do not see"
+    return text

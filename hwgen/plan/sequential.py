@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
-
-import numpy as np
 
 from hwgen.errors import Diagnostic, SpecError
 from hwgen.ops.work import Loop, Port, Work
-from hwgen.plan.cost import (
-    issue_cycles,
-    lowest_set_bit,
-    power_of_two_at_least,
-    reads_of,
-    template_of,
-)
+from hwgen.plan.cost import power_of_two_at_least, reads_of, task_cycles, useful_of
 from hwgen.plan.cycles import with_prediction
-from hwgen.plan.folding import mac_options, mac_sizes, output_sizes, vector_lanes
+from hwgen.plan.folding import mac_options
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
 from hwgen.plan.placement import Live, peak, place
 from hwgen.plan.reasons import bound_of, count, explain
+from hwgen.plan.shared_folds import WORTH, shared_folds
 from hwgen.quant.model import QGraph, QTensor
 from hwgen.spec.model import Accelerator
 
@@ -30,10 +22,6 @@ __all__ = ["ACTIVATIONS", "plan_sequential"]
 
 ACTIVATIONS = "activations"
 """Name of the shared buffer."""
-
-_WORTH = 0.02
-"""Wider streams and lanes are chosen while doubling them saves this part of all cycles."""
-
 
 _STREAM_BITS = 64
 """Most bits of a beat on an input or output stream."""
@@ -72,27 +60,15 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
             ]
         )
     jobs = [job for item in items for job in _jobs(item)]
-    macs = [job.work for job in jobs if job.work.kind == "mac"]
-    others = [job.work for job in jobs if job.work.kind != "mac"]
     budget = accelerator.budget.multipliers
-    folds: dict[str, Fold] = {}
-    if macs:
-        folds["mac"] = _mac_fold(macs, budget)
-    if others:
-        busy = sum(issue_cycles(work, folds["mac"]) for work in macs)
-        folds["vector"] = _vector_fold(others, busy)
-
+    folds = shared_folds([(job.item.template, job.work) for job in jobs], accelerator)
     engines = tuple(
         engine_for(name, [item for item in items if item.template == name], fold, 0)
         for name, fold in folds.items()
     )
-    tasks = tuple(_task(job, folds[template_of(job.work)]) for job in jobs)
+    tasks = tuple(_task(job, folds[job.item.template]) for job in jobs)
     banks = power_of_two_at_least(
-        max(
-            max(reads_of(job.work, fold), fold.lanes)
-            for job in jobs
-            for fold in [folds[template_of(job.work)]]
-        )
+        max(max(reads_of(template, fold), fold.lanes) for template, fold in folds.items())
     )
     placements, elements = _placements(qgraph, tasks, banks)
     stored = [qgraph.tensor(place_.tensor) for place_ in placements]
@@ -138,66 +114,19 @@ def _jobs(item: Item) -> list[_Job]:
 
 
 def _task(job: _Job, fold: Fold) -> Task:
+    template = job.item.template
     return Task(
         name=job.name,
         node=job.item.name,
-        engine=template_of(job.work),
+        engine=template,
         work=job.work,
         reads=job.reads,
         write_offset=job.write_offset,
         write_stride=job.write_stride,
-        cycles=issue_cycles(job.work, fold),
-        useful=job.work.macs,
-        bound=bound_of(job.work, fold),
+        cycles=task_cycles(template, job.work, fold),
+        useful=useful_of(job.work),
+        bound=bound_of(template, job.work, fold),
     )
-
-
-def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
-    """Return the fold of least total issue cycles, then of fewest multipliers.
-
-    Beats are as narrow as the steps allow: a beat divides the outputs of a group of every work.
-    """
-    elements = sorted({n for work in works for n in mac_sizes(work.elements, budget)})
-    outputs = sorted({n for work in works for n in output_sizes(work.outputs, budget)})
-    sizes = np.array(elements, dtype=np.int64)
-    best: tuple[float, int, int, int, int] = (inf, 0, 0, 0, 0)
-    for size in outputs:
-        legal = sizes[: np.searchsorted(sizes, budget // size, side="right")]
-        if not legal.size:
-            break
-        widest = min(_widest_beat(work, size) for work in works)
-        lanes = 1
-        while lanes <= widest:
-            total = np.zeros(legal.size, dtype=np.int64)
-            for work in works:
-                steps = work.segments * -(-work.elements // legal)
-                length = np.maximum(steps, -(-min(size, work.outputs) // lanes))
-                groups = work.positions * work.channel.count * -(-work.outputs // size)
-                total += groups * length
-            least = int(np.argmin(total))  # the first of equals: fewest multipliers
-            cell = int(legal[least])
-            best = min(best, (int(total[least]), cell * size, lanes, size, cell))
-            lanes *= 2
-    _, _, lanes, size, cell = best
-    return Fold(1, cell, size, lanes)
-
-
-def _widest_beat(work: Work, size: int) -> int:
-    if size >= work.outputs:
-        return lowest_set_bit(work.outputs)
-    return min(lowest_set_bit(work.outputs), lowest_set_bit(size))
-
-
-def _vector_fold(works: Sequence[Work], busy: int) -> Fold:
-    """Return the fewest lanes beyond which twice as many would save next to nothing."""
-    most = min(vector_lanes(work) for work in works)
-    lanes = 1
-    while lanes < most:
-        cycles = sum(issue_cycles(work, Fold(lanes=lanes)) for work in works)
-        if cycles / 2 < _WORTH * (busy + cycles):
-            break
-        lanes *= 2
-    return Fold(lanes=lanes)
 
 
 def _stream_lanes(tensor: QTensor, banks: int, busy: int) -> int:
@@ -206,7 +135,7 @@ def _stream_lanes(tensor: QTensor, banks: int, busy: int) -> int:
     lanes = 1
     while 2 * lanes <= most and tensor.elements % (2 * lanes) == 0:
         beats = tensor.elements // lanes
-        if beats / 2 < _WORTH * (busy + beats):
+        if beats / 2 < WORTH * (busy + beats):
             break
         lanes *= 2
     return lanes
@@ -248,7 +177,7 @@ def _placements(
 def _why(task: Task, engines: Sequence[Engine], budget: int) -> str:
     """Return what bounds a phase, and what a fold of its own would have made of it."""
     fold = next(engine.fold for engine in engines if engine.name == task.engine)
-    text = f"{count(task.cycles, 'cycle')}, {explain(task.work, fold)}"
+    text = f"{count(task.cycles, 'cycle')}, {explain(task.engine, task.work, fold)}"
     if task.engine != "mac":
         return text
     own = min(

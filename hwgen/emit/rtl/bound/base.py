@@ -59,7 +59,7 @@ class Bound(ABC):
         self.lanes = engine.fold.lanes
         self.tasks = [task for task in plan.tasks if task.engine == engine.name]
         self.nodes: list[QNode] = [qgraph.node(task.node) for task in self.tasks]
-        self.reads = max(reads_of(task.work, engine.fold) for task in self.tasks)
+        self.reads = reads_of(engine.template, engine.fold)
         (self.buffer,) = plan.buffers
         self.types: list[tuple[QType, ...]] = [
             tuple(qgraph.tensor(name).type for name in task.reads) for task in self.tasks

@@ -1,0 +1,172 @@
+"""The sizes of engines that several works share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import inf
+
+import numpy as np
+
+from hwgen.errors import SpecError
+from hwgen.ops.work import Work
+from hwgen.plan.cost import issue_cycles, lowest_set_bit, task_cycles, useful_of
+from hwgen.plan.folding import mac_sizes, output_sizes, vector_lanes
+from hwgen.plan.model import Fold
+from hwgen.spec.model import Accelerator
+
+__all__ = ["WORTH", "shared_folds"]
+
+WORTH = 0.02
+"""Wider streams and lanes are chosen while doubling them saves this part of all cycles."""
+
+_ORDER = ("mac", "array", "row", "vector")
+
+_HEIGHTS = (8, 16, 32, 64)
+"""Rows of an array where no attention fixes them."""
+
+_WIDEST_BEAT = 64
+"""Elements of a beat of an array's results."""
+
+
+def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> dict[str, Fold]:
+    """Return the size of the engine of each template that (template, work) pairs name.
+
+    Multipliers are shared out so that the sum of all cycles is least; then lanes are chosen.
+
+    Raises
+    ------
+    SpecError
+        HG412 (fewer multipliers than the least array needs), HG413 (attention with tiles of
+        different sizes).
+    """
+    works: dict[str, list[Work]] = {}
+    for template, work in jobs:
+        works.setdefault(template, []).append(work)
+    folds: dict[str, Fold] = {}
+    busy = 0
+    if "array" in works:
+        macs = works.get("mac", [])
+        folds["array"] = _array_fold(works["array"], macs, accelerator)
+        busy += sum(task_cycles("array", work, folds["array"]) for work in works["array"])
+    if "mac" in works:
+        left = accelerator.budget.multipliers - sum(fold.multipliers for fold in folds.values())
+        folds["mac"] = _mac_fold(works["mac"], left)
+        busy += sum(issue_cycles(work, folds["mac"]) for work in works["mac"])
+    for template in ("row", "vector"):
+        if template in works:
+            folds[template] = _lane_fold(works[template], busy)
+            busy += sum(issue_cycles(work, folds[template]) for work in works[template])
+    return {template: folds[template] for template in _ORDER if template in works}
+
+
+def _array_fold(works: Sequence[Work], macs: Sequence[Work], accelerator: Accelerator) -> Fold:
+    """Return the array of least cycles, then of fewest multipliers, then of narrowest beats."""
+    budget = accelerator.budget.multipliers - bool(macs)  # a mac engine needs one at least
+    counts = Counter(works)
+    tiles = sorted({work.attend.tile for work in works if work.kind == "attention" and work.attend})
+    if len(tiles) > 1:
+        raise SpecError(
+            "HG413",
+            f"attention with tiles of {' and '.join(map(str, tiles))} keys in one graph",
+            where=accelerator.mark,
+            hint=f"one array runs all of it: give every layer the same tile, such as {tiles[-1]}",
+        )
+    heights = tiles or [rows for rows in _HEIGHTS if rows <= max(budget, _HEIGHTS[0])]
+    if heights[0] > budget:
+        raise SpecError(
+            "HG412",
+            f"{accelerator.budget.multipliers} multipliers, but an array of {heights[0]} rows and "
+            f"one column needs {heights[0]}" + (", and convolution one more" if macs else ""),
+            where=accelerator.mark,
+            hint=f"multipliers: {heights[0] + bool(macs)} or more"
+            + (", or a smaller tile of attention" if tiles else ""),
+        )
+    widest = min(lowest_set_bit(work.outputs) for work in works)
+    options = [
+        Fold(rows, 1, columns, lanes)
+        for rows in heights
+        for columns in sorted(
+            {n for work in counts for n in mac_sizes(_columns(work), budget // rows)}
+        )
+        for lanes in _powers(min(widest, _WIDEST_BEAT))
+    ]
+    least = {fold: sum(n * _ideal(work, fold) for work, n in counts.items()) for fold in options}
+    best: tuple[float, int, int, Fold] = (inf, 0, 0, Fold())
+    for fold in sorted(options, key=lambda fold: (least[fold], fold.multipliers, fold.lanes)):
+        if least[fold] > best[0]:
+            break  # nothing that follows can be better
+        cycles = sum(n * task_cycles("array", work, fold) for work, n in counts.items())
+        if macs:
+            rest = _mac_fold(macs, budget + 1 - fold.multipliers)
+            cycles += sum(issue_cycles(work, rest) for work in macs)
+        best = min(best, (cycles, fold.multipliers, fold.lanes, fold), key=lambda item: item[:3])
+    return best[3]
+
+
+def _columns(work: Work) -> int:
+    """Return the columns that a work could use at once: tokens, or query rows of a key head."""
+    attend = work.attend
+    if attend is None:
+        return work.row.count
+    return attend.queries * (attend.heads // attend.kv_heads)
+
+
+def _ideal(work: Work, fold: Fold) -> int:
+    """Return cycles that no array of this size can beat."""
+    blocks = -(-_columns(work) // fold.outputs)
+    if work.attend is None:
+        return blocks * -(-work.outputs // fold.rows) * work.elements
+    return -(-useful_of(work) // fold.multipliers)
+
+
+def _powers(most: int) -> list[int]:
+    return [1 << k for k in range(most.bit_length())]
+
+
+def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
+    """Return the fold of least total issue cycles, then of fewest multipliers.
+
+    Beats are as narrow as the steps allow: a beat divides the outputs of a group of every work.
+    """
+    elements = sorted({n for work in works for n in mac_sizes(work.elements, budget)})
+    outputs = sorted({n for work in works for n in output_sizes(work.outputs, budget)})
+    sizes = np.array(elements, dtype=np.int64)
+    best: tuple[float, int, int, int, int] = (inf, 0, 0, 0, 0)
+    for size in outputs:
+        legal = sizes[: np.searchsorted(sizes, budget // size, side="right")]
+        if not legal.size:
+            break
+        widest = min(_widest_beat(work, size) for work in works)
+        lanes = 1
+        while lanes <= widest:
+            total = np.zeros(legal.size, dtype=np.int64)
+            for work in works:
+                steps = work.segments * -(-work.elements // legal)
+                length = np.maximum(steps, -(-min(size, work.outputs) // lanes))
+                groups = work.positions * work.channel.count * -(-work.outputs // size)
+                total += groups * length
+            least = int(np.argmin(total))  # the first of equals: fewest multipliers
+            cell = int(legal[least])
+            best = min(best, (int(total[least]), cell * size, lanes, size, cell))
+            lanes *= 2
+    _, _, lanes, size, cell = best
+    return Fold(1, cell, size, lanes)
+
+
+def _widest_beat(work: Work, size: int) -> int:
+    if size >= work.outputs:
+        return lowest_set_bit(work.outputs)
+    return min(lowest_set_bit(work.outputs), lowest_set_bit(size))
+
+
+def _lane_fold(works: Sequence[Work], busy: int) -> Fold:
+    """Return the fewest lanes beyond which twice as many would save next to nothing."""
+    most = min(vector_lanes(work) for work in works)
+    lanes = 1
+    while lanes < most:
+        cycles = sum(issue_cycles(work, Fold(lanes=lanes)) for work in works)
+        if cycles / 2 < WORTH * (busy + cycles):
+            break
+        lanes *= 2
+    return Fold(lanes=lanes)
