@@ -1,4 +1,4 @@
-"""Tile exponents against plain Python integers, written from docs/attention.md."""
+"""Tile exponents against plain Python integers."""
 
 import decimal
 import math
@@ -18,52 +18,7 @@ from hwgen.ops.tile_exponent import (
     numerators,
     tile_exponent,
 )
-
-
-def round_shift(value, shift):
-    return (2 * value + (1 << shift)) // (2 << shift)
-
-
-def rs(value, shift):
-    return 0 if shift > 31 else round_shift(value, shift)
-
-
-class Query:
-    """One query of one head, in integers of any size, that asserts the widths it needs."""
-
-    def __init__(self, features):
-        self.sums, self.total, self.exponent = [0] * features, 0, -2048
-
-    def tile(self, y, seen, values):
-        visible = [one for one, sees in zip(y, seen, strict=True) if sees]
-        if not visible:
-            return
-        m = (max(visible) + 63) >> 6
-        parts = []
-        for one, sees in zip(y, seen, strict=True):
-            d = (m << 6) - one
-            i = d >> 6
-            entry = TABLE.tolist()[d & 63]
-            parts.append((entry + (1 << (i + 3))) >> (i + 4) if sees and i <= 9 else 0)
-        assert 0 <= min(parts) <= max(parts) <= 255
-        over = self.total >= 1 << 23
-        joint = max(self.exponent + over, m)
-        for f in range(len(self.sums)):
-            p = sum(part * row[f] for part, row in zip(parts, values, strict=True))
-            self.sums[f] = rs(self.sums[f], joint - self.exponent) + rs(p << 8, joint - m)
-            assert -(1 << 31) <= self.sums[f] < 1 << 31
-        self.total = rs(self.total, joint - self.exponent) + rs(sum(parts) << 8, joint - m)
-        assert 0 <= self.total < 1 << 24
-        self.exponent = joint
-        assert -4096 <= joint < 4096
-
-    def finish(self):
-        if self.exponent == -2048:
-            return [0] * len(self.sums)
-        k = self.total.bit_length() - 1
-        reciprocal = (1 << (k + 17)) // self.total
-        assert reciprocal <= 1 << 17
-        return [round_shift(one * reciprocal, k + 1) for one in self.sums]
+from support.attend import Query, round_shift
 
 
 def check(tiles, features):
