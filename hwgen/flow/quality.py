@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.golden import encode_inputs, run, run_real
+from hwgen.golden import encode_inputs, most_tensors, run, run_real
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
@@ -63,12 +63,13 @@ def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     samples, source = _samples(spec, graph)
     meter = NoiseMeter(qgraph)
     right = np.zeros(2)
-    for start in range(0, samples.count, _BATCH):
-        real_in = {name: array[start : start + _BATCH] for name, array in samples.inputs.items()}
+    batch = min(most_tensors(qgraph) or _BATCH, _BATCH)
+    for start in range(0, samples.count, batch):
+        real_in = {name: array[start : start + batch] for name, array in samples.inputs.items()}
         real, codes = run_real(graph, real_in), run(qgraph, encode_inputs(qgraph, real_in))
         meter.add(real, codes)
         if samples.labels is not None:
-            labels = samples.labels[start : start + _BATCH]
+            labels = samples.labels[start : start + batch]
             output = qgraph.outputs[0]
             right += [np.sum(classes(tensors[output]) == labels) for tensors in (real, codes)]
     accuracy = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.errors import Mark, SpecError
-from hwgen.golden import encode_inputs, random_inputs
+from hwgen.golden import encode_inputs, expect_room, random_inputs
 from hwgen.ops import get_op
 from hwgen.ops.arithmetic import Int
 from hwgen.quant.model import QGraph
@@ -51,7 +51,7 @@ def choose_vectors(
     ------
     SpecError
         HG921 if there are fewer samples than asked for, or count or seed are too small; HG303 if
-        a label is no class of the first output.
+        a label is no class of the first output; HG313 for more tensors than a cache holds.
     """
     count = spec.verify.vectors if count is None else count
     seed = spec.verify.seed if seed is None else seed
@@ -59,6 +59,7 @@ def choose_vectors(
         raise SpecError("HG921", f"{count} vectors are too few", hint="1 or more")
     if seed < 0:
         raise SpecError("HG921", f"seed {seed} is negative", hint="0 or more")
+    expect_room(qgraph, count, spec.marks.get("verify.vectors"))
     path = spec.verify.labels
     if path is None:
         if count > MAX_VECTORS:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.errors import SpecError
+from hwgen.errors import Mark, SpecError
 from hwgen.golden.stream import stream_index, to_stream
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
@@ -18,7 +18,9 @@ __all__ = [
     "Difference",
     "decode_tensor",
     "encode_inputs",
+    "expect_room",
     "first_difference",
+    "most_tensors",
     "random_inputs",
     "run",
 ]
@@ -35,7 +37,8 @@ def run(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
     Raises
     ------
     SpecError
-        HG309 if an input is missing, unknown, of another shape or outside its type.
+        HG309 if an input is missing, unknown, of another shape or outside its type; HG313 for
+        more tensors than a cache holds.
     """
     counts = set()
     known = [item.name for item in qgraph.inputs]
@@ -50,9 +53,35 @@ def run(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
         counts.add(_check(item, inputs[item.name]))
     if len(counts) > 1:
         raise SpecError("HG309", f"inputs have different numbers of samples: {sorted(counts)}")
+    expect_room(qgraph, max(counts, default=0))
     return execute.run_integer(
         qgraph, {name: np.asarray(codes, np.int64) for name, codes in inputs.items()}
     )
+
+
+def most_tensors(qgraph: QGraph) -> int | None:
+    """Return how many tensors the caches of a qgraph hold since reset; None for any number."""
+    rooms = [int(node.lowered.attrs.get("capacity", 0)) for node in qgraph.nodes]
+    return min((room for room in rooms if room), default=None)
+
+
+def expect_room(qgraph: QGraph, count: int, where: Mark | None = None) -> None:
+    """Refuse more tensors than the caches of a qgraph hold since reset.
+
+    Raises
+    ------
+    SpecError
+        HG313.
+    """
+    for node in qgraph.nodes:
+        room = int(node.lowered.attrs.get("capacity", 0))
+        if room and count > room:
+            raise SpecError(
+                "HG313",
+                f"{count} tensors, but the cache of {node.name} is full after {room}",
+                where=where,
+                hint=f"1 to {room}, or a longer cache",
+            )
 
 
 def encode_inputs(qgraph: QGraph, real: Mapping[str, Real]) -> dict[str, Int]:

@@ -112,3 +112,23 @@ def test_first_difference_compares_only_what_there_is(qgraph):
     wrong[1, 9] -= 1
     found = golden.first_difference(qgraph, expected, {"fc": wrong})
     assert (found.tensor, found.sample, found.element, found.index) == ("fc", 1, 9, (9,))
+
+
+def test_more_tensors_than_a_cache_holds_are_refused():
+    layer = {"name": "a", "op": "attention", "in": ["x", "x", "x"], "heads": 2, "causal": True}
+    graph = make_graph({"x": (2, 8)}, [layer | {"cache": {"length": 6}}])
+    qgraph = quantize(graph, make_spec(graph))
+    assert golden.most_tensors(qgraph) == 3
+    golden.run(qgraph, golden.random_inputs(qgraph, 3, seed=1))
+    with pytest.raises(SpecError) as error:
+        golden.run(qgraph, golden.random_inputs(qgraph, 4, seed=1))
+    (found,) = error.value.diagnostics
+    assert (found.code, found.message) == ("HG313", "4 tensors, but the cache of a is full after 3")
+
+
+def test_a_cached_window_takes_any_number_of_tensors():
+    layer = {"name": "a", "op": "attention", "in": ["x", "x", "x"], "heads": 2, "causal": True}
+    graph = make_graph({"x": (1, 8)}, [layer | {"window": 5, "sinks": 2, "cache": {}}])
+    qgraph = quantize(graph, make_spec(graph))
+    assert golden.most_tensors(qgraph) is None
+    assert len(golden.run(qgraph, golden.random_inputs(qgraph, 200, seed=1))["a"]) == 200
