@@ -1,0 +1,1 @@
+"""Engines that look at a whole row: normalisation and softmax."""
