@@ -23,7 +23,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class OpInfo:
-    """An op: what it does, its spec keys besides ``name``, ``op`` and ``in``, and an example."""
+    """An op or a block: what it does, an example.
+
+    Its ``keys`` are those of its layers besides ``name``, ``op`` and ``in``.
+    """
 
     name: str
     summary: str
@@ -33,7 +36,7 @@ class OpInfo:
 
 @dataclass(frozen=True)
 class OpsResult(Result):
-    """All ops, sorted by name."""
+    """All ops and blocks, sorted by name."""
 
     ops: tuple[OpInfo, ...]
 
@@ -99,12 +102,12 @@ class DoctorResult(Result):
 
 
 def ops() -> OpsResult:
-    """Return the ops that a spec can use."""
-    from hwgen.ops.registry import get_op, op_names
+    """Return the ops and blocks that a spec can use."""
+    from hwgen.ops.registry import block_names, get_block, get_op, op_names
 
     found = []
-    for name in op_names():
-        op = get_op(name)
+    for name in sorted((*op_names(), *block_names())):
+        op = get_block(name) if name in block_names() else get_op(name)
         keys = [
             f"{key}" if field.is_required() else f"[{key}]"
             for key, field in op.Params.model_fields.items()

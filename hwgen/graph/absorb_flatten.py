@@ -26,7 +26,8 @@ def absorb_flatten(graph: Graph, keep: Collection[str] = ()) -> Graph:
         if (
             node.op == "flatten"
             and len(graph.shape(node.inputs[0])) != 2
-            and node.name not in (*graph.outputs, *keep)
+            and node.name not in graph.outputs
+            and node.label not in keep
             and all(graph.node(name).op == "linear" for name in readers)
         ):
             nodes = tuple(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from pydantic import ValidationError
 
 from hwgen.errors import Diagnostic, Mark
+from hwgen.graph.expand import expand
 from hwgen.graph.model import Node
-from hwgen.ops import OpParams, ParamError, get_op, op_names
+from hwgen.ops import OpParams, ParamError
 from hwgen.ops.base import Shape
+from hwgen.ops.block import BlockParams
+from hwgen.ops.registry import block_names, get_block, get_op, op_names
 from hwgen.spec.explain import explain
 from hwgen.spec.limits import MAX_ELEMENTS
 from hwgen.spec.model import LayerSpec, Spec
@@ -31,7 +34,7 @@ class Analysis:
     nodes
         In topological order; layers with a mistake, and those that read them, are left out.
     weights
-        Shape of every weight array, by ``<node>.weight`` and ``<node>.bias``.
+        Shape of every weight array by its name in a file, ``<layer>.weight`` and so on.
     diagnostics
         HG2xx, and HG110 to HG113 for the ops' keys.
     """
@@ -44,39 +47,87 @@ class Analysis:
 def analyse(spec: Spec) -> Analysis:
     """Return the nodes of a spec; it may be incomplete (see :func:`hwgen.spec.parse_spec`)."""
     diagnostics: list[Diagnostic] = []
-    shapes: dict[str, Shape] = {item.name: item.shape for item in spec.inputs}
     params: dict[str, OpParams] = {}
     layers: dict[str, LayerSpec] = {}  # the first of each name; the spec stage refuses others
+    inputs = {item.name: item.shape for item in spec.inputs}
     for layer in spec.layers:
         found, problems = _params(layer)
         diagnostics += problems
-        if layer.name in layers or layer.name in shapes:
+        if layer.name in layers or layer.name in inputs:
             continue
         layers[layer.name] = layer
         if found is not None and not problems:
             params[layer.name] = found
-    nodes: list[Node] = []
-    weights: dict[str, Shape] = {}
+    nodes = _Nodes(inputs, [*inputs, *layers])
     for layer in _order(layers):
-        if layer.name not in params or any(name not in shapes for name in layer.inputs):
-            continue
-        inputs = [shapes[name] for name in layer.inputs]
+        if layer.name in params and all(name in nodes.shapes for name in layer.inputs):
+            diagnostics += nodes.add(layer, params[layer.name])
+    return Analysis(tuple(nodes.nodes), nodes.weights, diagnostics)
+
+
+class _Nodes:
+    """The nodes so far, and the shapes of all tensors.
+
+    Parameters
+    ----------
+    inputs
+        Shapes of the model's inputs.
+    written
+        Names that the spec has, which no part of a block may have.
+    """
+
+    def __init__(self, inputs: Mapping[str, Shape], written: Iterable[str]) -> None:
+        self.nodes: list[Node] = []
+        self.shapes = dict(inputs)
+        self.weights: dict[str, Shape] = {}
+        self._taken = set(written)
+
+    def add(self, layer: LayerSpec, params: OpParams) -> Sequence[Diagnostic]:
+        """Add a layer, or all those of a block up to the first one with a mistake."""
         try:
-            shape, arrays = _infer(layer, params[layer.name], inputs)
+            if not isinstance(params, BlockParams):
+                return self._add(layer, params, layer.name, ())
+            lines = expand(layer, params, [self.shapes[name] for name in layer.inputs])
         except ParamError as error:
-            where = layer.marks.get(error.key, layer.marks[""])
-            message = f"layer {layer.name!r}: {error}"
-            diagnostics.append(Diagnostic("HG202", message, where, error.hint))
-            continue
+            return [_illegal(layer, error)]
+        for line in lines:
+            clash = self._taken.intersection((line.label, *line.blocks[:-1]))
+            if clash:
+                message = f"block {layer.name!r} needs the name {clash.pop()!r} for a layer"
+                return [Diagnostic("HG115", message, layer.marks[""], "rename one of them")]
+        for line in lines:
+            found, problems = _params(line.layer)
+            if found is not None and not problems:
+                try:
+                    problems = [*self._add(line.layer, found, line.label, line.blocks)]
+                except ParamError as error:
+                    problems = [_illegal(line.layer, error)]
+            if problems:
+                return problems
+        self._taken.update(name for line in lines for name in (line.label, *line.blocks))
+        return []
+
+    def _add(
+        self, layer: LayerSpec, params: OpParams, label: str, blocks: tuple[str, ...]
+    ) -> Sequence[Diagnostic]:
+        op, inputs = get_op(layer.op), [self.shapes[name] for name in layer.inputs]
+        shape = op.shape(params, inputs)
+        arrays = {f"{label}.{name}": item for name, item in op.weights(params, inputs).items()}
         problem = _too_large(layer, {layer.name: shape, **arrays})
         if problem is not None:
-            diagnostics.append(problem)
-            continue
-        shapes[layer.name] = shape
-        weights |= arrays
-        given = params[layer.name]
-        nodes.append(Node(layer.name, layer.op, layer.inputs, given, shape, layer.marks[""]))
-    return Analysis(tuple(nodes), weights, diagnostics)
+            return [problem]
+        part = label if blocks else ""
+        mark = layer.marks[""]
+        node = Node(layer.name, layer.op, layer.inputs, params, shape, mark, part, blocks)
+        self.nodes.append(node)
+        self.shapes[layer.name] = shape
+        self.weights |= arrays
+        return []
+
+
+def _illegal(layer: LayerSpec, error: ParamError) -> Diagnostic:
+    where = layer.marks.get(error.key, layer.marks[""])
+    return Diagnostic("HG202", f"layer {layer.name!r}: {error}", where, error.hint)
 
 
 def _params(layer: LayerSpec) -> tuple[OpParams | None, list[Diagnostic]]:
@@ -91,11 +142,12 @@ def _params(layer: LayerSpec) -> tuple[OpParams | None, list[Diagnostic]]:
         return layer.marks[""]
 
     subject = f"layer {layer.name!r}"
-    if layer.op not in op_names():
-        hint = f"{nearest(layer.op, op_names())}ops: {', '.join(op_names())}"
+    names = (*op_names(), *block_names())
+    if layer.op not in names:
+        hint = f"{nearest(layer.op, names)}ops: {', '.join(names)}"
         message = f"{subject} has an unknown op {quoted(layer.op)}"
         return None, [Diagnostic("HG201", message, place(["op"], False), hint)]
-    op = get_op(layer.op)
+    op = get_block(layer.op) if layer.op in block_names() else get_op(layer.op)
     diagnostics = []
     least, most = op.arity
     count = len(layer.inputs)
@@ -138,16 +190,6 @@ def _order(layers: Mapping[str, LayerSpec]) -> list[LayerSpec]:
                 freed.append(reader)
         ready += sorted(freed, key=lambda item: -place[item])
     return ordered
-
-
-def _infer(
-    layer: LayerSpec, params: OpParams, inputs: Sequence[Shape]
-) -> tuple[Shape, dict[str, Shape]]:
-    """Return the shapes of a layer's output and of its arrays."""
-    op = get_op(layer.op)
-    shape = op.shape(params, inputs)
-    arrays = op.weights(params, inputs)
-    return shape, {f"{layer.name}.{name}": item for name, item in arrays.items()}
 
 
 def _too_large(layer: LayerSpec, shapes: Mapping[str, Shape]) -> Diagnostic | None:

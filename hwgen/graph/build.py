@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from hwgen.errors import Diagnostic, SpecError
+from hwgen.errors import Diagnostic, Mark, SpecError
 from hwgen.graph.absorb_flatten import absorb_flatten
 from hwgen.graph.analyse import analyse
 from hwgen.graph.fuse_activation import fuse_activation
-from hwgen.graph.model import Graph, Input
+from hwgen.graph.model import Graph, Input, Node
 from hwgen.graph.weights import load_weights
+from hwgen.ops.base import Real
+from hwgen.ops.registry import block_names
 from hwgen.spec.model import Spec
 from hwgen.spec.parse import parse_spec
-from hwgen.spec.references import Reference, Wiring, check_wiring
+from hwgen.spec.references import Reference, Wiring, check_names, check_wiring
 
 __all__ = ["build_graph", "check_model"]
 
@@ -65,6 +68,8 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
     complete = complete and not analysis.diagnostics
     weights, problems = load_weights(spec.weights, analysis.weights, complete=complete)
     diagnostics = [*analysis.diagnostics, *problems]
+    if not analysis.diagnostics:
+        diagnostics += _check_parts(spec, analysis.nodes)
     if diagnostics or not complete:
         return None, diagnostics
     graph = Graph(
@@ -72,10 +77,43 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
         inputs=tuple(Input(item.name, item.shape) for item in spec.inputs),
         nodes=analysis.nodes,
         outputs=spec.outputs,
-        weights=weights,
+        weights=_by_node(weights, analysis.nodes),
     )
     named = {*spec.quantize.layers, *spec.accelerator.folding}
     return fuse_activation(absorb_flatten(graph, keep=named), keep=named), []
+
+
+def _by_node(weights: Mapping[str, Real], nodes: Sequence[Node]) -> dict[str, Real]:
+    """Return arrays by the names of their nodes instead of those in the file."""
+    names = {node.label: node.name for node in nodes}
+    found = {}
+    for label, array in weights.items():
+        layer, _, short = label.rpartition(".")
+        found[f"{names[layer]}.{short}"] = array
+    return found
+
+
+def _check_parts(spec: Spec, nodes: Sequence[Node]) -> list[Diagnostic]:
+    """Return which names that could mean a layer inside a block do not."""
+    blocks = {node.blocks[-1] for node in nodes if node.blocks}
+    places = spec.marks
+
+    def parts(key: str, names: Iterable[str], mark: Mark) -> list[Reference]:
+        return [
+            Reference(name, places.get(f"{key}.{name}:", mark))
+            for name in names
+            if any(name.startswith(f"{block}_") for block in blocks)
+        ]
+
+    inputs = [item.name for item in spec.inputs]
+    labels = dict.fromkeys(label for node in nodes for label in node.labels)
+    choice, accelerator = spec.quantize, spec.accelerator
+    precisions = parts("quantize.layers", choice.layers, choice.mark)
+    foldings = parts("accelerator.folding", accelerator.folding, accelerator.mark)
+    return [
+        *check_names("quantize.layers", precisions, [*inputs, *labels]),
+        *check_names("accelerator.folding", foldings, [node.name for node in nodes]),
+    ]
 
 
 def _wiring(spec: Spec) -> Wiring:
@@ -94,4 +132,5 @@ def _wiring(spec: Spec) -> Wiring:
         outputs=[Reference(name, marks.get("model.outputs", nowhere)) for name in spec.outputs],
         precisions=[Reference(name, spec.quantize.mark) for name in spec.quantize.layers],
         foldings=[Reference(name, fold.mark) for name, fold in spec.accelerator.folding.items()],
+        blocks=[layer.name for layer in spec.layers if layer.op in block_names()],
     )

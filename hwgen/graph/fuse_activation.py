@@ -29,13 +29,17 @@ def fuse_activation(graph: Graph, keep: Collection[str] = ()) -> Graph:
         if relu.op != "relu" or relu.inputs[0] not in nodes:
             continue
         producer = nodes[relu.inputs[0]]
-        if not _takes_activation(producer) or producer.name in (*graph.outputs, *keep):
+        if not _takes_activation(producer) or producer.name in graph.outputs:
+            continue
+        if producer.label in keep:
             continue
         if graph.consumers(producer.name) != (relu.name,):
             continue
         merged = replace(
             producer,
             name=relu.name,
+            part=relu.part,
+            blocks=relu.blocks,
             params=producer.params.model_copy(update={"activation": "relu"}),
         )
         # The merged node stands where the relu stood: what reads it comes later.

@@ -36,6 +36,11 @@ class Node:
         Shape of the output.
     mark
         Where the spec defines it.
+    part
+        Its name inside the block that it comes from (``encoder_0_query``), else empty; its
+        arrays in the weights file have this name.
+    blocks
+        Names of the block that it comes from: with its number, without.
     """
 
     name: str
@@ -44,6 +49,18 @@ class Node:
     params: OpParams
     shape: Shape
     mark: Mark
+    part: str = ""
+    blocks: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The name by which the spec speaks of it alone."""
+        return self.part or self.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All names by which the spec can speak of it, those that mean fewer nodes first."""
+        return self.label, *self.blocks
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,7 @@ def load_weights(
 
 
 def random_weights(expected: Mapping[str, Shape], seed: int) -> dict[str, Real]:
-    """Return normal weights of variance 2 / fan-in, and small biases.
+    """Return normal weights of variance 2 / fan-in, small biases, and gains of a norm near 1.
 
     An array depends on the seed and its own name only, so that adding a layer changes no other.
     The variance keeps the scale of activations through ReLU layers (He et al., "Delving deep
@@ -82,7 +82,8 @@ def random_weights(expected: Mapping[str, Shape], seed: int) -> dict[str, Real]:
     for name, shape in expected.items():
         generator = np.random.default_rng([seed, zlib.crc32(name.encode())])
         scale = (2 / prod(shape[1:])) ** 0.5 if len(shape) > 1 else _BIAS_SCALE
-        weights[name] = generator.normal(0.0, scale, shape)
+        gain = len(shape) == 1 and name.endswith(".weight")
+        weights[name] = generator.normal(float(gain), scale, shape)
     return weights
 
 

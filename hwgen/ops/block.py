@@ -11,7 +11,10 @@ from pydantic import Field
 
 from hwgen.ops.base import OpParams, Shape
 
-__all__ = ["MAX_REPEAT", "Block", "BlockParams", "Part"]
+__all__ = ["MAX_REPEAT", "Block", "BlockParams", "Part", "Source"]
+
+Source = str | int
+"""What a part reads: another part by name, or an input of the block by number."""
 
 MAX_REPEAT = 256
 """Most times that a spec can repeat a block."""
@@ -38,7 +41,7 @@ class Part:
     name
         What it does (``query``); layers are named ``<block>_<name>``.
     inputs
-        Names of parts, or numbers of the block's inputs.
+        What it reads.
     params
         Its op's spec keys.
     keys
@@ -47,7 +50,7 @@ class Part:
 
     name: str
     op: str
-    inputs: tuple[str | int, ...]
+    inputs: tuple[Source, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,7 +58,8 @@ class Part:
 class Block(ABC):
     """A line that the graph stage expands; nothing after that stage knows it.
 
-    Class attributes are those of an :class:`hwgen.ops.base.Op`.
+    Class attributes are those of an :class:`hwgen.ops.base.Op`, and ``naming``: what its parts
+    are called, as Markdown.
     """
 
     name: ClassVar[str]
@@ -63,6 +67,7 @@ class Block(ABC):
     Params: ClassVar[type[BlockParams]]
     arity: ClassVar[tuple[int, int | None]]
     example: ClassVar[str]
+    naming: ClassVar[str]
 
     @abstractmethod
     def parts(self, params: Any, inputs: Sequence[Shape]) -> list[Part]:

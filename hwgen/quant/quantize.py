@@ -162,8 +162,10 @@ def _check_magnitudes(graph: Graph, spec: Spec, real: Mapping[str, Real]) -> Non
             )
 
 
-def _precision(choice: Quantize, name: str) -> Precision:
-    return choice.layers.get(name, choice.default)
+def _precision(choice: Quantize, *labels: str) -> Precision:
+    """Return what the spec says about the first label that it names."""
+    named = (choice.layers[label] for label in labels if label in choice.layers)
+    return next(named, choice.default)
 
 
 def _proposed(values: Real, precision: Precision) -> QType:
@@ -202,7 +204,7 @@ def _lower(
     """Return a node's integer form; ``decoded`` inputs ask for a corrected bias."""
     op = get_op(node.op)
     shapes, types = [t.shape for t in sources], [t.type for t in sources]
-    precision = _precision(choice, node.name)
+    precision = _precision(choice, *node.labels)
     out = op.out_type(node.params, types, _proposed(real[node.name], precision), shapes)
     weights = graph.node_weights(node.name)
     options = LowerOptions(weight_bits=precision.weights)
@@ -225,7 +227,7 @@ def _precision_problems(
     node: Node, choice: Quantize, lowered: Lowered, out: QType
 ) -> list[Diagnostic]:
     """Return what the spec asks of this layer by name and the op cannot give."""
-    wanted = choice.layers.get(node.name)
+    wanted = choice.layers.get(node.label)
     if wanted is None:
         return []
     found = []

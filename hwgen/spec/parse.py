@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from hwgen.errors import Diagnostic, Mark
+from hwgen.ops.registry import block_names
 from hwgen.spec.document import (
     AcceleratorDoc,
     BudgetDoc,
@@ -208,7 +209,7 @@ class _Parser:
         return Verify(doc.vectors, doc.seed, labels)
 
     def _wiring(self) -> Wiring:
-        layers = []
+        layers, blocks = [], []
         outputs = self._items("model", "outputs")
         understood = bool(outputs) and len(_references(outputs)) == len(outputs)
         for tree in self._items("model", "layers"):
@@ -219,13 +220,18 @@ class _Parser:
             names = _references(used)
             understood &= reads is None or 0 < len(names) == len(used)
             if name is not None:
-                layers += [(label, names) for label in _references([name])]
+                labels = _references([name])
+                layers += [(label, names) for label in labels]
+                op = tree.child("op")
+                if op is not None and op.value in block_names():
+                    blocks += [label.name for label in labels]
         return Wiring(
             inputs=self._keys("model", "inputs"),
             layers=layers,
             outputs=_references(outputs),
             precisions=self._keys("quantize", "layers"),
             foldings=self._keys("accelerator", "folding"),
+            blocks=blocks,
             uses_known=understood,
         )
 

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from hwgen.ops import get_op, op_names
+from hwgen.ops.base import Op
+from hwgen.ops.block import Block
+from hwgen.ops.registry import block_names, get_block, get_op, op_names
 from hwgen.spec.document import LayerDoc
 from hwgen.spec.limits import MAX_BYTES, MAX_DEPTH, MAX_ELEMENTS, MAX_NAME, MAX_NODES
 from hwgen.spec.schema import json_schema
@@ -51,9 +53,26 @@ named `<layer>.weight` and `<layer>.bias`, all finite, none missing and none lef
 | op | weight |
 |---|---|
 | `conv2d` | (output channels, input channels / groups, kernel height, kernel width) |
-| `linear` | (output features, input features); an image is flattened in order of its shape |
+| `linear` | (output features, input features); of an image: all, in the order of its shape |
+| `layer_norm`, `rms_norm` | (features,) |
+| `embedding` | (vocabulary, features); `<layer>.position` is (positions, features) |
 
-A bias has one value per output channel or feature.
+A bias has one value per output channel or feature. [Blocks](#blocks) have layers of their own.
+
+"""
+
+_BLOCKS = """## Blocks
+
+A block is one layer of the spec that stands for several; the compiler expands it, and everything
+after that (plan, reports, traces) shows its layers. The layers of a block `enc` are named
+`enc_<part>`; with `repeat: 6` they are `enc_0_<part>` to `enc_5_<part>`. The layer with the block's
+result is called `enc`, so that other layers and `outputs` can name it.
+
+- Arrays of the weights file have the names of the parts: `enc_0_query.weight`, and also
+  `enc_5_norm2.weight`, if that is the part with the result.
+- In `quantize.layers`, a part (`enc_5_norm2`), one repetition (`enc_5`) or the whole block (`enc`)
+  can have an entry; for each layer the narrowest one counts.
+- Other layers cannot read the parts of a block, only its result.
 
 """
 
@@ -72,7 +91,12 @@ def reference() -> str:
             parts.append(_WEIGHTS)
     parts.append("## Ops\n\nKeys of a layer besides `name`, `op` and `in`.\n\n")
     for name in op_names():
-        parts += _op(name, definitions)
+        parts += _op(get_op(name), definitions)
+    parts.append(_BLOCKS)
+    for name in block_names():
+        block = get_block(name)
+        parts += _op(block, definitions)
+        parts.append(f"{block.naming}\n\n")
     return "".join(parts).rstrip() + "\n"
 
 
@@ -89,8 +113,8 @@ def _section(path: str, schema: dict[str, Any], definitions: dict[str, Any]) -> 
             yield from _section(f"{path}.{key}.<name>", entries, definitions)
 
 
-def _op(name: str, definitions: dict[str, Any]) -> Iterator[str]:
-    op = get_op(name)
+def _op(op: Op | Block, definitions: dict[str, Any]) -> Iterator[str]:
+    name = op.name
     least, most = op.arity
     count = (
         f"{least}" if least == most else f"{least} or more" if most is None else f"{least}-{most}"
@@ -98,7 +122,11 @@ def _op(name: str, definitions: dict[str, Any]) -> Iterator[str]:
     yield f"### `{name}`\n\n`{name}`: {_text(op.summary)}. Inputs: {count}.\n\n"
     yield f"```yaml\n- {op.example}\n```\n\n"
     schema = definitions[f"Layer_{name}"]
-    own = {k: v for k, v in schema["properties"].items() if k not in ("name", "op", "in")}
+    own: dict[str, Any] = {}
+    for key, value in schema["properties"].items():
+        if key not in ("name", "op", "in"):
+            inner = _resolve(value, definitions).get("properties", {})
+            own |= {key: value} | {f"{key}.{more}": item for more, item in inner.items()}
     if own:
         yield from _table({**schema, "properties": own}, definitions)
 

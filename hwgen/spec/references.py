@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hwgen.errors import Diagnostic, Mark
 from hwgen.spec.names import listing, nearest, quoted
 
-__all__ = ["Reference", "Wiring", "check_wiring"]
+__all__ = ["Reference", "Wiring", "check_names", "check_wiring"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class Wiring:
         Model outputs.
     precisions, foldings
         Keys of ``quantize.layers`` and ``accelerator.folding``.
+    blocks
+        Layers that are blocks: the graph stage checks names that begin with theirs.
     uses_known
         False if the outputs, or what some layer reads, could not be understood: then a tensor
         that nothing seems to read is no mistake.
@@ -43,6 +45,7 @@ class Wiring:
     outputs: Sequence[Reference]
     precisions: Sequence[Reference] = ()
     foldings: Sequence[Reference] = ()
+    blocks: Sequence[str] = ()
     uses_known: bool = True
 
 
@@ -56,8 +59,8 @@ def check_wiring(wiring: Wiring) -> list[Diagnostic]:
         *_cycles(wiring),
         *_outputs(wiring, inputs, layers),
         *_unused(wiring),
-        *_strangers("quantize.layers", wiring.precisions, [*inputs, *layers]),
-        *_strangers("accelerator.folding", wiring.foldings, layers),
+        *check_names("quantize.layers", _plain(wiring, wiring.precisions), [*inputs, *layers]),
+        *check_names("accelerator.folding", _plain(wiring, wiring.foldings), layers),
     ]
 
 
@@ -146,7 +149,17 @@ def _unused(wiring: Wiring) -> Iterable[Diagnostic]:
                 )
 
 
-def _strangers(key: str, names: Sequence[Reference], legal: list[str]) -> Iterable[Diagnostic]:
+def _plain(wiring: Wiring, names: Sequence[Reference]) -> list[Reference]:
+    """Return the names that cannot mean a layer inside a block."""
+    return [
+        item
+        for item in names
+        if not any(item.name.startswith(f"{block}_") for block in wiring.blocks)
+    ]
+
+
+def check_names(key: str, names: Iterable[Reference], legal: Sequence[str]) -> Iterable[Diagnostic]:
+    """Yield HG120 for each name under ``key`` that is not legal."""
     for item in names:
         if item.name not in legal:
             hint = f"{nearest(item.name, legal)}legal: {listing(legal)}"

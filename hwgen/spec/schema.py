@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hwgen.ops import get_op, op_names
+from hwgen.ops.registry import block_names, get_block, get_op, op_names
 from hwgen.spec.document import Document
 
 __all__ = ["json_schema"]
@@ -15,15 +15,16 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a spec.
 
-    A layer is one of as many forms as there are ops, told apart by ``op``.  What a schema
-    cannot say (names that refer to each other, shapes that fit, files) ``hwgen check`` says.
+    A layer is one of as many forms as there are ops and blocks, told apart by ``op``.  What a
+    schema cannot say (names that refer to each other, shapes that fit, files) ``hwgen check`` says.
     """
     schema = Document.model_json_schema()
     definitions = schema.pop("$defs")
     common = definitions.pop("LayerDoc")
-    for name in op_names():
+    names = sorted((*op_names(), *block_names()))
+    for name in names:
         definitions[f"Layer_{name}"] = _layer(name, common, definitions)
-    forms = [{"$ref": f"#/$defs/Layer_{name}"} for name in op_names()]
+    forms = [{"$ref": f"#/$defs/Layer_{name}"} for name in names]
     definitions["ModelDoc"]["properties"]["layers"]["items"] = {"oneOf": forms}
     cleaned: dict[str, Any] = _clean({"$schema": _DIALECT, **schema, "$defs": definitions})
     return cleaned
@@ -31,7 +32,7 @@ def json_schema() -> dict[str, Any]:
 
 def _layer(name: str, common: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of one op's layer; what it refers to goes into ``definitions``."""
-    op = get_op(name)
+    op = get_block(name) if name in block_names() else get_op(name)
     own = op.Params.model_json_schema()
     definitions |= own.pop("$defs", {})
     least, most = op.arity

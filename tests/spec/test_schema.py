@@ -3,7 +3,7 @@ import pytest
 import yaml
 
 from hwgen.graph import check_model
-from hwgen.ops import get_op, op_names
+from hwgen.ops.registry import block_names, get_block, get_op, op_names
 from hwgen.spec.schema import json_schema
 from hwgen.spec.starters import starter_names, starter_text
 from support.spec_texts import GOOD, changed
@@ -34,10 +34,11 @@ def test_a_starter_is_legal_as_it_stands(tmp_path, validator, name):
     assert max(map(len, starter_text(name).splitlines())) <= 100
 
 
-@pytest.mark.parametrize("name", op_names())
+@pytest.mark.parametrize("name", [*op_names(), *block_names()])
 def test_the_example_of_every_op_is_legal(validator, name):
     spec = yaml.safe_load(GOOD)
-    spec["model"]["layers"] = [yaml.safe_load(get_op(name).example)]
+    op = get_block(name) if name in block_names() else get_op(name)
+    spec["model"]["layers"] = [yaml.safe_load(op.example)]
 
     assert list(validator.iter_errors(spec)) == []
 
