@@ -140,8 +140,11 @@ def cheapest(options: Iterable[Option]) -> list[Option]:
 
 
 def vector_lanes(work: Work) -> int:
-    """Return the most lanes that a ``vector`` work can use: a power of two."""
-    if work.channel.count > 1 and work.channel.dx != 1:
+    """Return the most lanes that a ``vector`` work can use: a power of two.
+
+    A ``gather`` reads its results' features side by side from its table.
+    """
+    if work.kind != "gather" and work.channel.count > 1 and work.channel.dx != 1:
         return 1
     lanes = lowest_set_bit(work.channel.count)
     if work.kind == "concat":

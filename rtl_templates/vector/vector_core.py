@@ -1,4 +1,4 @@
-"""The datapath that folds and scales channels: pools, adds, copies, argmax."""
+"""The datapath that folds, scales, turns and looks up channels."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,9 @@ from amaranth.lib.wiring import In, Out
 from rtl_templates.arith.requantize import Scale, finish
 from rtl_templates.memory.select import TaskField
 from rtl_templates.streams.delay import delay
+from rtl_templates.vector.lookup import Lookup
+from rtl_templates.vector.rows import Rows, RowTable
+from rtl_templates.vector.turns import Turn, Turns
 
 __all__ = ["VectorCore", "VectorShape", "VectorTask"]
 
@@ -20,7 +23,8 @@ class VectorTask:
     Parameters
     ----------
     kind
-        ``scale`` (sum of scaled elements: sum, add, copy, concat), ``max`` or ``argmax``.
+        ``scale`` (sum of scaled elements: sum, add, copy, concat), ``max``, ``argmax``,
+        ``product`` (of the elements of two steps, scaled), ``table``, ``turn`` or ``rows``.
     signed
         Per port: whether its codes are signed.
     multipliers, offsets
@@ -28,6 +32,14 @@ class VectorTask:
         first element comes from this port (rounding included).
     scale
         Final shift and clamp.
+    zeros
+        Per port: what is taken off its codes first.
+    table
+        ``table``: results by the raw bits of a code; a power of two.
+    turn, rows
+        See :class:`Turns` and :class:`Rows`.
+    count
+        ``rows``: numbers in a tensor.
     """
 
     kind: str
@@ -35,6 +47,11 @@ class VectorTask:
     multipliers: tuple[int, ...]
     offsets: tuple[int, ...]
     scale: Scale
+    zeros: tuple[int, ...] = (0,)
+    table: tuple[int, ...] = ()
+    turn: Turn | None = None
+    rows: RowTable | None = None
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -53,7 +70,9 @@ class VectorCore(wiring.Component):
 
     Latency: ``VectorCore.LATENCY`` cycles from the step that read an element to the beat of
     its group.  Throughput: one step per cycle.  No back-pressure.  Infers ``lanes``
-    multipliers ``x_bits`` by 16 if any task scales by more than a power of two.
+    multipliers ``x_bits`` by 16 if any task scales by more than a power of two or turns; ``x_bits``
+    by ``x_bits + 17`` if any task makes products.  What tables, turns and rows add:
+    :class:`Lookup`, :class:`Turns`, :class:`Rows`.
 
     Parameters
     ----------
@@ -112,6 +131,17 @@ class VectorCore(wiring.Component):
         is_argmax = field([task.kind == "argmax" for task in tasks], "is_argmax")
         scales = [task.scale for task in tasks]
 
+        zero = self._of_port(field, step1[3:], "zeros")
+        is_product = field([task.kind == "product" for task in tasks], "is_product")
+        is_table = field([task.kind == "table" for task in tasks], "is_table")
+        is_turn = field([task.kind == "turn" for task in tasks], "is_turn")
+        is_rows = field([task.kind == "rows" for task in tasks], "is_rows")
+        compares = kinds & {"max", "argmax"}
+        sums = kinds & {"scale", "product", "turn"}
+        lookup = self._lookup(m) if "table" in kinds else None
+        turns = self._turns(m) if "turn" in kinds else None
+        rows = self._rows(m, step2[0]) if "rows" in kinds else None
+
         codes = []
         for k in range(shape.lanes):
             raw = self.data.word_select(k, shape.x_bits)
@@ -119,29 +149,86 @@ class VectorCore(wiring.Component):
             product = Signal(signed(shape.acc_bits), name=f"product_{k}")
             acc = Signal(signed(shape.acc_bits), name=f"acc_{k}")
             code = Signal(shape.out_bits, name=f"code_{k}")
-            m.d.sync += operand.eq(Cat(raw, raw[-1] & is_signed).as_signed())
-            scaled = operand * multiplier if "scale" in kinds else operand
-            if kinds != {"scale"}:
+            m.d.sync += operand.eq(Cat(raw, raw[-1] & is_signed).as_signed() - zero)
+            factor = multiplier
+            if turns is not None:
+                factor = Mux(is_turn, turns.factors.word_select(k, 16), factor)
+            if "product" in kinds:
+                # The second factor meets the first one, which the multiplier has scaled already.
+                before = product[: shape.x_bits + 17].as_signed()
+                factor = Mux(is_product & ~step2[1], before, factor)
+            scaled = operand * factor if sums else operand
+            if compares and sums:
                 scaled = Mux(is_max | is_argmax, operand, scaled)
             m.d.sync += product.eq(scaled)
             total = acc
-            if "scale" in kinds:
-                total = Mux(step3[1], offset, acc) + product
+            if sums:
+                start = Mux(step3[1] | is_product, offset, acc)
+                term = product
+                if turns is not None:
+                    negative = is_turn & turns.negative[k]
+                    term = (product ^ negative.replicate(len(product))).as_signed() + negative
+                total = start + term
             better = step3[1] | (product > acc)
-            if kinds != {"scale"}:
+            if compares:
                 largest = Mux(better, product, acc)
                 total = Mux(is_max | is_argmax, largest, total)
+            if lookup is not None:
+                m.d.comb += lookup.codes.word_select(k, lookup.bits).eq(operand)
+                total = Mux(is_table, _part(lookup.results, k, lookup.shape), total)
             with m.If(step3[0]):
                 m.d.sync += acc.eq(total)
             result = finish(field, scales, acc)
-            if kinds != {"scale"}:
+            if compares:
                 result = Mux(is_max, acc, result)
             if "argmax" in kinds:
                 result = Mux(is_argmax, self._index(m, step3, better), result)
+            if rows is not None:
+                if k == 0:
+                    m.d.comb += rows.number.eq(operand)
+                result = Mux(is_rows, _part(rows.codes, k, rows.shape), result)
             m.d.sync += code.eq(result)
             codes.append(code)
         m.d.comb += self.beat.eq(Cat(codes))
         return m
+
+    def _lookup(self, m):
+        widest = max(len(task.table) for task in self.tasks)
+        m.submodules.lookup = lookup = Lookup(
+            lanes=self.shape.lanes,
+            bits=(widest - 1).bit_length(),
+            tables=[task.table for task in self.tasks],
+        )
+        m.d.comb += lookup.task.eq(self.task)
+        return lookup
+
+    def _turns(self, m):
+        m.submodules.turns = turns = Turns(
+            lanes=self.shape.lanes, turns=[task.turn for task in self.tasks]
+        )
+        here = Signal()
+        with m.Switch(self.task):
+            for k, task in enumerate(self.tasks):
+                with m.Case(k):
+                    m.d.comb += here.eq(task.turn is not None)
+        m.d.comb += [
+            turns.task.eq(self.task),
+            turns.step.eq(self.step & here),
+            turns.first.eq(self.first),
+        ]
+        return turns
+
+    def _rows(self, m, step):
+        m.submodules.rows = rows = Rows(
+            lanes=self.shape.lanes,
+            bits=self.shape.x_bits,
+            tables=[task.rows for task in self.tasks],
+            counts=[task.count for task in self.tasks],
+        )
+        field = TaskField(m, self.task)
+        here = field([task.rows is not None for task in self.tasks], "has_rows")
+        m.d.comb += [rows.task.eq(self.task), rows.step.eq(step & here)]
+        return rows
 
     def _of_port(self, field, port, name):
         """Return a constant of the task that differs between its ports."""
@@ -167,3 +254,9 @@ class VectorCore(wiring.Component):
             with m.If(better):
                 m.d.sync += index.eq(here)
         return index
+
+
+def _part(lanes, k, shape):
+    """Return one lane of packed codes of a shape."""
+    part = lanes.word_select(k, shape.width)
+    return part.as_signed() if shape.signed else part

@@ -139,7 +139,7 @@ class DataflowAccelerator(Accelerator):
             lanes=engine.fold.lanes,
             ports=len(types),
             x_bits=max(item.bits for item in types) + mixed,
-            acc_bits=vector_acc_bits(constants, types, task.work),
+            acc_bits=vector_acc_bits(node, constants, types, task.work),
             out_bits=node.out.type.bits,
         )
         depths = [item.depth for item in channels]

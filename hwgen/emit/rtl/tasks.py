@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from hwgen.ops.arithmetic import bits_for
+from typing import Any
+
+import numpy as np
+
+from hwgen.ops.arithmetic import Int, bits_for
+from hwgen.ops.base import Lowered
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 from hwgen.plan.model import Fold
@@ -10,9 +15,18 @@ from hwgen.quant.model import QGraph, QNode
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.mac.mac_core import MacTask
 from rtl_templates.memory.walk import Walk
+from rtl_templates.vector.rows import RowTable
+from rtl_templates.vector.turns import Turn
 from rtl_templates.vector.vector_core import VectorTask
 
-__all__ = ["input_types", "mac_task", "multiplier_bits", "vector_acc_bits", "vector_task"]
+__all__ = [
+    "by_raw_bits",
+    "input_types",
+    "mac_task",
+    "multiplier_bits",
+    "vector_acc_bits",
+    "vector_task",
+]
 
 
 def input_types(qgraph: QGraph, node: QNode) -> tuple[QType, ...]:
@@ -46,6 +60,16 @@ def mac_task(
 def vector_task(node: QNode, kind: str, types: tuple[QType, ...], port: int | None) -> VectorTask:
     """Return a node's constants; ``port`` picks one input of a sequential concat."""
     signed = tuple(item.signed for item in types)
+    match kind:
+        case "table":
+            return _passing(node, "table", signed, table=by_raw_bits(node.lowered, types[0]))
+        case "gather":
+            return _passing(node, "rows", signed, rows=_rows(node), count=node.out.shape[0])
+        case "mul":
+            return _scaled(node, "product", signed, zeros=node.lowered.attrs["zeros"])
+        case "rope":
+            zeros = (node.lowered.attrs["zero"],)
+            return _scaled(node, "turn", signed, zeros=zeros, turn=_turn(node))
     requant = node.lowered.requant
     core = {"max": "max", "argmax": "argmax"}.get(kind, "scale")
     if requant is None:
@@ -66,8 +90,64 @@ def vector_task(node: QNode, kind: str, types: tuple[QType, ...], port: int | No
     return VectorTask(core, signed, tuple(factors), tuple(offsets), scale)
 
 
-def vector_acc_bits(task: VectorTask, types: tuple[QType, ...], work: Work) -> int:
+def by_raw_bits(lowered: Lowered, kind: QType) -> tuple[int, ...]:
+    """Return the results of a table op by the raw bits of a code, zeros where there is none."""
+    words = [0] * (1 << kind.bits)
+    for code, result in enumerate(lowered.constants["table"].tolist(), start=kind.low):
+        words[code % len(words)] = result
+    return tuple(words)
+
+
+def _passing(node: QNode, kind: str, signed: tuple[bool, ...], **more: Any) -> VectorTask:
+    """Return the task of a node whose results leave as they are looked up."""
+    out = node.out.type
+    return VectorTask(kind, signed, (1,), (0,), Scale(0, 0, out.low, out.high), **more)
+
+
+def _scaled(node: QNode, kind: str, signed: tuple[bool, ...], **more: Any) -> VectorTask:
+    """Return the task of a node with one multiplier, whose every step starts from a half."""
+    requant = _requant(node)
+    scale = _scale(requant)
+    halves = (scale.half,) * len(signed)
+    factors = (int(requant.multiplier[0]),) * len(signed)
+    return VectorTask(kind, signed, factors, halves, scale, **more)
+
+
+def _rows(node: QNode) -> RowTable:
+    attrs, constants = node.lowered.attrs, node.lowered.constants
+    empty = np.zeros((0, 0), dtype=np.int64)
+    return RowTable(
+        rows=_nested(constants["table"]),
+        positions=_nested(constants.get("position", empty)),
+        low=attrs["low"],
+        high=attrs["high"],
+    )
+
+
+def _nested(rows: Int) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(row) for row in rows.tolist())
+
+
+def _turn(node: QNode) -> Turn:
+    attrs = node.lowered.attrs
+    return Turn(
+        steps=attrs["steps"],
+        sine=tuple(node.lowered.constants["sine"].tolist()),
+        tokens=1 if len(node.out.shape) == 1 else node.out.shape[0],
+        heads=attrs["heads"],
+        start=attrs["start"],
+        limit=attrs["limit"],
+        running=attrs["running"],
+        interleaved=attrs["style"] == "interleaved",
+    )
+
+
+def vector_acc_bits(node: QNode, task: VectorTask, types: tuple[QType, ...], work: Work) -> int:
     """Return the width of an accumulator that holds every sum of the task, by intervals."""
+    if task.kind in ("product", "turn"):
+        return node.acc_bits
+    if task.kind in ("table", "rows"):
+        return bits_for(node.out.type.low, node.out.type.high)
     low = high = 0
     for port, item in enumerate(types):
         ends = [item.low * task.multipliers[port], item.high * task.multipliers[port]]

@@ -45,7 +45,7 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
 def vector_walk(work: Work, lanes: int) -> Walk:
     """Return the walk of a ``vector`` task: rows, columns, channels; then the folded elements."""
     rows, columns = _reduce(work)
-    if work.kind == "add":
+    if work.kind in ("add", "mul"):
         rows = Loop(len(work.ports))  # one step per input, at the same place
     pitch = work.ports[0].row
     return Walk(

@@ -34,7 +34,7 @@ class BoundVector(Bound):
         for item, node, types in zip(self.tasks, self.nodes, self.types, strict=True):
             all_types = input_types(self.qgraph, node)
             constants.append(vector_task(node, item.work.kind, all_types, self._port(item)))
-            acc_bits.append(vector_acc_bits(constants[-1], types, item.work))
+            acc_bits.append(vector_acc_bits(node, constants[-1], types, item.work))
         ports = max(len(item.reads) for item in self.tasks)
         shape = VectorShape(
             lanes=self.lanes,
