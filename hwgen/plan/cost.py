@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from hwgen.ops.work import Attend, Work
 from hwgen.plan.model import Fold
+from hwgen.plan.timing import ROW_PERIODS
 
 __all__ = [
     "PRODUCTS",
+    "ROWS",
     "group_beats",
     "groups_of",
     "issue_cycles",
@@ -28,7 +30,8 @@ __all__ = [
 PRODUCTS = frozenset({"matmul", "attention"})
 """Kinds of work that multiply activations by activations, on a systolic array."""
 
-_ROWS = frozenset({"norm", "softmax"})
+ROWS = frozenset(ROW_PERIODS)
+"""Kinds of work whose groups are whole rows."""
 
 
 def template_of(work: Work, *, array: bool = False) -> str:
@@ -42,7 +45,7 @@ def template_of(work: Work, *, array: bool = False) -> str:
     """
     if work.kind in PRODUCTS:
         return "array"
-    if work.kind in _ROWS:
+    if work.kind in ROWS:
         return "row"
     if work.kind != "mac":
         return "vector"
@@ -92,12 +95,16 @@ def steps_of(work: Work, fold: Fold) -> int:
             return len(work.ports)
         case "concat":
             return 1
+        case "norm" | "softmax":
+            return work.channel.count // fold.lanes
         case _:
             return work.segments
 
 
 def group_beats(work: Work, fold: Fold) -> tuple[int, ...]:
     """Return the beats of each group of one position; only a partial last group has fewer."""
+    if work.kind in ROWS:
+        return (work.channel.count // fold.lanes,)
     if work.kind != "mac":
         return (1,) * (work.channel.count // fold.lanes)
     whole, rest = divmod(work.outputs, fold.outputs)
@@ -109,14 +116,14 @@ def groups_of(work: Work, fold: Fold) -> int:
     """Return the groups of one position."""
     if work.kind == "mac":
         return work.channel.count * -(-work.outputs // fold.outputs)
-    return work.channel.count // fold.lanes
+    return 1 if work.kind in ROWS else work.channel.count // fold.lanes
 
 
 def length_of(work: Work, fold: Fold) -> int:
     """Return the cycles from the start of a group to the earliest start of the next one."""
     steps = steps_of(work, fold)
     if work.kind != "mac":
-        return steps
+        return max(steps, ROW_PERIODS.get(work.kind, 1))
     return max(steps, -(-min(fold.outputs, work.outputs) // fold.lanes))
 
 

@@ -136,7 +136,7 @@ def drain_cycles(engine: Engine, task: Task) -> int:
         return 0
     beats = group_beats(task.work, engine.fold)[-1]
     steps, length = steps_of(task.work, engine.fold), length_of(task.work, engine.fold)
-    return steps - length + latency(engine.template, engine.fold) + beats - 1
+    return steps - length + latency(task.work, engine.fold) + beats - 1
 
 
 def _durations(plan: Plan) -> tuple[list[int], list[int], list[int]]:

@@ -65,9 +65,10 @@ def plan_dataflow(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerato
     engines = tuple(
         engine_for(
             item.name,
+            item.template,
             [item],
             choice.folds[item.name],
-            fifo_beats(item.template, item.work, choice.folds[item.name]),
+            fifo_beats(item.work, choice.folds[item.name]),
         )
         for item in items
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwgen.ops.work import Work
-from hwgen.plan.cost import length_of, power_of_two_at_least, reads_of, steps_of, template_of
+from hwgen.plan.cost import (
+    group_beats,
+    length_of,
+    power_of_two_at_least,
+    reads_of,
+    steps_of,
+    template_of,
+)
 from hwgen.plan.model import Fold
 from hwgen.plan.timing import latency
 from hwgen.plan.window import minimum_depth, reach
@@ -19,7 +26,7 @@ _SLACK_BEATS = 4
 """Beats beyond the rows: a release takes some cycles to become the next beat written."""
 
 
-def fifo_beats(template: str, work: Work, fold: Fold) -> int:
+def fifo_beats(work: Work, fold: Fold) -> int:
     """Return the beats of an output FIFO that a ready sink never lets run out of room.
 
     A beat's place is taken when its group starts and is free again
@@ -27,8 +34,8 @@ def fifo_beats(template: str, work: Work, fold: Fold) -> int:
     that time, and one more that starts.
     """
     steps, length = steps_of(work, fold), length_of(work, fold)
-    beats = -(-min(fold.outputs, work.outputs) // fold.lanes) if template == "mac" else 1
-    groups = -(-(steps + latency(template, fold) + beats + 2) // length) + 1
+    beats = max(group_beats(work, fold))
+    groups = -(-(steps + latency(work, fold) + beats + 2) // length) + 1
     return beats * groups
 
 

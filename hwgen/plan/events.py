@@ -197,7 +197,7 @@ class _Engine:
         self.out_depth = engine.out_depth
         self.length = length_of(task.work, engine.fold)
         self.steps = steps_of(task.work, engine.fold)
-        self.delay = self.steps - 1 + latency(engine.template, engine.fold)
+        self.delay = self.steps - 1 + latency(task.work, engine.fold)
         self.elements = [port.elements for port in task.work.ports]
         self.visits = _visits(task.work, engine.fold, tuple(port.lanes for port in ports))
         self.groups = task.work.positions * groups_of(task.work, engine.fold)  # of one tensor

@@ -1,6 +1,7 @@
 """What a plan keeps on chip, in bits, and whether that is within the budget.
 
 Counted: weights with the zeros that pad their words, bias and multiplier of each output channel,
+gain and addend of each element of a normalised row, rows that wait for their second or third pass,
 the elements of window buffers (once per kernel row that is read at once) and of the shared buffer,
 and the beats of output FIFOs.  Not counted: registers of the pipelines.
 """
@@ -8,17 +9,25 @@ and the beats of output FIFOs.  Not counted: registers of the pipelines.
 from __future__ import annotations
 
 from hwgen.errors import LimitError, Mark
-from hwgen.plan.cost import groups_of, steps_of
-from hwgen.plan.model import Plan
+from hwgen.ops.work import Work
+from hwgen.plan.cost import ROWS, groups_of, steps_of
+from hwgen.plan.model import Engine, Plan
+from hwgen.plan.timing import NORM_WAIT, SOFTMAX_WAITS, tree_levels
 
 __all__ = ["check_onchip", "fits_onchip", "onchip_bits"]
 
 MULTIPLIER_BITS = 16
 """Width of a requantisation multiplier: see docs/arithmetic.md."""
 
+GAIN_BITS = 17 + 47
+"""Width of a normalisation's gain and of its addend, at most."""
+
+_LOG_BITS, _PART_BITS = 18, 16
+
 
 def onchip_bits(plan: Plan) -> dict[str, int]:
     """Return the bits of ``weights``, ``channels`` (bias, multiplier), ``buffers``, ``fifos``."""
+    waiting: dict[str, int] = {}  # of the rows in a row engine: the longest of its tasks
     engines = {engine.name: engine for engine in plan.engines}
     weights = channels = 0
     for task in plan.tasks:
@@ -28,12 +37,29 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             weights += words * engine.fold.multipliers * engine.weight_bits
             bits = engine.acc_bits + MULTIPLIER_BITS
             channels += task.work.channel.count * task.work.outputs * bits
+        if task.work.kind in ROWS:
+            bits = _row_bits(task.work, engine)
+            waiting[engine.name] = max(bits, waiting.get(engine.name, 0))
+        if task.work.kind == "norm":
+            channels += task.work.channel.count * GAIN_BITS
     buffers = sum(buffer.elements * buffer.bits for buffer in plan.buffers)
+    buffers += sum(waiting.values())
     for channel in plan.channels:
         if channel.sink:
             buffers += channel.depth * channel.bits * engines[channel.sink].fold.rows
     fifos = sum(e.out_depth * e.fold.lanes * e.out_bits for e in plan.engines)
     return {"weights": weights, "channels": channels, "buffers": buffers, "fifos": fifos}
+
+
+def _row_bits(work: Work, engine: Engine) -> int:
+    """Return the bits of the queues between the passes over a row."""
+    beats, tree = work.channel.count // engine.fold.lanes, tree_levels(engine.fold.lanes)
+    # A word waits until its row is complete and the root, the maximum or the quotient known.
+    if work.kind == "norm":
+        return (beats + NORM_WAIT + tree) * engine.fold.lanes * (engine.in_bits + 1)
+    first, second = SOFTMAX_WAITS
+    words = (beats + first + tree) * _LOG_BITS + (beats + second + tree) * _PART_BITS
+    return words * engine.fold.lanes
 
 
 def fits_onchip(plan: Plan, budget: int | None) -> bool:

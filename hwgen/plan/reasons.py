@@ -6,6 +6,7 @@ from hwgen.ops.work import Work
 from hwgen.plan.cost import (
     group_beats,
     issue_cycles,
+    length_of,
     padded_cycles,
     steps_of,
     task_cycles,
@@ -36,13 +37,16 @@ def bound_of(template: str, work: Work, fold: Fold) -> str:
     ``output``: groups wait for their beats to leave; ``fill``: some of the last words of
     segments or groups, or of the rows and columns of an array, are padding; ``input``: a reader
     of one element a cycle that cannot use more, or an array that waits for its operands;
-    ``lanes``: every multiplier or lane works in every cycle.
+    ``unit``: short rows wait for the one unit that finds a row's root or quotient; ``lanes``:
+    every multiplier or lane works in every cycle.
     """
     if template == "array":
         cycles, padded = task_cycles(template, work, fold), padded_cycles(work, fold)
         if cycles - padded > _NOTED * cycles:
             return "input"
         return "fill" if useful_of(work) < (1 - _NOTED) * padded * fold.multipliers else "lanes"
+    if template == "row":
+        return "unit" if length_of(work, fold) > steps_of(work, fold) else "lanes"
     if template != "mac":
         widened = work.kind == "argmax" or (work.channel.count > 1 and work.channel.dx != 1)
         return "input" if widened else "lanes"
@@ -67,6 +71,9 @@ def explain(template: str, work: Work, fold: Fold) -> str:
             f"(the rest is padding of the last word of {work.elements} elements "
             f"or the last group of {work.outputs} outputs)"
         )
+    if bound == "unit":
+        unit = {"norm": "root", "softmax": "division"}[work.kind]
+        return f"bound by one {unit} per row, which takes {count(length_of(work, fold), 'cycle')}"
     if bound == "input":
         return "bound by its input: one element a cycle"
     if template == "mac":

@@ -166,7 +166,8 @@ def _lane_fold(works: Sequence[Work], busy: int) -> Fold:
     lanes = 1
     while lanes < most:
         cycles = sum(issue_cycles(work, Fold(lanes=lanes)) for work in works)
-        if cycles / 2 < WORTH * (busy + cycles):
+        faster = sum(issue_cycles(work, Fold(lanes=2 * lanes)) for work in works)
+        if cycles - faster < WORTH * (busy + cycles):
             break
         lanes *= 2
     return Fold(lanes=lanes)

@@ -5,13 +5,19 @@ A contract test holds them against the templates; ``docs/architecture.md`` defin
 
 from __future__ import annotations
 
+from hwgen.ops.work import Work
 from hwgen.plan.model import Fold
 
 __all__ = [
     "FIFO_LATENCY",
     "MAC_LATENCY",
     "MOST_ENGINES",
+    "NORM_LATENCY",
+    "NORM_WAIT",
     "PHASE_OVERHEAD",
+    "ROW_PERIODS",
+    "SOFTMAX_LATENCY",
+    "SOFTMAX_WAITS",
     "STORE_LATENCY",
     "VECTOR_LATENCY",
     "latency",
@@ -23,6 +29,21 @@ MAC_LATENCY = 7
 
 VECTOR_LATENCY = 5
 """The same for a ``vector`` engine."""
+
+NORM_LATENCY = 67
+"""Cycles from the last step of a row to its first beat, adder tree over the lanes apart."""
+
+SOFTMAX_LATENCY = 38
+"""The same for softmax, without a second pass over the row's beats and its two trees."""
+
+ROW_PERIODS = {"norm": 55, "softmax": 24}
+"""Least cycles between the starts of two rows, by kind: one root or one division at a time."""
+
+NORM_WAIT = 59
+"""Cycles from the end of a row to its second pass, adder tree apart."""
+
+SOFTMAX_WAITS = (5, 29)
+"""Cycles from the end of a pass over a row to the second pass, and to the third, tree apart."""
 
 FIFO_LATENCY = 1
 """Cycles from a beat at the FIFO's input to the beat at its output."""
@@ -51,8 +72,18 @@ def tree_levels(leaves: int) -> int:
     return levels
 
 
-def latency(template: str, fold: Fold) -> int:
-    """Return the cycles from a group's last step to its first beat entering FIFO or buffer."""
-    if template == "mac":
-        return MAC_LATENCY + tree_levels(fold.rows * fold.elements)
-    return VECTOR_LATENCY
+def latency(work: Work, fold: Fold) -> int:
+    """Return the cycles from a group's last step to its first beat entering FIFO or buffer.
+
+    Of every engine but an array, whose tiles overlap.
+    """
+    match work.kind:
+        case "mac":
+            return MAC_LATENCY + tree_levels(fold.rows * fold.elements)
+        case "norm":
+            return NORM_LATENCY + tree_levels(fold.lanes)
+        case "softmax":
+            beats = work.channel.count // fold.lanes
+            return SOFTMAX_LATENCY + beats + 2 * tree_levels(fold.lanes)
+        case _:
+            return VECTOR_LATENCY

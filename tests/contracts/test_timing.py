@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from hwgen.ops.work import Loop, Port, Work
 from hwgen.plan.model import Fold
 from hwgen.plan.timing import (
     FIFO_LATENCY,
     MOST_ENGINES,
+    NORM_WAIT,
     PHASE_OVERHEAD,
+    ROW_PERIODS,
+    SOFTMAX_WAITS,
     STORE_LATENCY,
     VECTOR_LATENCY,
     latency,
@@ -17,18 +21,35 @@ from rtl_templates.control.registers import Registers
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.mac.mac_core import MacCore
+from rtl_templates.row.norm_core import NormCore
+from rtl_templates.row.softmax_core import SoftmaxCore
 from rtl_templates.streams.fifo import Fifo
 from rtl_templates.vector.vector_core import VectorCore
+
+
+def work(kind, channels=8):
+    return Work(kind, (Port(1, channels),), Loop(1, dy=1), Loop(1), Loop(channels, dx=1))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 5])
 @pytest.mark.parametrize("elements", [1, 2, 4, 5, 16, 17, 64, 65, 300])
 def test_mac_latency(rows, elements):
-    assert latency("mac", Fold(rows, elements, 3)) == MacCore.latency(rows * elements)
+    assert latency(work("mac"), Fold(rows, elements, 3)) == MacCore.latency(rows * elements)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 32])
+@pytest.mark.parametrize("beats", [1, 3, 60])
+def test_row_latencies(lanes, beats):
+    fold, features = Fold(lanes=lanes), lanes * beats
+    assert latency(work("norm", features), fold) == NormCore.latency(lanes)
+    assert latency(work("softmax", features), fold) == SoftmaxCore.latency(lanes, beats)
+    assert NormCore.queue_words(1, beats) == beats + NORM_WAIT
+    assert SoftmaxCore.queue_words(1, beats) == tuple(beats + wait for wait in SOFTMAX_WAITS)
+    assert ROW_PERIODS == {"norm": NormCore.PERIOD, "softmax": SoftmaxCore.PERIOD}
 
 
 def test_other_latencies():
-    assert latency("vector", Fold(lanes=4)) == VectorCore.LATENCY == VECTOR_LATENCY
+    assert latency(work("copy"), Fold(lanes=4)) == VectorCore.LATENCY == VECTOR_LATENCY
     assert Fifo.LATENCY == FIFO_LATENCY
     assert Sequencer.OVERHEAD == PHASE_OVERHEAD
     assert Store.LATENCY == STORE_LATENCY
