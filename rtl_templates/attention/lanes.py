@@ -1,45 +1,264 @@
 """The lanes of an array's columns: from scores to results, without a memory of scores."""
 
-__all__ = []
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
 
-# Ports and timing (all events are those of column 0; column p has each of them p cycles later):
-#
-# Lanes(shape: LaneShape, tasks: sequence of LaneTask)
-#   task          In     index of the task, stable
-#   start         In(1)  pulse before the first score of a task: the walks over queries begin anew
-#   seen_before   In     tokens in the cache before this tensor (tasks with a cache), stable
-#
-#   score         In(1)  pulse: `s` of column 0 carries S of key tile-1 in this cycle, of key 0
-#                        tile-1 cycles later (one key per cycle, falling)
-#   score_first   In(1)  with `score`: the tile is the first of its query block
-#   score_key     In     with `score`: index of the tile's key 0
-#   key_on        In(1)  beside `s` of column 0: the key counts (padding mask; 1 if there is none)
-#   s             In(C * s_bits)     column p at bits [p * s_bits, ...), signed
-#
-#   reload        In(1)  pulse: P of key tile-1 is on `p` of column 0 RELOAD cycles later, then one
-#                        key per cycle, falling, down to key 0.  (Key tile-1 enters the upward
-#                        chain first, and so lands in row 0: key m lands in row tile-1-m.)
-#                        Legal from score + tile - 1 + SCORE on, at the latest at the next tile's
-#                        score + SCORE - 1, and tile cycles or more after the reload before.
-#   p             Out(C * 8)
-#
-#   merge         In(1)  pulse: MERGE cycles later `psum` of column 0 carries feature 0, then one
-#                        feature per cycle.  Legal from reload + RELOAD + tile on; the next reload
-#                        comes after merge; two merges are features + 1 or more cycles apart.
-#   merge_first   In(1)  with `merge`: first tile of the query block (what was before is forgotten)
-#   merge_last    In(1)  with `merge`: last tile of the query block (its results leave)
-#   psum          In(C * psum_bits)  signed
-#
-#   beat_valid    Out(1) a beat of `lanes` results
-#   beat          Out(lanes * out_bits)
-#   index         Out    element of the output tensor of the beat's first result
-#   masked        Out(1) with `beat_valid`: the row's query sees no key
-#   saturated     Out    y that were clamped in this cycle, over all columns
-#   busy          Out(1) results are still to leave
-#
-# SCORE = 4, RELOAD = 3, MERGE = 3 (class constants of Lanes).  `interval(task)` cycles at least lie
-# between two `merge & merge_last` pulses; the last beat of a query block leaves `latency(task)`
-# cycles after its `merge & merge_last`.  Both are static; nothing here stalls.
-#
-# Tiles of one query block are visited in any order and may be left out (all masked); query blocks
-# come in order: per key head, entries C at a time.  Columns beyond the last entry see no key.
+from rtl_templates.attention.bounds import Bounds
+from rtl_templates.attention.lane import Lane
+from rtl_templates.attention.normaliser import WORD
+from rtl_templates.attention.results import Results
+from rtl_templates.memory.select import TaskField
+from rtl_templates.streams.delay import delay
+
+__all__ = ["Lanes"]
+
+
+class Lanes(wiring.Component):
+    """A :class:`Lane` per column, and what they share: bounds, normalisers, control.
+
+    Every event below is that of column 0; column p has it p cycles later.  Nothing here stalls:
+    the array calls, and each call has a fixed latency.
+
+    =========== ========================================================================
+    ``score``   in c: ``s`` carries key ``tile - 1`` in c + SCORE and then one key per
+                cycle, falling, down to key 0
+    ``reload``  in c: ``p`` carries key ``tile - 1`` in c + RELOAD and then one key per
+                cycle, falling (it enters an upward chain first and lands in row 0: key k
+                in row ``tile - 1 - k``)
+    ``merge``   in c: ``sum`` carries feature 0 in c + MERGE and then one per cycle
+    =========== ========================================================================
+
+    =================================================== ================================
+    legal                                               why
+    =================================================== ================================
+    score >= score before + max(tile, columns)          one key per cycle; one column of
+                                                        bounds per cycle
+    reload >= its score + tile + READY                  the exponent is known
+    reload <= next score + SCORE + 2                    the next exponent is not
+    reload >= reload before + tile                      one key per cycle
+    merge >= its reload + tile + RELOAD                 the denominator is known
+    merge <= next reload + 1                            it is still there
+    merge >= merge before + max(features + 1, 4)        one feature per cycle
+    last merge >= last merge before + interval          normalisers are free
+    =================================================== ================================
+
+    Tiles of a query block may come in any order, and tiles that no query of the block sees may be
+    left out.  Blocks come in order: for each key head, its entries, ``columns`` at a time.
+
+    Latency: :attr:`SCORE`, :attr:`READY`, :attr:`RELOAD`, :attr:`MERGE`; :meth:`latency` from a
+    last ``merge`` to the last beat of its block.  Throughput: :meth:`interval`.  Memory: per
+    column ``tile`` words of 18 bits and twice ``features + 1`` words of 32 bits, whatever the
+    number of keys.  Infers ``columns`` multipliers ``score_bits`` by 16 and those of
+    :class:`Results`; exponentials and rescaling take none.
+
+    Parameters
+    ----------
+    shape : LaneShape
+    tasks : sequence of LaneTask
+
+    Members
+    -------
+    task, start : ``In``, ``In(1)``
+        ``task`` is stable from ``start`` on; ``start`` comes 3 cycles or more before the task's
+        first ``score``.
+    seen, slot, length : ``In``
+        What a cache or a padded task needs: :class:`Bounds`.  Stable.
+    score, score_first, score_key : ``In``
+        With ``score``: the tile is the first of its block; its first key or slot.
+    score_pinned : ``In(1)``
+        With ``score``: the tile takes ``sink_multiplier``.
+    s : ``In(columns * score_bits)``
+        Scores, signed, column 0 in the low bits.
+    reload : ``In(1)``
+    p : ``Out(columns * 8)``
+    merge, merge_first, merge_last : ``In(1)``
+        With ``merge``: the tile is the first, the last of its block.
+    sum : ``In(columns * sum_bits)``
+        Signed.
+    beat_valid, beat, index : ``Out``
+        Results, and the element of the output tensor that the first of them is.
+    masked : ``Out(1)``
+        With ``beat_valid``: the beat's query sees no key.
+    clamped : ``Out(range(columns + 1))``
+        Logarithms of seen keys that were clamped, in this cycle.
+    busy : ``Out(1)``
+        Beats are still to come.
+    """
+
+    SCORE = 2
+    READY = 4
+    RELOAD = 1 + Lane.NUMERATOR
+    MERGE = 3
+
+    def __init__(self, shape, tasks):
+        self.shape = shape
+        self.tasks = tuple(tasks)
+        self.bounds = bounds = Bounds(shape, self.tasks)
+        self.results = results = Results(shape, self.tasks)
+        super().__init__(
+            {
+                "task": In(range(max(2, len(self.tasks)))),
+                "start": In(1),
+                **{name: In(getattr(bounds, name).shape()) for name in ("seen", "slot", "length")},
+                "score": In(1),
+                "score_first": In(1),
+                "score_key": In(bounds.key.shape()),
+                "score_pinned": In(1),
+                "s": In(shape.columns * shape.score_bits),
+                "reload": In(1),
+                "p": Out(shape.columns * 8),
+                "merge": In(1),
+                "merge_first": In(1),
+                "merge_last": In(1),
+                "sum": In(shape.columns * shape.sum_bits),
+                **{
+                    name: Out(getattr(results, name).shape())
+                    for name in ("beat_valid", "beat", "index", "masked", "busy")
+                },
+                "clamped": Out(range(shape.columns + 1)),
+            }
+        )
+
+    def interval(self, task):
+        """Return the least cycles between the last merges of two blocks."""
+        return self.results.interval(task)
+
+    def latency(self, task):
+        """Return the cycles from a block's last ``merge`` to its last beat."""
+        return self.results.latency(task)
+
+    def elaborate(self, platform):
+        m = Module()
+        shape = self.shape
+        m.submodules.bounds = bounds = self.bounds
+        m.submodules.results = results = self.results
+        m.d.comb += [
+            *(bounds_in.eq(own) for bounds_in, own in self._same(bounds, "seen slot length")),
+            *(own.eq(out) for out, own in self._same(results, "beat_valid beat index masked busy")),
+            bounds.task.eq(self.task),
+            bounds.start.eq(self.start),
+            bounds.score.eq(self.score),
+            bounds.first.eq(self.score_first),
+            bounds.key.eq(self.score_key),
+            results.task.eq(self.task),
+            results.start.eq(self.start),
+            results.begin.eq(self.merge & self.merge_last),
+        ]
+        scores = self._scores(m)
+        reads = self._reads(m)
+        begins, words = self._merges(m)
+        clamped = Signal(shape.columns)
+        bits = results.address_bits
+        for p in range(shape.columns):
+            m.submodules[f"lane_{p}"] = lane = Lane(shape, self.tasks)
+            score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
+            read, numerator = reads[p + 1], reads[p + self.RELOAD]
+            begin, addressed, entering, written = begins[p], *(words[p + k] for k in (1, 2, 3))
+            m.d.comb += [
+                lane.task.eq(self.task),
+                lane.s.eq(self.s.word_select(p, shape.score_bits)),
+                lane.score_load.eq(score.valid & score.first),
+                lane.score_pinned.eq(score.pinned),
+                lane.lo.eq(bounds.lo),
+                lane.end.eq(bounds.end),
+                lane.head.eq(bounds.head),
+                lane.score_row.eq(compared.row),
+                lane.key_valid.eq(key.valid),
+                lane.key_first.eq(key.first),
+                lane.key_last.eq(key.last),
+                lane.key_row.eq(key.row),
+                lane.read_row.eq(read.row),
+                lane.read_first.eq(read.valid & read.first),
+                lane.total_valid.eq(numerator.valid),
+                lane.total_first.eq(numerator.first),
+                self.p.word_select(p, 8).eq(lane.p),
+                clamped[p].eq(key.valid & lane.clamped),
+                lane.begin.eq(begin.valid),
+                lane.first.eq(begin.first),
+                lane.read.eq(addressed.word),
+                lane.is_total.eq(entering.is_total),
+                lane.sum.eq(self.sum.word_select(p, shape.sum_bits)),
+                lane.write.eq(written.valid),
+                lane.write_last.eq(written.last),
+                lane.write_total.eq(written.is_total),
+                lane.written.eq(written.word),
+                lane.result_read.eq(results.address.word_select(p % shape.normalisers, bits)),
+                results.words.word_select(p, WORD).eq(lane.result),
+            ]
+        m.d.sync += self.clamped.eq(sum(clamped[1:], start=clamped[0]))
+        return m
+
+    def _same(self, other, names):
+        return [(getattr(other, name), getattr(self, name)) for name in names.split()]
+
+    def _keys(self, m, call, pinned, count, name):
+        """Count a tile's keys down from the cycle after ``call`` on; return it ever later."""
+        tile = self.shape.tile
+        layout = data.StructLayout(
+            {"valid": 1, "first": 1, "last": 1, "pinned": 1, "row": range(tile)}
+        )
+        key = Signal(layout, name=name)
+        with m.If(call):
+            m.d.sync += [
+                key.valid.eq(1),
+                key.first.eq(1),
+                key.last.eq(0),
+                key.pinned.eq(pinned),
+                key.row.eq(tile - 1),
+            ]
+        with m.Elif(key.valid):
+            m.d.sync += [
+                key.valid.eq(~key.last),
+                key.first.eq(0),
+                key.last.eq(key.row == 1),
+                key.row.eq(key.row - 1),
+            ]
+        return [call, *_travel(m, key, count)]
+
+    def _scores(self, m):
+        count = self.shape.columns + self.SCORE + 3
+        return self._keys(m, self.score, self.score_pinned, count, "key")
+
+    def _reads(self, m):
+        return self._keys(m, self.reload, 0, self.shape.columns + self.RELOAD, "numerator")
+
+    def _merges(self, m):
+        """Count a tile's words from the cycle after ``merge`` on; return call and word ever later."""
+        columns = self.shape.columns
+        field = TaskField(m, self.task)
+        features = field([task.features for task in self.tasks], "features")
+        begin = Signal(data.StructLayout({"valid": 1, "first": 1}))
+        m.d.comb += [begin.valid.eq(self.merge), begin.first.eq(self.merge_first)]
+        word = Signal(
+            data.StructLayout(
+                {
+                    "valid": 1,
+                    "last": 1,
+                    "is_total": 1,
+                    "word": range(max(task.features for task in self.tasks) + 1),
+                }
+            )
+        )
+        with m.If(self.merge):
+            m.d.sync += [
+                word.valid.eq(1),
+                word.last.eq(self.merge_last),
+                word.is_total.eq(1),
+                word.word.eq(0),
+            ]
+        with m.Elif(word.valid):
+            m.d.sync += [
+                word.valid.eq(word.word != features),
+                word.is_total.eq(0),
+                word.word.eq(word.word + 1),
+            ]
+        return _travel(m, begin, columns), [None, *_travel(m, word, columns + self.MERGE)]
+
+
+def _travel(m, value, count):
+    """Return ``value`` in ``count`` stages, each a cycle after the one before."""
+    stages = [value]
+    while len(stages) < count:
+        stages.append(delay(m, stages[-1], 1, f"{value.as_value().name}_{len(stages)}"))
+    return stages

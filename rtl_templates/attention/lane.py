@@ -1,0 +1,152 @@
+"""What a column of the array needs for attention: from its scores to its results."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from rtl_templates.attention.exp2 import Exp2
+from rtl_templates.attention.merge import Merge
+from rtl_templates.attention.score import ScoreScale
+from rtl_templates.attention.shape import FRACTION, OCTAVE_BITS
+from rtl_templates.attention.sight import Sight
+from rtl_templates.attention.tile_maximum import TileMaximum
+
+__all__ = ["Lane"]
+
+
+class Lane(wiring.Component):
+    """Scores to numerators, and sums of numerators times values to results, of one column.
+
+    Scores of a tile come in ``tile`` consecutive cycles, key ``tile - 1`` first; their
+    logarithms wait in a memory for the tile's exponent; numerators leave in the same order.
+    The lane holds one tile at a time before the exponent is known, one after it, and the query's
+    sums: nothing grows with the number of keys.
+
+    The flags that say what happens when travel from column to column, so that a lane takes them
+    from the outside, each in the cycle of the stage that needs it.  With a score in cycle t:
+    ``score_load`` in t for the tile's first one, ``score_row`` in t + 1, ``key_*`` in t + 3.
+    With a numerator to be read in cycle t: ``read_*`` in t, ``p`` in t + 2, ``total_*`` in
+    t + 2.  The exponent holds 4 cycles after the score of key 0.  ``merge`` is
+    :class:`Merge`'s ``begin``, from ``tile + 2`` cycles after the first numerator was read on
+    and not after the next tile's first numerator is read.
+
+    Latency: 4 cycles from the last score to the first read, 2 from a read to its numerator.
+    Throughput: one score, one numerator and one sum per cycle.  Infers one multiplier
+    ``score_bits`` by 16, a memory of ``tile`` words of 18 bits, and those of :class:`Merge`.
+
+    Parameters
+    ----------
+    shape : LaneShape
+    tasks : sequence of LaneTask
+
+    Members
+    -------
+    task : ``In``
+    s : ``In(signed(score_bits))``
+    score_load : ``In(1)``
+    score_pinned : ``In(1)``
+        Beside ``s``: the tile takes ``sink_multiplier``.
+    lo, end, head : ``In(range(tile + 1))``
+        Bounds of the tile's keys that the query sees: :class:`Sight`.
+    score_row : ``In(range(tile))``
+        Key.
+    key_valid, key_first, key_last, key_row : ``In``
+    read_row, read_first : ``In``
+        Key, and whether it is the tile's first.
+    total_valid, total_first : ``In(1)``
+    p : ``Out(8)``
+    sum : ``In(signed(sum_bits))``
+    clamped : ``Out(1)``
+        A seen key's logarithm was clamped, together with ``key_*``.
+    begin, first, read, is_total, write, write_last, write_total, written, result_read, result
+        Of :class:`Merge`.
+    """
+
+    SCORE = 4
+    NUMERATOR = Exp2.LATENCY
+
+    def __init__(self, shape, tasks):
+        self.shape = shape
+        self.tasks = tuple(tasks)
+        bound, row = range(shape.tile + 1), range(shape.tile)
+        self.merge = Merge(
+            max(task.features for task in self.tasks), shape.total_bits, shape.sum_bits
+        )
+        taken = ("begin", "first", "read", "is_total", "sum", "write", "write_last")
+        taken += ("write_total", "written", "result_read")
+        self.passed = tuple(taken)
+        super().__init__(
+            {
+                "task": In(range(max(2, len(self.tasks)))),
+                "s": In(signed(shape.score_bits)),
+                "score_load": In(1),
+                "score_pinned": In(1),
+                "lo": In(bound),
+                "end": In(bound),
+                "head": In(bound),
+                "score_row": In(row),
+                "key_valid": In(1),
+                "key_first": In(1),
+                "key_last": In(1),
+                "key_row": In(row),
+                "read_row": In(row),
+                "read_first": In(1),
+                "total_valid": In(1),
+                "total_first": In(1),
+                "p": Out(8),
+                "clamped": Out(1),
+                "result": Out(self.merge.result.shape()),
+                **{name: In(getattr(self.merge, name).shape()) for name in taken},
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        shape = self.shape
+        m.submodules.score = score = ScoreScale(shape.score_bits, self.tasks)
+        m.submodules.sight = sight = Sight(shape.tile, any(task.window for task in self.tasks))
+        m.submodules.maximum = maximum = TileMaximum()
+        m.submodules.exp2 = exp2 = Exp2()
+        m.submodules.merge = merge = self.merge
+        m.submodules.keys = keys = Memory(
+            shape=unsigned(OCTAVE_BITS + FRACTION), depth=shape.tile, init=[]
+        )
+        writer, reader = keys.write_port(), keys.read_port(domain="comb")
+        m.d.comb += [
+            sight.load.eq(self.score_load),
+            sight.lo.eq(self.lo),
+            sight.end.eq(self.end),
+            sight.head.eq(self.head),
+            sight.row.eq(self.score_row),
+            score.task.eq(self.task),
+            score.s.eq(self.s),
+            score.pinned.eq(self.score_pinned),
+            score.seen.eq(sight.seen),
+            self.clamped.eq(score.clamped),
+            maximum.valid.eq(self.key_valid),
+            maximum.first.eq(self.key_first),
+            maximum.last.eq(self.key_last),
+            maximum.octave.eq(score.octave),
+            writer.en.eq(self.key_valid),
+            writer.addr.eq(self.key_row),
+            writer.data.eq(Cat(score.below, score.octave)),
+            reader.addr.eq(self.read_row),
+            Cat(exp2.below, exp2.octave).eq(reader.data),
+            exp2.exponent.eq(maximum.exponent),
+            self.p.eq(exp2.p),
+        ]
+        total = Signal(shape.total_bits)
+        exponent = Signal(signed(OCTAVE_BITS))
+        with m.If(self.total_valid):
+            m.d.sync += total.eq(Mux(self.total_first, 0, total) + exp2.p)
+        with m.If(self.read_first):
+            m.d.sync += exponent.eq(maximum.exponent)
+        m.d.comb += [
+            *(getattr(merge, name).eq(getattr(self, name)) for name in self.passed),
+            merge.exponent.eq(exponent),
+            merge.seen.eq(total != 0),
+            merge.total.eq(total),
+            self.result.eq(merge.result),
+        ]
+        return m

@@ -1,0 +1,112 @@
+"""What the lanes of an array need to know about its size and its tasks."""
+
+from dataclasses import dataclass
+
+from rtl_templates.arith.requantize import Scale
+
+__all__ = ["EMPTY", "FRACTION", "OCTAVE_BITS", "LaneShape", "LaneTask"]
+
+FRACTION = 6
+"""Fraction bits of a base-2 logarithm."""
+
+OCTAVE_BITS = 12
+"""Width of a logarithm's whole part, and of a tile's exponent."""
+
+EMPTY = -2048
+"""Whole part of the logarithm of a key that is not seen."""
+
+
+@dataclass(frozen=True)
+class LaneShape:
+    """Size and widths in bits.
+
+    Parameters
+    ----------
+    columns, tile
+        Columns and rows of the array: query rows at once, keys of a tile.
+    score_bits, sum_bits
+        Width of a score (QK), of a tile's sum for one feature (PV).
+    normalisers
+        Dividers and result multipliers; divides ``columns``, at most ``lanes``.
+    lanes
+        Results per beat; divides every task's features.
+    out_bits
+        Width of a result.
+    """
+
+    columns: int
+    tile: int
+    score_bits: int
+    sum_bits: int
+    normalisers: int
+    lanes: int
+    out_bits: int
+
+    def __post_init__(self):
+        if self.tile < 2 or self.tile & (self.tile - 1):
+            raise ValueError(f"Tile must be a power of two, not {self.tile}")
+        if self.columns % self.normalisers:
+            raise ValueError(
+                f"Normalisers must divide {self.columns} columns, not {self.normalisers}"
+            )
+        if self.normalisers > self.lanes:
+            raise ValueError(f"Normalisers must be at most {self.lanes}, not {self.normalisers}")
+
+    @property
+    def row_bits(self):
+        """Width of the number of a key in its tile."""
+        return (self.tile - 1).bit_length()
+
+    @property
+    def total_bits(self):
+        """Width of the sum of a tile's numerators."""
+        return (self.tile * 255).bit_length()
+
+
+@dataclass(frozen=True)
+class LaneTask:
+    """One op on the lanes; names as in ``hwgen.ops.work.Attend``.
+
+    Parameters
+    ----------
+    multiplier, shift
+        ``M`` and ``s``: from a score to its logarithm.
+    sink_multiplier
+        ``M`` of the tiles of the sinks, which meet other queries; else as ``multiplier``.
+    result_multiplier, scale
+        Requantisation of results times 2**16.
+    padded
+        Only the first ``length`` keys count.
+    cached
+        Query 0 stands at position ``seen``, and a key lies in the slot of its position; with
+        a window, those after the sinks in a ring of ``ring`` slots that begins at a tile.
+    ring
+        Slots of the ring, the last ones of ``keys``; 0 if there is none.
+    """
+
+    multiplier: int
+    sink_multiplier: int
+    shift: int
+    result_multiplier: int
+    scale: Scale
+    queries: int
+    keys: int
+    heads: int
+    kv_heads: int
+    features: int
+    causal: bool = False
+    window: int = 0
+    sinks: int = 0
+    padded: bool = False
+    cached: bool = False
+    ring: int = 0
+
+    @property
+    def group(self):
+        """Query heads per key head."""
+        return self.heads // self.kv_heads
+
+    @property
+    def entries(self):
+        """Query rows per key head."""
+        return self.queries * self.group
