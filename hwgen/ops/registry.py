@@ -20,14 +20,17 @@ _NAMES = (
     "embedding",
     "flatten",
     "gelu",
+    "layer_norm",
     "linear",
     "matmul",
     "max_pool2d",
     "mul",
     "relu",
     "requantize",
+    "rms_norm",
     "rope",
     "silu",
+    "softmax",
 )
 
 _BLOCKS = ("transformer_block",)

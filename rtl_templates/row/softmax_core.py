@@ -263,7 +263,7 @@ class SoftmaxCore(wiring.Component):
             part = parts.data.word_select(k, NUMERATOR)
             product = Signal(NUMERATOR + len(factor), name=f"share_{k}")
             rounded = Signal(max(len(product), len(half)) + 1, name=f"share_rounded_{k}")
-            moved = Signal.like(rounded, name=f"share_moved_{k}")
+            moved = Signal(signed(len(rounded) + 1), name=f"share_moved_{k}")
             code = Signal(shape.out_bits, name=f"code_{k}")
             m.d.sync += [
                 product.eq(part * factor),

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.memories import channel_words, weight_words
+from hwgen.emit.rtl.rows import norm_core, softmax_core, walk_of_rows
 from hwgen.emit.rtl.tasks import (
     input_types,
     mac_task,
@@ -18,10 +19,12 @@ from hwgen.emit.rtl.tasks import (
 )
 from hwgen.emit.rtl.walks import granule, mac_walk, vector_walk
 from hwgen.ops import get_op
+from hwgen.plan.cost import ROWS
 from hwgen.plan.model import Channel, Task
 from rtl_templates.control.tensor_end import TensorEnd
 from rtl_templates.mac.mac_core import MacShape
 from rtl_templates.mac.mac_engine import MacEngine
+from rtl_templates.row.row_engine import RowEngine
 from rtl_templates.streams.fork import Fork
 from rtl_templates.vector.concat_engine import ConcatEngine
 from rtl_templates.vector.vector_core import VectorShape
@@ -84,6 +87,8 @@ class DataflowAccelerator(Accelerator):
         channels.sort(key=lambda item: item.port)
         if task.work.kind == "mac":
             return self._mac(task, channels[0])
+        if task.work.kind in ROWS:
+            return self._row(task, channels[0])
         return self._vector(task, channels)
 
     def _mac(self, task: Task, channel: Channel) -> MacEngine:
@@ -126,6 +131,28 @@ class DataflowAccelerator(Accelerator):
             beat=channel.lanes,
             banks=channel.banks,
             granule=granule(walk, channel.banks, pitch),
+            queue=engine.out_depth,
+        )
+
+    def _row(self, task: Task, channel: Channel) -> RowEngine:
+        engine = self.plan.engine(task.engine)
+        node = self.qgraph.node(task.node)
+        make = norm_core if task.work.kind == "norm" else softmax_core
+        core = make(
+            [node],
+            [*input_types(self.qgraph, node)],
+            lanes=engine.fold.lanes,
+            x_bits=channel.bits,
+            out_bits=node.out.type.bits,
+        )
+        walk = walk_of_rows(task.work, engine.fold.lanes)
+        return RowEngine(
+            core,
+            walk,
+            depth=channel.depth,
+            beat=channel.lanes,
+            banks=channel.banks,
+            granule=granule(walk, channel.banks),
             queue=engine.out_depth,
         )
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.emit.rtl.bound.mac import BoundMac
+from hwgen.emit.rtl.bound.row import BoundRow
 from hwgen.emit.rtl.bound.vector import BoundVector
 from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QGraph
 
 __all__ = ["Bound", "bind"]
 
-_KINDS: dict[str, type[Bound]] = {"mac": BoundMac, "vector": BoundVector}
+_KINDS: dict[str, type[Bound]] = {"mac": BoundMac, "row": BoundRow, "vector": BoundVector}
 
 
 def bind(plan: Plan, qgraph: QGraph, engine: Engine) -> Bound:
