@@ -1,0 +1,91 @@
+// Products of two activations in a sequential accelerator: the twin of hwgen.ops.work.Attend.
+#pragma once
+
+#include "hwgen/mac.hpp"
+#include "hwgen/memory.hpp"
+
+namespace hwgen {
+
+const int ATTEND_PORTS = 5;
+
+// The slots of a cache of keys or values; positions count from 0 at reset.
+struct slots {
+  int count;      // rows
+  int pinned;     // first rows, which keep their keys
+  int start;      // first row of the ring; those between stay empty
+  int tokens;     // rows that a tensor brings
+  bool restarts;  // whether a full cache is emptied; else the ring rolls
+
+  int ring() const { return count - start; }
+
+  // Tokens before a tensor, given those before the full cache was emptied.
+  int before(int counted) const { return restarts && counted + tokens > count ? 0 : counted; }
+
+  // Positions matter modulo the ring only, so that the count stays small.
+  int after(int before) const {
+    const int next = before + tokens;
+    return !restarts && next >= pinned + 2 * ring() ? next - ring() : next;
+  }
+
+  int slot(int position) const {
+    if (restarts || position < pinned) return position;
+    return start + (position - pinned) % ring();
+  }
+
+  // The position of the key in a slot when the last key is at `last`; -1 if there is none.
+  int position(int slot, int last) const {
+    if (restarts || slot < pinned) return slot <= last ? slot : -1;
+    if (slot < start || last < pinned) return -1;
+    const int behind = (last - pinned) % ring() - (slot - start);
+    const int found = last - (behind < 0 ? behind + ring() : behind);
+    return found < pinned ? -1 : found;
+  }
+};
+
+// What joins a cache in one phase.
+struct append_task {
+  int read, cache;  // addresses of the tensor and of the cache
+  int row;          // elements of a row
+  slots place;
+  int counter;      // its count of tokens
+};
+
+// What matmul and attention are to do in one phase.
+struct attend_task {
+  int queries, keys;    // rows of the first operand; rows of the second, or slots of a cache
+  int heads, kv_heads;
+  int inner, features;  // of a head
+  int tile;             // keys that share an exponent
+  bool transposed;      // matmul: the second operand is (features, inner)
+  bool causal;
+  int window, sinks;
+  bool cached, padded, sink_queries;
+  int read[ATTEND_PORTS];        // addresses of the inputs, of the caches
+  bool is_signed[ATTEND_PORTS];  // of their codes
+  destination write;
+  int score_multiplier, sink_multiplier, score_shift;
+  int multiplier;  // of the result
+  scaling scale;
+  slots place;
+  int counter;  // its count of tokens
+};
+
+// Copy the rows of a tensor to their slots.
+template <int BITS, int SIZE, int COUNTERS>
+void append(ap_uint<BITS> (&memory)[SIZE], const append_task& task,
+            const int (&tokens)[COUNTERS]) {
+#pragma HLS inline off
+  const int before = task.place.before(tokens[task.counter]);
+rows:
+  for (int t = 0; t < task.place.tokens; ++t) {
+    const int to = task.cache + task.place.slot(before + t) * task.row;
+    const int from = task.read + t * task.row;
+  elements:
+    for (int i = 0; i < task.row; ++i) {
+#pragma HLS pipeline II = 1
+      memory[to + i] = memory[from + i];
+    }
+  }
+}
+
+}  // namespace hwgen
