@@ -107,7 +107,9 @@ def attend_for(params: AttentionParams, inputs: Sequence[Shape]) -> Attend:
             f"a head has {inner} elements", key="heads", hint=f"up to {MAX_INNER}: more heads"
         )
     if keys != values:
-        raise ParamError(f"there are {keys} keys and {values} values", hint="a value for each key")
+        raise ParamError(
+            f"there are {keys} keys and {values} values", key="in", hint="a value for each key"
+        )
     _check_window(params)
     _check_sink_queries(params, shapes)
     return Attend(

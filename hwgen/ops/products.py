@@ -26,6 +26,7 @@ def expect_sequence(op: str, name: str, shape: Shape) -> tuple[int, int]:
     if len(shape) != 2:
         raise ParamError(
             f"{op} needs {name} of shape (tokens, features), got {list(shape)}",
+            key="in",
             hint="an input of the model is one with shape: [tokens, features]",
         )
     return shape[0], shape[1]
