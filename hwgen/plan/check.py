@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hwgen.errors import HwgenError
+from hwgen.plan.caches import caches_of, stored
 from hwgen.plan.cost import (
     group_beats,
     length_of,
@@ -15,7 +16,7 @@ from hwgen.plan.cost import (
 )
 from hwgen.plan.folding import legal_rows, vector_lanes
 from hwgen.plan.model import Channel, Engine, Plan, Task
-from hwgen.plan.placement import Live
+from hwgen.plan.placement import lifetimes
 from hwgen.plan.window import minimum_depth
 from hwgen.quant.model import QGraph
 
@@ -70,9 +71,13 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         mine = [task for task in plan.tasks if task.node == node.name]
         if not mine:
             yield f"node {node.name} has no task"
-        if sum(task.work.results for task in mine) != node.out.elements:
+        if sum(task.work.results for task in mine if not task.appends) != node.out.elements:
             yield f"the tasks of {node.name} do not yield its {node.out.elements} elements"
-        if tuple(name for task in mine for name in task.reads) != node.inputs:
+        caches = [cache.name for cache in caches_of(qgraph, node)]
+        if [task.appends for task in mine if task.appends] != caches:
+            yield f"the tasks of {node.name} do not append to {', '.join(caches) or 'nothing'}"
+        reads = [name for task in mine for name in task.reads if name not in caches]
+        if sorted(reads) != sorted(node.inputs):
             yield f"the tasks of {node.name} do not read {', '.join(node.inputs)}"
     listed = [name for phase in plan.phases for name in phase.tasks]
     if sorted(listed) != sorted(task.name for task in plan.tasks):
@@ -86,7 +91,7 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         for task in map(plan.task, phase.tasks):
             if len(plan.phases) > 1 and not made.issuperset(task.reads):
                 yield f"task {task.name} runs before its input is there"
-        made.update(plan.task(name).node for name in phase.tasks)
+        made.update(task.appends or task.node for task in map(plan.task, phase.tasks))
 
 
 def _fold(engine: Engine, task: Task) -> Iterator[str]:
@@ -158,11 +163,10 @@ def _buffers(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         yield f"{buffer.banks} banks for accesses of {max(widest)} elements"
     if buffer.elements % buffer.banks:
         yield f"{buffer.elements} elements do not fill {buffer.banks} banks"
-    lives = lifetimes(plan, qgraph)
+    lives = lifetimes(qgraph, plan.tasks)
     for live in lives:
-        place = plan.placement(live.tensor)
-        kind = qgraph.tensor(live.tensor).type
-        if place.elements != qgraph.tensor(live.tensor).elements or kind.bits > buffer.bits:
+        place, tensor = plan.placement(live.tensor), stored(qgraph, live.tensor)
+        if place.elements != tensor.elements or tensor.type.bits > buffer.bits:
             yield f"{live.tensor} is not stored whole"
         if place.address % buffer.banks or place.address + place.elements > buffer.elements:
             yield f"{live.tensor} lies at {place.address}, unaligned or outside the buffer"
@@ -172,23 +176,6 @@ def _buffers(plan: Plan, qgraph: QGraph) -> Iterator[str]:
             apart = a.address + a.elements <= b.address or b.address + b.elements <= a.address
             if one.meets(other) and not apart:
                 yield f"{one.tensor} and {other.tensor} live together and overlap"
-
-
-def lifetimes(plan: Plan, qgraph: QGraph) -> list[Live]:
-    """Return when each tensor of a sequential plan is needed: inputs from -1, outputs to the end.
-
-    Phases of tasks count from 0; all LOADs are phase -1, all STOREs the one after the last task.
-    """
-    first = {tensor.name: -1 for tensor in qgraph.inputs}
-    last = dict(first)
-    for k, phase in enumerate(plan.phases):
-        task = plan.task(phase.tasks[0])
-        first.setdefault(task.node, k)
-        last |= dict.fromkeys((*task.reads, task.node), k)
-    last |= dict.fromkeys(qgraph.outputs, len(plan.phases))
-    return [
-        Live(name, qgraph.tensor(name).elements, begin, last[name]) for name, begin in first.items()
-    ]
 
 
 def _channels(plan: Plan, qgraph: QGraph) -> Iterator[str]:

@@ -63,18 +63,25 @@ def operand(types: Iterable[QType]) -> tuple[int, bool]:
     return max(kind.bits + (is_signed and not kind.signed) for kind in kinds), is_signed
 
 
-def engine_for(name: str, items: Sequence[Item], fold: Fold, out_depth: int) -> Engine:
-    """Return an engine that is wide enough for all the items."""
-    in_bits, in_signed = operand(kind for item in items for kind in item.types)
+def engine_for(
+    name: str,
+    template: str,
+    items: Sequence[Item],
+    fold: Fold,
+    out_depth: int,
+    copied: Sequence[QType] = (),
+) -> Engine:
+    """Return an engine that is wide enough for all the items, and for codes that it copies."""
+    in_bits, in_signed = operand([*(kind for item in items for kind in item.types), *copied])
     weights = [item.node.lowered.weight_type for item in items]
     return Engine(
         name=name,
-        template=items[0].template,
+        template=template,
         fold=fold,
         in_bits=in_bits,
         in_signed=in_signed,
         weight_bits=max((kind.bits for kind in weights if kind), default=0),
-        acc_bits=max(item.node.acc_bits for item in items),
-        out_bits=max(item.node.out.type.bits for item in items),
+        acc_bits=max((item.node.acc_bits for item in items), default=0),
+        out_bits=max([*(item.node.out.type.bits for item in items), *(k.bits for k in copied)]),
         out_depth=out_depth,
     )

@@ -104,7 +104,7 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Placement:
-    """A tensor's elements ``[address, address + elements)`` in a buffer."""
+    """A tensor's or a cache's elements ``[address, address + elements)`` in a buffer."""
 
     tensor: str
     buffer: str
@@ -149,14 +149,15 @@ class Channel:
 
 @dataclass(frozen=True)
 class Task:
-    """One node (or one input of a sequential concat) bound to one engine.
+    """One node (or one input of a sequential concat, or of a cache) bound to one engine.
 
     Parameters
     ----------
     name
-        Node name; ``<node>_P<k>`` for the k-th input of a sequential concat.
+        Node name; ``<node>_P<k>`` for the k-th input of a sequential concat, ``<node>_K`` and
+        ``<node>_V`` for what joins the caches of an attention.
     reads
-        Tensors read, one per port of ``work``.
+        Tensors read, one per port of ``work``: attention reads its caches.
     write_offset, write_stride
         Sequential: element offset in the output tensor, and the distance between the starts of
         two output rows (concat interleaves); 0 and 0 for a dense tensor in stream order.
@@ -166,7 +167,9 @@ class Task:
     useful
         Multiplications, by a weight or of activations, that the op needs for one tensor.
     bound
-        What limits it: ``lanes``, ``fill``, ``output``, ``input``, ``start``.
+        What limits it: ``lanes``, ``fill``, ``output``, ``input``.
+    appends
+        Cache whose next rows it writes instead of the node's tensor.
     """
 
     name: str
@@ -179,6 +182,7 @@ class Task:
     cycles: int
     useful: int
     bound: str
+    appends: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Live", "interval_bound", "peak", "place"]
+from hwgen.plan.caches import stored
+from hwgen.plan.model import Task
+from hwgen.quant.model import QGraph
+
+__all__ = ["Live", "interval_bound", "lifetimes", "peak", "place"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,29 @@ class Live:
     def meets(self, other: Live) -> bool:
         """Return whether both live in some phase."""
         return self.first <= other.last and other.first <= self.last
+
+
+def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
+    """Return when each tensor of a sequential plan is needed: inputs from -1, outputs to the end.
+
+    Phases of tasks count from 0; all LOADs are phase -1, all STOREs the one after the last task.
+    A cache is never free.
+    """
+    first = {tensor.name: -1 for tensor in qgraph.inputs}
+    last = dict(first)
+    for phase, task in enumerate(tasks):
+        if task.appends:
+            first[task.appends], last[task.appends] = -1, len(tasks)
+            last |= dict.fromkeys(task.reads, phase)
+            continue
+        first.setdefault(task.node, phase)
+        for name in (*task.reads, task.node):
+            last[name] = max(last.get(name, phase), phase)
+    last |= dict.fromkeys(qgraph.outputs, len(tasks))
+    return [
+        Live(name, stored(qgraph, name).elements, begin, last[name])
+        for name, begin in first.items()
+    ]
 
 
 _Place = Callable[[Sequence[Live], int], dict[str, int]]

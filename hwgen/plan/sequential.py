@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from hwgen.errors import Diagnostic, SpecError
 from hwgen.ops.work import Loop, Port, Work
+from hwgen.plan.caches import CACHED, caches_of, stored
 from hwgen.plan.cost import power_of_two_at_least, reads_of, task_cycles, useful_of
 from hwgen.plan.cycles import with_prediction
 from hwgen.plan.folding import mac_options
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
-from hwgen.plan.placement import Live, peak, place
+from hwgen.plan.placement import lifetimes, peak, place
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.shared_folds import WORTH, shared_folds
 from hwgen.quant.model import QGraph, QTensor
@@ -33,10 +34,12 @@ class _Job:
 
     name: str
     item: Item
+    template: str
     work: Work
     reads: tuple[str, ...]
     write_offset: int = 0
     write_stride: int = 0
+    appends: str = ""
 
 
 def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> Plan:
@@ -59,25 +62,33 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
                 for layer, spec in accelerator.folding.items()
             ]
         )
-    jobs = [job for item in items for job in _jobs(item)]
+    jobs = [job for item in items for job in _jobs(qgraph, item)]
     budget = accelerator.budget.multipliers
-    folds = shared_folds([(job.item.template, job.work) for job in jobs], accelerator)
+    folds = shared_folds([(job.template, job.work) for job in jobs], accelerator)
+    copied = [qgraph.tensor(name).type for job in jobs if job.appends for name in job.reads]
     engines = tuple(
-        engine_for(name, [item for item in items if item.template == name], fold, 0)
+        engine_for(
+            name,
+            name,
+            [item for item in items if item.template == name],
+            fold,
+            0,
+            copied if name == "vector" else (),
+        )
         for name, fold in folds.items()
     )
-    tasks = tuple(_task(job, folds[job.item.template]) for job in jobs)
+    tasks = tuple(_task(job, folds[job.template]) for job in jobs)
     banks = power_of_two_at_least(
         max(max(reads_of(template, fold), fold.lanes) for template, fold in folds.items())
     )
     placements, elements = _placements(qgraph, tasks, banks)
-    stored = [qgraph.tensor(place_.tensor) for place_ in placements]
+    widest = max(stored(qgraph, place_.tensor).type.bits for place_ in placements)
     busy = sum(task.cycles for task in tasks)
     plan = Plan(
         name=qgraph.name,
         schedule="sequential",
         engines=engines,
-        buffers=(Buffer(ACTIVATIONS, elements, max(tensor.type.bits for tensor in stored), banks),),
+        buffers=(Buffer(ACTIVATIONS, elements, widest, banks),),
         placements=placements,
         channels=(),
         tasks=tasks,
@@ -91,30 +102,54 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
     return with_prediction(plan)
 
 
-def _jobs(item: Item) -> list[_Job]:
-    """Return the tasks of a node: itself, or one copy per input of a concat."""
+def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
+    """Return the tasks of a node: itself, and one copy per input of a concat or of a cache."""
     work = item.work
-    if work.kind != "concat":
-        return [_Job(item.name, item, work, item.node.inputs)]
+    if work.kind == "concat":
+        return _concat_jobs(item)
+    caches = caches_of(qgraph, item.node)
+    jobs = [
+        _Job(
+            f"{item.name}_{suffix.upper()}",  # a capital: no layer has such a name
+            item,
+            "vector",
+            _copy(work.ports[port].rows, work.ports[port].row),
+            (item.node.inputs[port],),
+            appends=cache.name,
+        )
+        for cache, (suffix, port) in zip(caches, CACHED.items(), strict=False)
+    ]
+    reads = list(item.node.inputs)
+    for cache, port in zip(caches, CACHED.values(), strict=False):
+        reads[port] = cache.name
+    return [*jobs, _Job(item.name, item, item.template, work, tuple(reads))]
+
+
+def _concat_jobs(item: Item) -> list[_Job]:
+    work = item.work
     jobs = []
     offset = 0
     for k, (tensor, port) in enumerate(zip(item.node.inputs, work.ports, strict=True)):
         chunk = port.elements // work.positions
-        copy = Work(
-            kind="copy",
-            ports=(Port(work.positions, chunk),),
-            row=Loop(work.positions, dy=1),
-            column=Loop(1),
-            channel=Loop(chunk, dx=1),
-        )
-        name = f"{item.name}_P{k}"  # a capital: no layer has such a name
-        jobs.append(_Job(name, item, copy, (tensor,), offset, work.channel.count))
+        copy = _copy(work.positions, chunk)
+        name = f"{item.name}_P{k}"
+        jobs.append(_Job(name, item, "vector", copy, (tensor,), offset, work.channel.count))
         offset += chunk
     return jobs
 
 
+def _copy(rows: int, row: int) -> Work:
+    return Work(
+        kind="copy",
+        ports=(Port(rows, row),),
+        row=Loop(rows, dy=1),
+        column=Loop(1),
+        channel=Loop(row, dx=1),
+    )
+
+
 def _task(job: _Job, fold: Fold) -> Task:
-    template = job.item.template
+    template = job.template
     return Task(
         name=job.name,
         node=job.item.name,
@@ -126,6 +161,7 @@ def _task(job: _Job, fold: Fold) -> Task:
         cycles=task_cycles(template, job.work, fold),
         useful=useful_of(job.work),
         bound=bound_of(template, job.work, fold),
+        appends=job.appends,
     )
 
 
@@ -145,28 +181,7 @@ def _placements(
     qgraph: QGraph, tasks: Sequence[Task], banks: int
 ) -> tuple[tuple[Placement, ...], int]:
     """Return where each tensor lies, and the elements of the buffer."""
-    loads = len(qgraph.inputs)
-    end = loads + len(tasks) + len(qgraph.outputs)
-    first = {tensor.name: 0 for tensor in qgraph.inputs}
-    last = dict(first)
-    for phase, task in enumerate(tasks, start=loads):
-        first.setdefault(task.node, phase)
-        last[task.node] = phase
-        for name in task.reads:
-            last[name] = phase
-    for name in qgraph.outputs:
-        last[name] = end
-    # Loading is over when the first task starts; every input is there by then.
-    lives = [
-        Live(name, qgraph.tensor(name).elements, first[name], max(last[name], first[name]))
-        for name in first
-    ]
-    lives = [
-        Live(live.tensor, live.elements, live.first, max(live.last, loads - 1))
-        if live.tensor in {tensor.name for tensor in qgraph.inputs}
-        else live
-        for live in lives
-    ]
+    lives = lifetimes(qgraph, tasks)
     addresses = place(lives, banks)
     placements = tuple(
         Placement(live.tensor, ACTIVATIONS, addresses[live.tensor], live.elements) for live in lives

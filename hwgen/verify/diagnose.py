@@ -89,13 +89,16 @@ class MismatchError(VerificationError):
 def describe(plan: Plan, qgraph: QGraph) -> Design:
     """Return what a testbench must know about the top that is emitted for a plan."""
     order = {node.name: position for position, node in enumerate(qgraph.nodes)}
-    tasks = sorted(plan.tasks, key=lambda task: order[task.node])
+    tasks = [task for task in plan.tasks if not task.appends]
+    tasks.sort(key=lambda task: order[task.node])
     engines = [
         pair
         for k in range(len(plan.engines))
         for pair in ((8 + 2 * k, f"ACTIVE_{k}"), (9 + 2 * k, f"WAIT_{k}"))
     ]
     fixed = [(0, "ID"), (1, "VERSION"), (3, "STATUS"), (4, "CYCLES"), (5, "TENSORS")]
+    if any(task.work.kind == "attention" for task in plan.tasks):
+        fixed += [(6, "SATURATED"), (7, "MASKED")]
     return Design(
         name=plan.name,
         inputs=tuple(_stream(qgraph, name, lanes) for name, lanes in plan.input_lanes.items()),

@@ -9,7 +9,7 @@ from rtl_templates.streams.delay import delay
 __all__ = ["CONTROL", "COUNTERS", "RegisterPort", "Registers"]
 
 CONTROL = 2
-"""Word that clears the counters when bit 0 is written."""
+"""Word that clears the counters when bit 0 is written; bit 1 begins a new sequence."""
 
 COUNTERS = 8
 """Word of the first engine's counters; two words an engine."""
@@ -33,6 +33,8 @@ class Registers(wiring.Component):
         Engines, at most 124.
     inputs, outputs : int
         Streams; every one has carried the same number of tensors when nothing is going on.
+    saturations : int
+        Most saturations in a cycle; 0 if no engine attends, and then words 6 and 7 do not exist.
 
     Members
     -------
@@ -44,16 +46,25 @@ class Registers(wiring.Component):
     misplaced : ``In(1)``
         An input's ``last`` stood in the wrong place in this cycle.
     active, waiting : ``In(engines)``
+    masked : ``In(1)``
+        A query that sees no key in this cycle.
+    overflow : ``In(1)``
+        A full cache was emptied.
+    saturated : ``In(range(saturations + 1))``
+        Logits that were clamped in this cycle.
+    fresh : ``Out(1)``
+        A new sequence shall begin.
     """
 
     MOST_ENGINES = (256 - COUNTERS) // 2
 
-    def __init__(self, *, identity, version, engines, inputs=1, outputs=1):
+    def __init__(self, *, identity, version, engines, inputs=1, outputs=1, saturations=0):
         if engines > self.MOST_ENGINES:
             raise ValueError(f"Engines must be at most {self.MOST_ENGINES}, not {engines}")
         self.identity = identity
         self.version = version
         self.engines = engines
+        self.saturations = saturations
         super().__init__(
             {
                 "bus": In(RegisterPort),
@@ -62,6 +73,10 @@ class Registers(wiring.Component):
                 "misplaced": In(1),
                 "active": In(engines),
                 "waiting": In(engines),
+                "masked": In(1),
+                "overflow": In(1),
+                "saturated": In(range(max(2, saturations + 1))),
+                "fresh": Out(1),
             }
         )
 
@@ -86,12 +101,15 @@ class Registers(wiring.Component):
         words = {
             0: Const(self.identity, 32),
             1: Const(self.version, 32),
-            3: Signal(2),
+            3: Signal(5),
             4: cycles,
             5: tensors,
         }
-        m.d.comb += words[3].eq(inside | (error << 1))
         counters = [cycles, tensors]
+        flags = []
+        if self.saturations:
+            flags = self._attention(m, words, counters)
+        m.d.comb += words[3].eq(Cat(inside, error, *flags))
         for k in range(self.engines):
             for offset, event in enumerate((self.active[k], self.waiting[k])):
                 counter = Signal(32, name=f"{('active', 'waiting')[offset]}_{k}")
@@ -100,8 +118,10 @@ class Registers(wiring.Component):
                     m.d.sync += counter.eq(counter + 1)
                 words[COUNTERS + 2 * k + offset] = counter
                 counters.append(counter)
-        with m.If(self.bus.write & (self.bus.addr == CONTROL) & self.bus.wdata[0]):
-            m.d.sync += [counter.eq(0) for counter in counters] + [error.eq(0)]
+        control = self.bus.write & (self.bus.addr == CONTROL)
+        m.d.comb += self.fresh.eq(control & self.bus.wdata[1])
+        with m.If(control & self.bus.wdata[0]):
+            m.d.sync += [counter.eq(0) for counter in [*counters, *flags]] + [error.eq(0)]
         with m.Switch(self.bus.addr):
             for address, word in words.items():
                 with m.Case(address):
@@ -109,3 +129,21 @@ class Registers(wiring.Component):
             with m.Default():
                 m.d.sync += self.bus.rdata.eq(0)
         return m
+
+    def _attention(self, m, words, counters):
+        """Count masked rows and saturated logits; return the bits of the status word."""
+        masked, overflow, saturated = (
+            Signal(name=f"status_{name}") for name in ("masked", "overflow", "saturated")
+        )
+        rows, clamps = Signal(32, name="masked_rows"), Signal(32, name="saturations")
+        for flag, event in ((masked, self.masked), (overflow, self.overflow)):
+            with m.If(event):
+                m.d.sync += flag.eq(1)
+        with m.If(self.masked):
+            m.d.sync += rows.eq(rows + 1)
+        clamped = delay(m, self.saturated, 1, "clamped")
+        with m.If(clamped != 0):
+            m.d.sync += [clamps.eq(clamps + clamped), saturated.eq(1)]
+        words |= {6: clamps, 7: rows}
+        counters += [clamps, rows]
+        return [masked, overflow, saturated]

@@ -25,23 +25,26 @@ class WritePhase:
         Beats after which ``skip`` elements are left out; any count if ``skip`` is 0.
     skip : int
         Elements left out between rows.
+    placed : bool
+        Whether beats come in an order of their own, each with its ``offset``.
     """
 
-    def __init__(self, writer=0, address=0, beats=0, row=1, skip=0):
+    def __init__(self, writer=0, address=0, beats=0, row=1, skip=0, placed=False):
         self.writer = writer
         self.address = address
         self.beats = beats
         self.row = row
         self.skip = skip
+        self.placed = placed
 
 
 class SharedBuffer(wiring.Component):
     """One banked memory with one write and one read port.
 
     Writers push beats of their own width and never wait; the buffer counts them, places them
-    one after the other (with a skip between rows where channels are interleaved) or where the
-    writer says, and says when the phase's last one is written.  A beat pushed in cycle c can be
-    read from c + 1.
+    one after the other (with a skip between rows where channels are interleaved) or at the
+    offsets that come with them, and says when the phase's last one is written.  A beat pushed in
+    cycle c can be read from c + 1.
 
     Parameters
     ----------
@@ -51,8 +54,6 @@ class SharedBuffer(wiring.Component):
         Elements of a beat of each writer, powers of two up to ``banks``.
     phases : sequence of WritePhase
         In the order of the sequencer.
-    placed : collection of int
-        Writers whose beats come in an order of their own and say where they go.
 
     Members
     -------
@@ -63,7 +64,7 @@ class SharedBuffer(wiring.Component):
     beats : ``In`` array
         Their data, ``bits`` per element.
     offset : ``In``
-        Of a placed writer's beat: elements from the phase's address, a multiple of the beat.
+        Of a placed beat: elements from the phase's address, a multiple of the beat.
     r_address, r_data
         See :class:`BankedMemory`.
     written : ``Out(1)``
@@ -72,7 +73,7 @@ class SharedBuffer(wiring.Component):
         Number of the present beat in its phase.
     """
 
-    def __init__(self, *, elements, bits, banks, granule, lanes, writers, phases, placed=()):
+    def __init__(self, *, elements, bits, banks, granule, lanes, writers, phases):
         self.memory = BankedMemory(
             elements=elements, bits=bits, banks=banks, granule=granule, lanes=lanes
         )
@@ -80,7 +81,6 @@ class SharedBuffer(wiring.Component):
         self.banks = banks
         self.writers = tuple(writers)
         self.phases = tuple(phases)
-        self.placed = frozenset(placed)
         self.most = max(2, *(phase.beats for phase in self.phases))
         super().__init__(
             {
@@ -123,11 +123,9 @@ class SharedBuffer(wiring.Component):
         with m.If(self.start):
             m.d.sync += [self.index.eq(0), column.eq(0), address.eq(base)]
 
+        placed = field([phase.placed for phase in self.phases], "placed")
         target = Signal.like(address)
-        m.d.comb += target.eq(address)
-        for k in sorted(self.placed):
-            with m.If(self.push[k]):
-                m.d.comb += target.eq(base + self.offset)
+        m.d.comb += target.eq(Mux(placed, base + self.offset, address))
         slot = target[: (self.banks - 1).bit_length()]
         m.d.comb += memory.w_row.eq(target >> (self.banks - 1).bit_length())
         data = []

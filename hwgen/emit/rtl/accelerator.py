@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-from hwgen.plan.model import Plan
+from hwgen.plan.model import Plan, Task
 from hwgen.quant.model import QGraph
 from rtl_templates.control.registers import RegisterPort, Registers
 from rtl_templates.control.tensor_end import TensorEnd
 
-__all__ = ["Accelerator", "Trace", "trace_index_bits"]
+__all__ = ["Accelerator", "Trace", "trace_index_bits", "traced"]
 
 VERSION = 0x00000100
 """Of the register map and the stream protocol: 0.1.0."""
@@ -30,6 +30,11 @@ class Trace:
         self.data = data
 
 
+def traced(plan: Plan) -> list[Task]:
+    """Return the tasks whose results are part of their node's tensor."""
+    return [task for task in plan.tasks if not task.appends]
+
+
 def trace_index_bits(elements: int) -> int:
     """Return the width of the element index of a task with this many results."""
     return max(1, (elements - 1).bit_length())
@@ -39,7 +44,8 @@ class Accelerator(wiring.Component):
     """Streams ``s_<input>`` and ``m_<output>`` with ``last``, register port ``reg``, traces.
 
     Subclasses connect ``inputs`` and ``outputs`` (plain streams of beats) in ``build``, and
-    return one (active, waiting) pair per engine and the traces.
+    return one (active, waiting) pair per engine and the traces.  ``fresh`` asks them to begin a
+    new sequence; they add to ``flags`` the pulses for the status register, by name.
 
     Parameters
     ----------
@@ -53,6 +59,8 @@ class Accelerator(wiring.Component):
 
     def __init__(self, plan: Plan, qgraph: QGraph, *, trace: bool, identity: int) -> None:
         self.plan = plan
+        self.fresh = Signal(name="fresh")
+        self.flags: dict[str, list[Any]] = {}
         self.qgraph = qgraph
         self.trace = trace
         self.identity = identity
@@ -65,7 +73,7 @@ class Accelerator(wiring.Component):
             members[f"m_{name}"] = Out(stream.Signature(self._payload(name, lanes)))
             self.beats[name] = qgraph.tensor(name).elements // lanes
         if trace:
-            for task in plan.tasks:
+            for task in traced(plan):
                 lanes = plan.engine(task.engine).fold.lanes
                 width = qgraph.tensor(task.node).type.bits * lanes
                 members |= {
@@ -94,7 +102,16 @@ class Accelerator(wiring.Component):
             engines=len(self.plan.engines),
             inputs=len(self.plan.input_lanes),
             outputs=len(self.plan.output_lanes),
+            saturations=max(
+                (
+                    self.plan.engine(task.engine).fold.outputs
+                    for task in self.plan.tasks
+                    if task.work.kind == "attention"
+                ),
+                default=0,
+            ),
         )
+        m.d.comb += self.fresh.eq(registers.fresh)
         wiring.connect(m, wiring.flipped(self.reg), registers.bus)
         misplaced = []
         for position, name in enumerate(self.plan.input_lanes):
@@ -130,6 +147,9 @@ class Accelerator(wiring.Component):
         activity, traces = self.build(m, inputs, outputs)
         for k, (active, waiting) in enumerate(activity):
             m.d.comb += [registers.active[k].eq(active), registers.waiting[k].eq(waiting)]
+        for name, pulses in self.flags.items():
+            total = sum(pulses[1:], pulses[0]) if pulses else Const(0, 1)
+            m.d.comb += getattr(registers, name).eq(total if name == "saturated" else total != 0)
         if self.trace:
             for trace in traces:
                 for part in ("valid", "index", "data"):

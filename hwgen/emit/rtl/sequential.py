@@ -10,6 +10,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 
 from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.bound import Bound, bind
+from hwgen.emit.rtl.caches import Caches, new_sequence
 from hwgen.ops.types import QType
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
@@ -44,8 +45,11 @@ class SequentialAccelerator(Accelerator):
         m.submodules.sequencer = sequencer = Sequencer(len(phases))
         field = TaskField(m, sequencer.phase)
 
+        fresh = new_sequence(m, self.fresh, sequencer.phase == 0)
+        caches = Caches.of(m, plan, self.qgraph, fresh)
         engines = [bind(plan, self.qgraph, engine) for engine in plan.engines]
         for engine in engines:
+            engine.fresh, engine.seen = fresh, caches.seen
             self._build_engine(m, engine, phases, field, sequencer)
 
         # Writers: the inputs' streams, then the engines' beats.
@@ -64,11 +68,6 @@ class SequentialAccelerator(Accelerator):
             ),
             lanes=lanes,
             writers=writers,
-            placed=[
-                len(plan.input_lanes) + k
-                for k, engine in enumerate(engines)
-                if engine.index is not None
-            ],
             phases=[self._writes(phase, list(plan.input_lanes), engines) for phase in phases],
         )
         m.d.comb += [buffer.phase.eq(sequencer.phase), buffer.start.eq(sequencer.start)]
@@ -78,16 +77,25 @@ class SequentialAccelerator(Accelerator):
             m.d.comb += here[k].eq(sequencer.running & (sequencer.phase == k))
         self._load(m, inputs, buffer, phases, here, sequencer)
         for k, engine in enumerate(engines):
-            mine = Cat(here[p] for p, phase in enumerate(phases) if phase.kind == engine.template)
+            mine = [p for p, phase in enumerate(phases) if phase.kind == engine.template]
             m.d.comb += [
                 engine.data.eq(buffer.r_data),
                 buffer.push[len(plan.input_lanes) + k].eq(engine.beat_valid),
                 buffer.beats[len(plan.input_lanes) + k].eq(engine.beat),
             ]
-            with m.If(mine.any()):
+            with m.If(Cat(here[p] for p in mine).any()):
                 m.d.comb += [buffer.r_address.eq(engine.address), sequencer.done.eq(buffer.written)]
                 if engine.index is not None:
                     m.d.comb += buffer.offset.eq(engine.index)
+            for p in mine:
+                task = plan.task(phases[p].name)
+                offset = caches.follow(m, task, here[p], sequencer.done, engine.beat_valid)
+                if offset is not None:
+                    with m.If(here[p]):
+                        m.d.comb += buffer.offset.eq(offset)
+            for name, pulse in engine.flags.items():
+                self.flags.setdefault(name, []).append(pulse)
+        self.flags["overflow"] = caches.overflows
         self._store(m, outputs, buffer, phases, here, sequencer)
         return [(engine.step, Const(0, 1)) for engine in engines], self._traces(
             engines, phases, here, buffer
@@ -118,15 +126,17 @@ class SequentialAccelerator(Accelerator):
             beats = place.elements // self.plan.input_lanes[phase.name]
             return WritePhase(inputs.index(phase.name), place.address, beats)
         task = self.plan.task(phase.name)
+        written = self.plan.placement(task.appends or task.node)
         index = [engine.template for engine in engines].index(phase.kind)
         lanes = engines[index].lanes
-        address = self.plan.placement(task.node).address + task.write_offset
+        placed = engines[index].index is not None or bool(task.appends)
+        address = written.address + task.write_offset
         beats = task.work.results // lanes
         row, skip = 1, 0
         if task.write_stride:
             row = task.work.channel.count // lanes
             skip = task.write_stride - task.work.channel.count
-        return WritePhase(len(inputs) + index, address, beats, row, skip)
+        return WritePhase(len(inputs) + index, address, beats, row, skip, placed)
 
     def _load(
         self,
@@ -192,7 +202,7 @@ class SequentialAccelerator(Accelerator):
         traces = []
         for k, phase in enumerate(phases):
             for engine in engines:
-                if engine.template == phase.kind:
+                if engine.template == phase.kind and not self.plan.task(phase.name).appends:
                     bits = self.qgraph.tensor(self.plan.task(phase.name).node).type.bits
                     codes = [
                         engine.beat.word_select(lane, buffer.bits)[:bits]

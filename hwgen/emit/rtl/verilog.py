@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable, Module, Signal
 
-from hwgen.emit.rtl.accelerator import Accelerator
+from hwgen.emit.rtl.accelerator import Accelerator, traced
 from hwgen.emit.rtl.top import build_top
 from hwgen.emit.rtl.yosys import verilog_of
 from hwgen.plan.model import Plan
@@ -46,7 +46,7 @@ class _AxiPorts(Elaboratable):
         for part in ("addr", "wdata", "write", "rdata"):
             self._link(getattr(accelerator.reg, part), f"reg_{part}", into=part != "rdata")
         if accelerator.trace:
-            for task in accelerator.plan.tasks:
+            for task in traced(accelerator.plan):
                 for part in ("valid", "index", "data"):
                     name = f"trace_{task.name}_{part}"
                     self._link(getattr(accelerator, name), name, into=False)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from math import gcd
 from typing import Any, ClassVar
 
-from amaranth.hdl import Module
+from amaranth.hdl import Const, Module
 
 from hwgen.emit.rtl.walks import granule
 from hwgen.ops.types import QType
+from hwgen.plan.caches import stored
 from hwgen.plan.cost import reads_of
 from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QGraph, QNode
@@ -41,7 +43,11 @@ class Bound(ABC):
         read in this cycle, ``data`` is to be driven with it in the next one (``reads``
         elements), ``step`` says that the engine works (for the counters), ``beat_valid`` and
         ``beat`` are what it writes.  It may never have to wait for read or write.
-    flags : pulses for the status register by name, set by :meth:`build`; see ``FLAGS``.
+    flags : pulses for the status register, set by :meth:`build`: ``masked``, ``saturated`` (a
+        number).
+    fresh : pulse, given before :meth:`build`: a new sequence begins; never while a task runs.
+    seen : given before :meth:`build`: tokens in the caches of each cached node before the present
+        tensor, by the node's name; stable while its task runs.
     """
 
     template: ClassVar[str]
@@ -51,6 +57,8 @@ class Bound(ABC):
     step: Any
     beat_valid: Any
     beat: Any
+    fresh: Any = Const(0)
+    seen: Mapping[str, Any]
 
     def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
         self.plan = plan
@@ -62,10 +70,11 @@ class Bound(ABC):
         self.reads = reads_of(engine.template, engine.fold)
         (self.buffer,) = plan.buffers
         self.types: list[tuple[QType, ...]] = [
-            tuple(qgraph.tensor(name).type for name in task.reads) for task in self.tasks
+            tuple(stored(qgraph, name).type for name in task.reads) for task in self.tasks
         ]
         self.granule = self.buffer.banks
         self.flags: dict[str, Any] = {}
+        self.seen = {}
 
     @abstractmethod
     def build(self, m: Module, task: Any, start: Any) -> None:

@@ -9,11 +9,13 @@ from amaranth.hdl import Module, Signal
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.emit.rtl.tasks import input_types, vector_acc_bits, vector_task
 from hwgen.emit.rtl.walks import vector_walk
+from hwgen.ops.types import QType
 from hwgen.plan.model import Engine, Plan, Task
 from hwgen.quant.model import QGraph
+from rtl_templates.arith.requantize import Scale
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.select import TaskField
-from rtl_templates.vector.vector_core import VectorCore, VectorShape
+from rtl_templates.vector.vector_core import VectorCore, VectorShape, VectorTask
 
 __all__ = ["BoundVector"]
 
@@ -33,7 +35,11 @@ class BoundVector(Bound):
         constants, acc_bits = [], []
         for item, node, types in zip(self.tasks, self.nodes, self.types, strict=True):
             all_types = input_types(self.qgraph, node)
-            constants.append(vector_task(node, item.work.kind, all_types, self._port(item)))
+            constants.append(
+                _copy(types[0])
+                if item.appends
+                else vector_task(node, item.work.kind, all_types, self._port(item))
+            )
             acc_bits.append(vector_acc_bits(node, constants[-1], types, item.work))
         ports = max(len(item.reads) for item in self.tasks)
         shape = VectorShape(
@@ -78,3 +84,8 @@ class BoundVector(Bound):
         if node.op != "concat":
             return None
         return [item.name for item in self.tasks if item.node == task.node].index(task.name)
+
+
+def _copy(kind: QType) -> VectorTask:
+    """Return the task that moves codes as they are."""
+    return VectorTask("scale", (kind.signed,), (1,), (0,), Scale(0, 0, kind.low, kind.high))

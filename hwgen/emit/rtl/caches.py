@@ -1,0 +1,96 @@
+"""What a sequential accelerator keeps from tensor to tensor: how far its caches are filled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.hdl import Module, Signal
+
+from hwgen.plan.caches import ring_of
+from hwgen.plan.model import Plan, Task
+from hwgen.quant.model import QGraph
+from rtl_templates.memory.ring import RingWriter, TokenCount
+
+__all__ = ["Caches", "new_sequence"]
+
+
+@dataclass(frozen=True)
+class Caches:
+    """The registers of all caches.
+
+    Parameters
+    ----------
+    seen
+        Tokens that the caches of a node have seen before the present tensor, by node.
+    """
+
+    seen: dict[str, Any]
+    _counts: dict[str, Any]
+    _writers: dict[str, Any]
+
+    @classmethod
+    def of(cls, m: Module, plan: Plan, qgraph: QGraph, clear: Any) -> Caches:
+        """Instantiate a count per cached node and a writer per cache."""
+        counts: dict[str, Any] = {}
+        writers: dict[str, Any] = {}
+        for task in plan.tasks:
+            if not task.appends:
+                continue
+            ring = ring_of(qgraph, qgraph.node(task.node))
+            writers[task.name] = RingWriter(
+                slots=ring.slots,
+                pinned=ring.pinned,
+                start=ring.start,
+                row=task.work.channel.count,
+                lanes=plan.engine(task.engine).fold.lanes,
+            )
+            m.submodules[f"append_{task.name}"] = writers[task.name]
+            if task.node not in counts:
+                counts[task.node] = TokenCount(
+                    slots=ring.slots,
+                    pinned=ring.pinned,
+                    start=ring.start,
+                    tokens=ring.tokens,
+                    restarts=ring.restarts,
+                )
+                m.submodules[f"seen_{task.node}"] = counts[task.node]
+        for part in (*counts.values(), *writers.values()):
+            m.d.comb += part.clear.eq(clear)
+        return cls({node: count.seen for node, count in counts.items()}, counts, writers)
+
+    @property
+    def overflows(self) -> list[Any]:
+        """Pulses of caches that were emptied because they were full."""
+        return [count.overflow for count in self._counts.values()]
+
+    def follow(self, m: Module, task: Task, here: Any, done: Any, push: Any) -> Any | None:
+        """Move on with a task; return the offset of its beats if it appends to a cache.
+
+        Parameters
+        ----------
+        here
+            The task's phase is running.
+        done
+            It ends with this cycle.
+        push
+            A beat of its engine is written.
+        """
+        if task.appends:
+            writer = self._writers[task.name]
+            m.d.comb += writer.push.eq(here & push)
+            return writer.offset
+        if task.node in self._counts:
+            m.d.comb += self._counts[task.node].advance.eq(here & done)
+        return None
+
+
+def new_sequence(m: Module, asked: Any, may: Any) -> Any:
+    """Return a pulse: a new sequence begins; ``asked`` waits until ``may``."""
+    pending, begins = Signal(name="sequence_pending"), Signal(name="sequence_begins")
+    m.d.comb += begins.eq(pending & may)
+    with m.If(asked):
+        m.d.sync += pending.eq(1)
+    with m.Elif(may):
+        m.d.sync += pending.eq(0)
+    return begins

@@ -1,0 +1,86 @@
+"""The caches of attention in a sequential plan: placements that outlive a tensor.
+
+A cached attention node keeps its keys in the placement ``<node>.k`` and its values in ``<node>.v``,
+a row of all key heads per slot.  A task of its own appends the rows of each tensor to each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hwgen.ops.attention_keys import ring_start
+from hwgen.ops.registry import get_op
+from hwgen.ops.work import Attend
+from hwgen.quant.model import QGraph, QNode, QTensor
+
+__all__ = ["CACHED", "Ring", "cache_of", "caches_of", "ring_of", "stored"]
+
+CACHED = {"k": 1, "v": 2}
+"""Suffix of a cache's placement, and which input of the node it holds."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """The slots of a cache, and how they are filled.
+
+    Parameters
+    ----------
+    slots
+        Rows of the cache.
+    pinned
+        First rows, which keep their keys once they are there.
+    start
+        Slot after the last one, and after the pinned ones: those in between stay empty.
+    tokens
+        Rows that a tensor brings.
+    restarts
+        Whether a full cache is emptied; else the oldest rows are overwritten.
+    """
+
+    slots: int
+    pinned: int
+    start: int
+    tokens: int
+    restarts: bool
+
+
+def cache_of(node: str, suffix: str) -> str:
+    """Return the name of a placement; no tensor has such a name."""
+    return f"{node}.{suffix}"
+
+
+def caches_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
+    """Return the caches of a node as tensors, in the order of ``CACHED``; none without a cache."""
+    attend = _attend(qgraph, node)
+    if attend is None or not attend.cached:
+        return ()
+    caches = []
+    for suffix, port in CACHED.items():
+        row = qgraph.tensor(node.inputs[port])
+        caches.append(QTensor(cache_of(node.name, suffix), (attend.keys, row.shape[-1]), row.type))
+    return tuple(caches)
+
+
+def ring_of(qgraph: QGraph, node: QNode) -> Ring:
+    """Return how the caches of a cached node are filled."""
+    attend = _attend(qgraph, node)
+    assert attend is not None and attend.cached, f"{node.name} has no cache"
+    if not attend.window:
+        return Ring(attend.keys, 0, 0, attend.queries, restarts=True)
+    return Ring(attend.keys, attend.sinks, ring_start(attend), attend.queries, restarts=False)
+
+
+def stored(qgraph: QGraph, name: str) -> QTensor:
+    """Return what lies in a placement: a tensor of the qgraph, or a cache."""
+    node, dot, _ = name.rpartition(".")
+    if not dot:
+        return qgraph.tensor(name)
+    return next(cache for cache in caches_of(qgraph, qgraph.node(node)) if cache.name == name)
+
+
+def _attend(qgraph: QGraph, node: QNode) -> Attend | None:
+    if node.op != "attention":
+        return None
+    inputs = [qgraph.tensor(name) for name in node.inputs]
+    shapes = [tensor.shape for tensor in inputs]
+    return get_op(node.op).work(node.lowered, shapes, [tensor.type for tensor in inputs]).attend
