@@ -241,7 +241,7 @@ def test_accumulator_holds_scores_and_values():
         ({"heads": 4, "kv_heads": 3}, [(4, 8), (4, 6), (4, 6)], "kv_heads", "share 4", "1, 2, 4"),
         ({"heads": 4, "kv_heads": 2}, [(4, 8), (4, 8), (4, 8)], "kv_heads", "a key head 4", "4"),
         ({"heads": 4, "kv_heads": 2}, [(4, 8), (4, 4), (4, 3)], "kv_heads", "values", "1, 3"),
-        ({"heads": 1}, [(4, 8), (5, 8), (4, 8)], "", "5 keys and 4 values", "each key"),
+        ({"heads": 1}, [(4, 8), (5, 8), (4, 8)], "in", "5 keys and 4 values", "each key"),
         ({"heads": 1}, [(4, 257)] * 3, "heads", "257 elements", "256"),
         ({"heads": 1, "window": 4}, [(4, 8)] * 3, "window", "window 4", "causal: true"),
         (
@@ -300,7 +300,7 @@ def test_accumulator_holds_scores_and_values():
             "[4, 4]",
             "same shape",
         ),
-        ({"heads": 1}, [(4, 8), (4, 8), (8,)], "", "the values of shape", "shape:"),
+        ({"heads": 1}, [(4, 8), (4, 8), (8,)], "in", "the values of shape", "shape:"),
     ],
 )
 def test_keys_and_shapes_that_do_not_fit_are_refused(keys, shapes, key, words, hint):
