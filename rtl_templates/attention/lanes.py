@@ -224,7 +224,7 @@ class Lanes(wiring.Component):
         return self._keys(m, self.reload, 0, self.shape.columns + self.RELOAD, "numerator")
 
     def _merges(self, m):
-        """Count a tile's words from the cycle after ``merge`` on; return call and word ever later."""
+        """Count a tile's words from the cycle after ``merge`` on; return both ever later."""
         columns = self.shape.columns
         field = TaskField(m, self.task)
         features = field([task.features for task in self.tasks], "features")

@@ -1,5 +1,7 @@
 """From the sums of a query block to beats of the output tensor."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -89,9 +91,8 @@ class Results(wiring.Component):
         m = Module()
         shape = self.shape
         field = TaskField(m, self.task)
-        flags, select, full, ends = self._sequence(m, field)
-        after = 1 + Normaliser.LATENCY
-        leaving = delay(m, Cat(full, full & ends), after, "leaving")
+        flags, select, leaving = self._sequence(m, field)
+        leaving = delay(m, leaving, 1 + Normaliser.LATENCY, "leaving")
         beats, emits, empties, addresses = [], [], [], []
         bundle = Cat(flags, select, self._word)
         for w in range(shape.normalisers):
@@ -128,23 +129,23 @@ class Results(wiring.Component):
             self.beat_valid.eq(leaves & used),
             self.masked.eq(leaves & used & empty),
         ]
-        drained = after + shape.normalisers
-        idle = Signal(range(drained + 1), init=drained)
-        active = delay(m, self.begin, READ, "begun") | self._running
-        with m.If(self.begin | active):
-            m.d.sync += idle.eq(0)
-        with m.Elif(self.busy):
-            m.d.sync += idle.eq(idle + 1)
-        m.d.comb += self.busy.eq(idle != drained)
+        blocks = Signal(2)
+        finished = emits[-1][2]
+        m.d.sync += blocks.eq(blocks + self.begin - finished)
+        m.d.comb += self.busy.eq(blocks != 0)
         return m
 
     def _sequence(self, m, field):
-        """Step through the words of each normaliser's columns, the denominator one ahead."""
+        """Step through the words of each normaliser's columns, the denominator one ahead.
+
+        Return what the words mean (it is a denominator; the sums of the column before begin), the
+        column, and: a beat is full, the column ends with it, the block ends with it.
+        """
         shape = self.shape
         count = shape.columns // shape.normalisers
         words = field([task.features for task in self.tasks], "features")
         last = field([row_cycles(task.features) - 1 for task in self.tasks], "row_end")
-        self._running = running = Signal()
+        running = Signal()
         column = Signal(range(count + 1))
         word = Signal(range(max(row_cycles(task.features) for task in self.tasks)))
         self._word = Signal(self.address_bits)
@@ -159,6 +160,7 @@ class Results(wiring.Component):
         select = Signal(range(max(2, count)))
         at_work = running & (column != 0) & (word != 0) & (word <= words)
         full, ends = Signal(), Signal()
+        leaving = Cat(full, full & ends, full & ends & (column == count))
         low = (shape.lanes - 1).bit_length()
         m.d.comb += [
             self._word.eq(word),
@@ -166,7 +168,7 @@ class Results(wiring.Component):
             full.eq(at_work & (word[:low] == 0)),
             ends.eq(word == words),
         ]
-        return flags, select, full, ends
+        return flags, select, leaving
 
     def _queue(self, m, field, leaves, ends):
         """Keep the next element of each normaliser's column, in the order in which beats leave."""
@@ -188,7 +190,7 @@ class Results(wiring.Component):
         front = queue[0]
         enters = (leaves & ends) | ((fill != 0) & (fill <= shape.normalisers))
         with m.If(leaves | enters):
-            m.d.sync += [here.eq(behind) for here, behind in zip(queue, queue[1:], strict=False)]
+            m.d.sync += [here.eq(behind) for here, behind in pairwise(queue)]
             m.d.sync += queue[-1].eq(
                 Mux(enters, Cat(left != 0, index), Cat(front[0], front[1:] + shape.lanes))
             )

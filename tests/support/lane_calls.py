@@ -1,0 +1,208 @@
+"""A stand-in for the array beside attention's lanes: legal calls, scores and sums in time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.ops.attention_keys import Slots, ring_start
+from hwgen.ops.tile_exponent import State, logits, numerators, tile_exponent
+from rtl_templates.arith.requantize import Scale
+from rtl_templates.attention.shape import LaneTask
+from support.streams import bench_of, pack, unpack
+
+__all__ = ["Pass", "Slot", "lane_task", "play", "timetable"]
+
+
+def lane_task(attend, *, multiplier, shift, sink_multiplier=None, result=(50000, 31), zero=0):
+    """Return the task of the lanes for these products, with 8-bit results."""
+    return LaneTask(
+        multiplier=multiplier,
+        sink_multiplier=multiplier if sink_multiplier is None else sink_multiplier,
+        shift=shift,
+        result_multiplier=result[0],
+        scale=Scale(result[1], zero, -128, 127),
+        queries=attend.queries,
+        keys=attend.keys,
+        heads=attend.heads,
+        kv_heads=attend.kv_heads,
+        features=attend.features,
+        causal=attend.causal,
+        window=attend.window,
+        sinks=attend.sinks,
+        padded=attend.padded,
+        cached=attend.cached,
+        ring=attend.keys - ring_start(attend) if attend.cached and attend.window else 0,
+    )
+
+
+@dataclass
+class Slot:
+    """A tile met by a query block: what the lanes are told, are given, and must answer."""
+
+    first: bool
+    last: bool
+    key: int
+    pinned: bool
+    scores: np.ndarray
+    numerators: np.ndarray
+    sums: np.ndarray
+    score: int = 0
+    reload: int = 0
+    merge: int = 0
+
+
+class Pass:
+    """One tensor: scores (key heads, entries, keys), values (key heads, keys, features)."""
+
+    def __init__(self, shape, attend, task, scores, values, *, tensor=0, length=None):
+        self.shape, self.attend, self.task = shape, attend, task
+        seen_before = tensor * attend.queries
+        lengths = None if length is None else np.array([length])
+        sees = Slots.of(attend, np.array([tensor]), 0).seen(attend, lengths)[0]
+        group = attend.heads // attend.kv_heads
+        entries = attend.queries * group
+        self.results = np.zeros((attend.queries, attend.heads, attend.features), np.int64)
+        self.masked = np.zeros((attend.queries, attend.heads), bool)
+        self.slots = []
+        self.clamped = 0
+        most = task.window + task.sinks
+        self.seen = min(seen_before, most) if task.ring else seen_before
+        self.slot = (seen_before - task.sinks) % task.ring if task.ring else 0
+        self.length = attend.keys if length is None else length
+        for kv in range(attend.kv_heads):
+            for start in range(0, entries, shape.columns):
+                members = np.arange(start, min(start + shape.columns, entries))
+                self._block(kv, members, scores[kv], values[kv], sees[members // group])
+
+    def _block(self, kv, members, scores, values, sees):
+        attend, task, shape = self.attend, self.task, self.shape
+        state = State.empty((len(members),), attend.features)
+        starts = range(0, attend.keys, shape.tile)
+        for start in starts:
+            keys = slice(start, min(start + shape.tile, attend.keys))
+            pinned = bool(task.ring) and start < task.keys - task.ring
+            multiplier = task.sink_multiplier if pinned else task.multiplier
+            some, seen = scores[members, keys], sees[:, keys]
+            exact = (some * multiplier + ((1 << task.shift) >> 1)) >> task.shift
+            self.clamped += int(((np.abs(exact) > 131008) & seen).sum())
+            y = logits(some, multiplier, task.shift)
+            exponent = tile_exponent(y, seen)
+            parts = numerators(y, exponent, seen)
+            sums = parts @ values[keys]
+            state = state.add(exponent, parts.sum(axis=-1), sums)
+
+            def block(array, wide):
+                """Fill up columns that no query has, and keys behind the last, with noise."""
+                full = np.full((shape.columns, wide), -77, np.int64)
+                full[: array.shape[0], : array.shape[1]] = array
+                return full
+
+            parts_of_all = np.zeros((shape.columns, shape.tile), np.int64)
+            parts_of_all[: len(members), : parts.shape[1]] = parts
+            self.slots.append(
+                Slot(
+                    first=start == 0,
+                    last=start == starts[-1],
+                    key=start,
+                    pinned=pinned,
+                    scores=block(some, shape.tile),
+                    numerators=parts_of_all,
+                    sums=np.vstack(
+                        [sums, np.zeros((shape.columns - len(members), attend.features), np.int64)]
+                    ),
+                )
+            )
+        codes = (state.finish() * task.result_multiplier + task.scale.half) >> task.scale.shift
+        codes = np.clip(codes + task.scale.zero_point, task.scale.low, task.scale.high)
+        group = attend.heads // attend.kv_heads
+        self.results[members // group, kv * group + members % group] = codes
+        self.masked[members // group, kv * group + members % group] = state.masked
+
+
+def timetable(lanes, task, slots, rng, begin=5, slack=0):
+    """Give every slot its calls, as early as is legal or up to ``slack`` cycles later."""
+    tile, columns = lanes.shape.tile, lanes.shape.columns
+    last = None
+    for number, slot in enumerate(slots):
+        before = slots[number - 1] if number else None
+        slot.score = begin
+        if before:
+            slot.score = max(
+                before.score + max(tile, columns), before.reload - lanes.SCORE - 2
+            )
+        slot.score += rng.randint(0, slack)
+        slot.reload = slot.score + tile + lanes.READY
+        if before:
+            slot.reload = max(slot.reload, before.reload + tile, before.merge - 1)
+        slot.reload += rng.randint(0, slack)
+        slot.merge = slot.reload + tile + lanes.RELOAD
+        if before:
+            slot.merge = max(slot.merge, before.merge + max(task.features + 1, 4))
+        slot.merge += rng.randint(0, slack)
+        if slot.last:
+            if last is not None:
+                slot.merge = max(slot.merge, last + lanes.interval(task))
+            last = slot.merge
+
+
+def play(lanes, task_index, tensor):
+    """Make the calls; return (cycle, index, codes, masked) of every beat, and the clamp count.
+
+    Numerators are compared in the very cycles in which they are due.
+    """
+    shape, slots = lanes.shape, tensor.slots
+    calls, scores, sums, due = {}, {}, {}, {}
+    for slot in slots:
+        calls.setdefault(slot.score, {})["score"] = slot
+        calls.setdefault(slot.reload, {})["reload"] = slot
+        calls.setdefault(slot.merge, {})["merge"] = slot
+        for p in range(shape.columns):
+            for k in range(shape.tile):
+                key = shape.tile - 1 - k
+                scores[slot.score + lanes.SCORE + p + k, p] = slot.scores[p, key]
+                due[slot.reload + lanes.RELOAD + p + k, p] = slot.numerators[p, key]
+            for f in range(slot.sums.shape[1]):
+                sums[slot.merge + lanes.MERGE + p + f, p] = slot.sums[p, f]
+    end = slots[-1].merge + lanes.latency(tensor.task) + 1
+    beats, clamped = [], [0]
+
+    def word(values, cycle, bits):
+        columns = [values.get((cycle, p), -1) for p in range(shape.columns)]
+        return pack(columns, shape.columns, bits)[0]
+
+    async def body(ctx, reset):
+        dut = lanes
+        ctx.set(dut.task, task_index)
+        for name in ("seen", "slot", "length"):
+            ctx.set(getattr(dut, name), getattr(tensor, name))
+        await ctx.tick()
+        ctx.set(dut.start, 1)
+        await ctx.tick()
+        ctx.set(dut.start, 0)
+        for cycle in range(end):
+            call = calls.get(cycle, {})
+            for name in ("score", "reload", "merge"):
+                ctx.set(getattr(dut, name), name in call)
+            if "score" in call:
+                ctx.set(dut.score_first, call["score"].first)
+                ctx.set(dut.score_key, call["score"].key)
+                ctx.set(dut.score_pinned, call["score"].pinned)
+            if "merge" in call:
+                ctx.set(dut.merge_first, call["merge"].first)
+                ctx.set(dut.merge_last, call["merge"].last)
+            ctx.set(dut.s, word(scores, cycle, shape.score_bits))
+            ctx.set(dut.sum, word(sums, cycle, shape.sum_bits))
+            p = ctx.get(dut.p)
+            for column in range(shape.columns):
+                if (cycle, column) in due:
+                    assert p >> (8 * column) & 255 == due[cycle, column], (cycle, column)
+            clamped[0] += ctx.get(dut.clamped)
+            if ctx.get(dut.beat_valid):
+                assert ctx.get(dut.busy)
+                codes = unpack([ctx.get(dut.beat)], shape.lanes, shape.out_bits, True)
+                beats.append((cycle, ctx.get(dut.index), codes, bool(ctx.get(dut.masked))))
+            await ctx.tick()
+        assert not ctx.get(dut.busy)
+
+    bench_of(lanes, body, deadline=end + 9)
+    return beats, clamped[0]
