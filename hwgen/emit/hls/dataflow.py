@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwgen.emit.hls.constants import array_text, mac_constants
+from hwgen.emit.hls.points import point_tables, product_bits, turning_text
+from hwgen.emit.hls.rows import row_record, row_tables
 from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
@@ -46,6 +48,10 @@ class EngineText:
         Members of the struct: aliases, and integers.
     methods
         Functions of an input's number: name, values by input.
+    records
+        Functions without arguments: name, also of the type, and initialiser.
+    turn
+        The rotation of a rope layer.
     tables
         Arrays beside the struct: element type, name, rows, columns, initialiser.
     arguments
@@ -59,7 +65,9 @@ class EngineText:
     sizes: tuple[tuple[str, int], ...]
     constants: tuple[tuple[str, int], ...]
     methods: tuple[tuple[str, str], ...]
+    records: tuple[tuple[str, str], ...]
     work: str
+    turn: str
     scaling: str
     tables: tuple[tuple[str, str, int, int, str], ...]
     arguments: tuple[str, ...]
@@ -73,6 +81,7 @@ def dataflow_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     return {
         "engines": engines,
         "headers": tuple(sorted({engine.op for engine in engines})),
+        "rows": tuple(sorted({item[0] for engine in engines for item in engine.records})),
         "streams": wires.streams,
         "forks": {fork.source.name: fork for fork in wires.forks},
         "sources": {item.name: wires.sources[item.name] for item in qgraph.inputs},
@@ -133,14 +142,18 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
     sizes = [("L", engine.fold.lanes)]
     constants: list[tuple[str, int]] = []
     methods: list[tuple[str, str]] = []
+    records: tuple[tuple[str, str], ...] = ()
     tables: tuple[tuple[str, str, int, int, str], ...] = ()
     arguments = (*ins, out.name)
-    if node.op in ("add", "concat"):
+    if node.op in ("add", "concat", "mul"):
         arguments = (out.name, *ins)
         factors = [factor(node, k) for k in range(len(channels))]
         methods.append(("int multiplier", _choice([f.multiplier for f in factors])))
         if node.op == "add":
             constants.append(("OFFSET", factors[0].offset))
+        elif node.op == "mul":
+            constants.append(("MULTIPLIER", factors[0].multiplier))
+            methods = [("int zero", _choice(list(node.lowered.attrs["zeros"])))]
         else:
             methods.append(("std::int64_t offset", _choice([f.offset for f in factors])))
             methods.append(("int elements", _choice([p.row for p in task.work.ports])))
@@ -154,9 +167,17 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
             sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
             tables = _tables(qgraph, node, task, engine)
             arguments = (*arguments, *(name for _, name, *_ in tables))
+        elif engine.template == "row":
+            records = (row_record(node, task.work.kind),)
+            tables = row_tables(node, task.work.kind, engine.fold.lanes)
+            arguments = (*arguments, *(name for _, name, *_ in tables))
         else:
             only = factor(node, 0)
             constants += [("MULTIPLIER", only.multiplier), ("OFFSET", only.offset)]
+            tables = point_tables(node)
+            arguments = (*arguments, *(name for _, name, *_ in tables))
+            if task.work.kind == "table":
+                constants.append(("LOW", node.lowered.attrs["low"]))
     return EngineText(
         node=node.name,
         op=node.op,
@@ -165,7 +186,9 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
         sizes=tuple(sizes),
         constants=tuple(constants),
         methods=tuple(methods),
+        records=records,
         work=work_text(task.work),
+        turn=turning_text(node) if node.op == "rope" else "",
         scaling=str(scaling(node)),
         tables=tables,
         arguments=arguments,
@@ -195,6 +218,8 @@ def _tables(
 
 def _acc_bits(qgraph: QGraph, node: QNode) -> int:
     """Return the accumulator's width: the node's, or what holds a code that passes through."""
+    if node.op == "mul":
+        return product_bits(qgraph, node)
     codes = max(signed_bits(qgraph.tensor(name).type) for name in node.inputs)
     index = bits_for(0, node.out.type.high) if node.op == "argmax" else 0
     return node.acc_bits or max(codes, index)
