@@ -14,6 +14,7 @@ from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 from hwgen.quant.model import QGraph
+from hwgen.quant.quantize import random_samples
 from hwgen.quant.samples import Samples, load_samples
 from hwgen.quant.sqnr import NoiseMeter
 from hwgen.serialize import restore
@@ -99,6 +100,4 @@ def _samples(spec: Spec, graph: Graph) -> tuple[Samples, str]:
     for path in (spec.verify.labels, spec.quantize.calibrate):
         if path is not None:
             return load_samples(path, shapes), path.name
-    rng = np.random.default_rng(spec.verify.seed)
-    noise = {name: rng.standard_normal((_BATCH, *shape)) for name, shape in shapes.items()}
-    return Samples(noise, None), "random"
+    return Samples(random_samples(graph, _BATCH, spec.verify.seed), None), "random"

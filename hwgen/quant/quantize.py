@@ -26,7 +26,7 @@ from hwgen.quant.ranges import Histogram, choose_type
 from hwgen.quant.samples import load_samples
 from hwgen.spec.model import Precision, Quantize, Spec
 
-__all__ = ["quantize"]
+__all__ = ["quantize", "random_samples"]
 
 _RANDOM_SAMPLES = 64
 _RANDOM_SEED = 0
@@ -128,20 +128,25 @@ def _calibration(graph: Graph, spec: Spec, dictated: Mapping[str, QType | None])
                 f"{_MAX_SAMPLES}."
             )
         return _Calibration(inputs, True, tuple(notes))
-    random = np.random.default_rng(_RANDOM_SEED)
-    inputs = {}
-    for name, shape in shapes.items():
-        kind, size = dictated[name], (_RANDOM_SAMPLES, *shape)
-        inputs[name] = (
-            random.standard_normal(size)
-            if kind is None
-            else random.integers(kind.low, kind.high, size, endpoint=True).astype(np.float64)
-        )
     note = (
         f"No calibration data: scales come from {_RANDOM_SAMPLES} normally distributed random "
         f"samples of seed {_RANDOM_SEED}, so accuracy on real data means nothing."
     )
-    return _Calibration(inputs, False, (note,))
+    return _Calibration(random_samples(graph, _RANDOM_SAMPLES, _RANDOM_SEED), False, (note,))
+
+
+def random_samples(graph: Graph, count: int, seed: int) -> dict[str, Real]:
+    """Return real inputs to stand in for data: normally distributed, ids and counts uniform."""
+    random = np.random.default_rng(seed)
+    inputs = {}
+    for item in graph.inputs:
+        kind, size = _dictated(graph, item.name), (count, *item.shape)
+        inputs[item.name] = (
+            random.standard_normal(size)
+            if kind is None
+            else random.integers(kind.low, kind.high, size, endpoint=True).astype(np.float64)
+        )
+    return inputs
 
 
 def _check_magnitudes(graph: Graph, spec: Spec, real: Mapping[str, Real]) -> None:
