@@ -79,13 +79,16 @@ class Results(wiring.Component):
 
     def interval(self, task):
         """Return the least cycles between two ``begin``."""
-        return (self.shape.columns // self.shape.normalisers + 1) * row_cycles(task.features)
+        return self._rows(task) + task.features + 1
 
     def latency(self, task):
         """Return the cycles from ``begin`` to the last beat of the block."""
-        shape = self.shape
-        rows = shape.columns // shape.normalisers * row_cycles(task.features)
-        return READ + rows + task.features + 1 + Normaliser.LATENCY + shape.normalisers - 1
+        after = task.features + 1 + Normaliser.LATENCY + self.shape.normalisers - 1
+        return READ + self._rows(task) + after
+
+    def _rows(self, task):
+        """Return the cycles from the first division to the last column's sums."""
+        return self.shape.columns // self.shape.normalisers * row_cycles(task.features)
 
     def elaborate(self, platform):
         m = Module()
@@ -151,8 +154,10 @@ class Results(wiring.Component):
         self._word = Signal(self.address_bits)
         with m.If(running):
             m.d.sync += word.eq(word + 1)
-            with m.If(word == last):
-                m.d.sync += [word.eq(0), column.eq(column + 1), running.eq(column != count)]
+            with m.If((column == count) & (word == words)):
+                m.d.sync += running.eq(0)
+            with m.Elif(word == last):
+                m.d.sync += [word.eq(0), column.eq(column + 1)]
         with m.If(delay(m, self.begin, READ - 1, "begin")):
             m.d.sync += [running.eq(1), word.eq(0), column.eq(0)]
         first = running & (word == 0)

@@ -1,6 +1,7 @@
 """Attention's lanes against the golden arithmetic, with every call as early as it may come."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,6 @@ from hwgen.ops.work import Attend
 from rtl_templates.attention.lanes import Lanes
 from rtl_templates.attention.shape import LaneShape
 from support.lane_calls import Pass, lane_task, play, timetable
-
-WHOLE = (40000, 22)
-"""From scores of up to 2**20 to logarithms of up to 156 octaves."""
 
 
 def shape_of(columns=4, tile=8, normalisers=2, lanes=4):
@@ -28,8 +26,8 @@ def shape_of(columns=4, tile=8, normalisers=2, lanes=4):
 
 
 def attend_of(**changes):
-    fixed = dict(queries=5, keys=21, heads=2, kv_heads=1, inner=8, features=8, tile=8)
-    return Attend(**{**fixed, **changes})
+    fixed = Attend(queries=5, keys=21, heads=2, kv_heads=1, inner=8, features=8, tile=8)
+    return replace(fixed, **changes)
 
 
 def operands(rng, attend, spread):
@@ -39,9 +37,7 @@ def operands(rng, attend, spread):
     return scores, values
 
 
-def check(lanes, task, tensor, *, slack=0, index=0, seed=0):
-    timetable(lanes, task, tensor.slots, random.Random(seed), slack=slack)
-    beats, clamped = play(lanes, index, tensor)
+def verify(lanes, tensor, beats, clamped):
     got = np.full(tensor.results.size, 9999)
     masked = np.zeros(tensor.results.size, bool)
     for _, element, codes, nothing in beats:
@@ -51,18 +47,198 @@ def check(lanes, task, tensor, *, slack=0, index=0, seed=0):
     assert got.tolist() == tensor.results.reshape(-1).tolist()
     assert (masked.reshape(tensor.results.shape) == tensor.masked[..., None]).all()
     assert clamped == tensor.clamped
-    entries_left = task.entries % lanes.shape.columns
-    if not entries_left:
-        assert beats[-1][0] == tensor.slots[-1].merge + lanes.latency(task)
-    return beats
+    if not tensor.task.entries % lanes.shape.columns:
+        assert beats[-1][0] == tensor.slots[-1].merge + lanes.latency(tensor.task)
+
+
+def check(lanes, tensors, *, slack=0, seed=0, reset_at=None):
+    """Play (task index, pass) in turn and compare everything that leaves."""
+    rng = random.Random(seed)
+    for _, tensor in tensors:
+        timetable(lanes, tensor.task, tensor.slots, rng, slack=slack)
+    for (_, tensor), (beats, clamped) in zip(
+        tensors, play(lanes, tensors, reset_at=reset_at), strict=True
+    ):
+        verify(lanes, tensor, beats, clamped)
+
+
+def one(attend, shape=None, *, seed=0, spread=1 << 17, shift=24, slack=0, **more):
+    """Check one pass over random operands; return it."""
+    rng = np.random.default_rng(seed)
+    shape = shape or shape_of(tile=attend.tile)
+    scale = {name: more.pop(name) for name in ("sink_multiplier", "result", "zero") if name in more}
+    task = lane_task(attend, multiplier=40000, shift=shift, **scale)
+    operand = operands(rng, attend, spread)
+    tensor = Pass(shape, attend, task, *(more.pop("operands", None) or operand), **more)
+    check(Lanes(shape, [task]), [(0, tensor)], slack=slack, seed=seed)
+    return tensor
 
 
 @pytest.mark.parametrize("slack", [0, 7])
-@pytest.mark.parametrize("seed", range(3))
-def test_plain_attention(seed, slack):
-    rng = np.random.default_rng(seed)
-    attend = attend_of(queries=[4, 5, 7][seed], heads=4, kv_heads=[4, 2, 1][seed])
-    task = lane_task(attend, multiplier=40000, shift=22 + 2 * seed)
+@pytest.mark.parametrize(
+    ("queries", "kv_heads", "shift"), [(4, 4, 22), (5, 2, 24), (7, 1, 26), (8, 2, 30)]
+)
+def test_heads_and_groups(queries, kv_heads, shift, slack):
+    attend = attend_of(queries=queries, heads=4, kv_heads=kv_heads)
+    one(attend, shift=shift, slack=slack, seed=queries)
+
+
+@pytest.mark.parametrize(
+    ("columns", "tile", "normalisers", "lanes", "features"),
+    [
+        (1, 8, 1, 1, 3),
+        (4, 8, 1, 1, 8),
+        (4, 8, 4, 8, 8),
+        (8, 16, 2, 2, 6),
+        (8, 4, 8, 8, 40),
+        (6, 32, 3, 4, 12),
+        (4, 64, 4, 4, 32),
+    ],
+)
+def test_sizes(columns, tile, normalisers, lanes, features):
+    shape = shape_of(columns, tile, normalisers, lanes)
+    attend = attend_of(queries=9, heads=2, features=features, tile=tile, keys=3 * tile - 1)
+    one(attend, shape, shift=23)
+
+
+@pytest.mark.parametrize("keys", [1, 8, 9])
+def test_few_keys(keys):
+    one(attend_of(keys=keys))
+
+
+def test_causal_rows_with_more_queries_than_keys_see_nothing():
+    tensor = one(attend_of(queries=9, keys=5, causal=True))
+    assert tensor.masked.any()
+    assert not tensor.masked.all()
+    assert not tensor.results[tensor.masked].any()
+
+
+def test_masked_rows_are_the_code_of_zero():
+    tensor = one(attend_of(queries=9, keys=5, causal=True), zero=17)
+    assert (tensor.results[tensor.masked] == 17).all()
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, 13, 21])
+def test_padded(length):
+    tensor = one(attend_of(padded=True), length=length)
+    assert tensor.masked.all() == (length == 0)
+
+
+@pytest.mark.parametrize(("window", "sinks"), [(1, 0), (3, 0), (3, 2), (9, 9), (8, 3), (40, 5)])
+def test_windows(window, sinks):
+    one(attend_of(queries=11, keys=25, causal=True, window=window, sinks=sinks))
+
+
+@pytest.mark.parametrize("tensor", [0, 1, 3])
+def test_a_cache(tensor):
+    one(attend_of(queries=4, keys=16, causal=True, cached=True), tensor=tensor)
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+@pytest.mark.parametrize(("window", "sinks"), [(4, 0), (6, 3), (19, 9)])
+def test_a_ring(tokens, window, sinks):
+    attend = attend_of(
+        queries=tokens,
+        keys=slots_for(tokens, window, sinks, 8),
+        causal=True,
+        window=window,
+        sinks=sinks,
+        cached=True,
+    )
+    rng = np.random.default_rng(tokens)
+    task = lane_task(attend, multiplier=40000, sink_multiplier=50000, shift=25)
     lanes = Lanes(shape_of(), [task])
-    tensor = Pass(lanes.shape, attend, task, *operands(rng, attend, 1 << 17))
-    check(lanes, task, tensor, slack=slack, seed=seed)
+    numbers = [0, 1, 2, 3, 7, 8, 11, 12, 13, 26, 27, 1000, 100003]
+    tensors = [
+        (0, Pass(lanes.shape, attend, task, *operands(rng, attend, 1 << 17), tensor=number))
+        for number in numbers
+    ]
+    check(lanes, tensors)
+
+
+def test_logarithms_saturate_and_are_counted():
+    tensor = one(attend_of(), spread=(1 << 23) - 1, shift=16)
+    assert tensor.clamped > 50
+    scores = np.full((1, 10, 21), -(1 << 23))
+    scores[0, ::2, 10:] = (1 << 23) - 1
+    _, values = operands(np.random.default_rng(1), attend_of(), 1)
+    tensor = one(attend_of(), shift=10, operands=(scores, values))
+    assert tensor.clamped == 210
+
+
+def test_the_ends_of_a_logarithm_are_not_counted():
+    """Scores whose logarithms are the limits, one inside and one outside of them."""
+    attend = attend_of(queries=1, heads=1, keys=8)
+    limit = 131008
+    scores = np.array([[[limit, -limit, limit + 1, -limit - 1, limit - 1, 1 - limit, 0, 1]]])
+    _, values = operands(np.random.default_rng(1), attend, 1)
+    rng = np.random.default_rng(0)
+    for order in (np.arange(8), np.array([1]), np.array([1, 3, 5])):
+        attend = attend_of(queries=1, heads=1, keys=len(order))
+        task = lane_task(attend, multiplier=1, shift=0)
+        tensor = Pass(shape_of(), attend, task, scores[:, :, order], values[:, order])
+        assert tensor.clamped == np.isin(order, [2, 3]).sum()
+        check(Lanes(shape_of(), [task]), [(0, tensor)])
+    del rng
+
+
+@pytest.mark.parametrize("code", [-128, 127])
+def test_the_denominator_carries(code):
+    """Equal keys: the sum of 255s passes 2**23, and is halved, again and again."""
+    attend = attend_of(queries=2, heads=1, keys=64 * 14, tile=64, features=4)
+    scores = np.zeros((1, 2, attend.keys), np.int64)
+    scores[0, 1] = np.arange(attend.keys) // 64 % 3 * 200  # carries and larger tiles meet
+    values = np.full((1, attend.keys, 4), code)
+    shape = shape_of(columns=2, tile=64, normalisers=1)
+    tensor = one(attend, shape, operands=(scores, values), shift=16, result=(32768, 31))
+    assert (tensor.results == code).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_exponents_that_jump(seed):
+    """Tiles far above, far below and just beside what a query has seen; some unseen."""
+    attend = attend_of(queries=16, heads=1, keys=80, causal=True, window=33, sinks=3)
+    rng = np.random.default_rng(seed)
+    jumps = rng.choice([0, 0, 1, -1, 2, 30, 31, 32, 33, -31, -32, 60, -500, 900], (1, 16, 10))
+    middle = np.repeat(np.cumsum(jumps, axis=2), 8, axis=2) * 64
+    scores = middle + rng.integers(-20, 20, middle.shape)
+    values = rng.choice([-128, 127], (1, 80, 8))
+    one(attend, operands=(scores, values), shift=15, seed=seed, slack=seed % 2)
+
+
+def test_two_tasks_in_turn_and_a_reset_in_between():
+    shape = shape_of()
+    wide = attend_of(queries=6, heads=2, features=16, causal=True, window=9, sinks=2)
+    small = attend_of(queries=3, keys=9, heads=4, kv_heads=4, features=4, padded=True)
+    tasks = [
+        lane_task(wide, multiplier=40000, shift=23),
+        lane_task(small, multiplier=65535, shift=25, result=(40000, 30), zero=-3),
+    ]
+    lanes = Lanes(shape, tasks)
+    rng = np.random.default_rng(9)
+    tensors = []
+    for index, length in ((0, None), (1, 7), (1, 0), (0, None)):
+        attend = (wide, small)[index]
+        operand = operands(rng, attend, 1 << 17)
+        tensors.append((index, Pass(shape, attend, tasks[index], *operand, length=length)))
+    check(lanes, tensors, slack=2, reset_at=150)
+
+
+def test_state_does_not_grow_with_the_keys():
+    def words(keys):
+        attend = attend_of(queries=64, keys=keys, features=64, tile=32)
+        return Lanes(shape_of(), [lane_task(attend, multiplier=40000, shift=22)])
+
+    assert words(256).latency(words(256).tasks[0]) == words(16384).latency(words(16384).tasks[0])
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="Normalisers must divide 4 columns, not 3"):
+        shape_of(normalisers=3)
+    with pytest.raises(ValueError, match="Normalisers must be at most 1, not 2"):
+        shape_of(lanes=1)
+    with pytest.raises(ValueError, match="Tile must be a power of two, not 12"):
+        shape_of(tile=12)
+    attend = attend_of(features=6)
+    with pytest.raises(ValueError, match="Lanes must divide 6 features, not 4"):
+        Lanes(shape_of(), [lane_task(attend, multiplier=1, shift=1)])

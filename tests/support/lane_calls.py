@@ -127,9 +127,7 @@ def timetable(lanes, task, slots, rng, begin=5, slack=0):
         before = slots[number - 1] if number else None
         slot.score = begin
         if before:
-            slot.score = max(
-                before.score + max(tile, columns), before.reload - lanes.SCORE - 2
-            )
+            slot.score = max(before.score + max(tile, columns), before.reload - lanes.SCORE - 2)
         slot.score += rng.randint(0, slack)
         slot.reload = slot.score + tile + lanes.READY
         if before:
@@ -145,64 +143,86 @@ def timetable(lanes, task, slots, rng, begin=5, slack=0):
             last = slot.merge
 
 
-def play(lanes, task_index, tensor):
-    """Make the calls; return (cycle, index, codes, masked) of every beat, and the clamp count.
+def play(lanes, tensors, *, reset_at=None):
+    """Make the calls of (task index, pass) one after the other.
 
     Numerators are compared in the very cycles in which they are due.
+
+    Parameters
+    ----------
+    reset_at
+        Cycle of the first pass in which to reset, and to begin with it once more.
+
+    Returns
+    -------
+    list
+        Per pass: (cycle, index, codes, masked) of every beat, and how many were clamped.
     """
-    shape, slots = lanes.shape, tensor.slots
+    seen = []
+
+    async def body(ctx, reset):
+        if reset_at is not None:
+            await _one(ctx, lanes, *tensors[0], reset_at)
+            ctx.set(reset, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+        for index, tensor in tensors:
+            end = tensor.slots[-1].merge + lanes.latency(tensor.task) + 1
+            seen.append(await _one(ctx, lanes, index, tensor, end))
+            assert not ctx.get(lanes.busy)
+
+    bench_of(lanes, body)
+    return seen
+
+
+async def _one(ctx, dut, index, tensor, end):
+    shape = dut.shape
     calls, scores, sums, due = {}, {}, {}, {}
-    for slot in slots:
-        calls.setdefault(slot.score, {})["score"] = slot
-        calls.setdefault(slot.reload, {})["reload"] = slot
-        calls.setdefault(slot.merge, {})["merge"] = slot
+    for slot in tensor.slots:
+        for name in ("score", "reload", "merge"):
+            calls.setdefault(getattr(slot, name), {})[name] = slot
         for p in range(shape.columns):
             for k in range(shape.tile):
                 key = shape.tile - 1 - k
-                scores[slot.score + lanes.SCORE + p + k, p] = slot.scores[p, key]
-                due[slot.reload + lanes.RELOAD + p + k, p] = slot.numerators[p, key]
+                scores[slot.score + dut.SCORE + p + k, p] = slot.scores[p, key]
+                due[slot.reload + dut.RELOAD + p + k, p] = slot.numerators[p, key]
             for f in range(slot.sums.shape[1]):
-                sums[slot.merge + lanes.MERGE + p + f, p] = slot.sums[p, f]
-    end = slots[-1].merge + lanes.latency(tensor.task) + 1
-    beats, clamped = [], [0]
+                sums[slot.merge + dut.MERGE + p + f, p] = slot.sums[p, f]
 
     def word(values, cycle, bits):
         columns = [values.get((cycle, p), -1) for p in range(shape.columns)]
         return pack(columns, shape.columns, bits)[0]
 
-    async def body(ctx, reset):
-        dut = lanes
-        ctx.set(dut.task, task_index)
-        for name in ("seen", "slot", "length"):
-            ctx.set(getattr(dut, name), getattr(tensor, name))
+    ctx.set(dut.task, index)
+    for name in ("seen", "slot", "length"):
+        ctx.set(getattr(dut, name), getattr(tensor, name))
+    ctx.set(dut.start, 1)
+    await ctx.tick()
+    ctx.set(dut.start, 0)
+    beats, clamped = [], 0
+    for cycle in range(end):
+        call = calls.get(cycle, {})
+        for name in ("score", "reload", "merge"):
+            ctx.set(getattr(dut, name), name in call)
+        if "score" in call:
+            ctx.set(dut.score_first, call["score"].first)
+            ctx.set(dut.score_key, call["score"].key)
+            ctx.set(dut.score_pinned, call["score"].pinned)
+        if "merge" in call:
+            ctx.set(dut.merge_first, call["merge"].first)
+            ctx.set(dut.merge_last, call["merge"].last)
+        ctx.set(dut.s, word(scores, cycle, shape.score_bits))
+        ctx.set(dut.sum, word(sums, cycle, shape.sum_bits))
+        p = ctx.get(dut.p)
+        for column in range(shape.columns):
+            if (cycle, column) in due:
+                assert p >> (8 * column) & 255 == due[cycle, column], (cycle, column)
+        clamped += ctx.get(dut.clamped)
+        if ctx.get(dut.beat_valid):
+            assert ctx.get(dut.busy)
+            codes = unpack([ctx.get(dut.beat)], shape.lanes, shape.out_bits, True)
+            beats.append((cycle, ctx.get(dut.index), codes, bool(ctx.get(dut.masked))))
         await ctx.tick()
-        ctx.set(dut.start, 1)
-        await ctx.tick()
-        ctx.set(dut.start, 0)
-        for cycle in range(end):
-            call = calls.get(cycle, {})
-            for name in ("score", "reload", "merge"):
-                ctx.set(getattr(dut, name), name in call)
-            if "score" in call:
-                ctx.set(dut.score_first, call["score"].first)
-                ctx.set(dut.score_key, call["score"].key)
-                ctx.set(dut.score_pinned, call["score"].pinned)
-            if "merge" in call:
-                ctx.set(dut.merge_first, call["merge"].first)
-                ctx.set(dut.merge_last, call["merge"].last)
-            ctx.set(dut.s, word(scores, cycle, shape.score_bits))
-            ctx.set(dut.sum, word(sums, cycle, shape.sum_bits))
-            p = ctx.get(dut.p)
-            for column in range(shape.columns):
-                if (cycle, column) in due:
-                    assert p >> (8 * column) & 255 == due[cycle, column], (cycle, column)
-            clamped[0] += ctx.get(dut.clamped)
-            if ctx.get(dut.beat_valid):
-                assert ctx.get(dut.busy)
-                codes = unpack([ctx.get(dut.beat)], shape.lanes, shape.out_bits, True)
-                beats.append((cycle, ctx.get(dut.index), codes, bool(ctx.get(dut.masked))))
-            await ctx.tick()
-        assert not ctx.get(dut.busy)
-
-    bench_of(lanes, body, deadline=end + 9)
-    return beats, clamped[0]
+    for name in ("score", "reload", "merge"):
+        ctx.set(getattr(dut, name), 0)
+    return beats, clamped
