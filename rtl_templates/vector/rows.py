@@ -114,7 +114,10 @@ class Rows(wiring.Component):
         rows, row_bases = self._memory(m, "rows", self.row_shape)
         row = Signal(range(max(2, *(len(t.rows) for t in self.tables if t))))
         address = Signal(range(len(rows.init)))
-        m.d.comb += row.eq(Mux(self.number > most, most, self.number))
+        every = (1 << self.bits) - 1  # a comparison that is never true is no good Verilog
+        complete = all(len(table.rows) > every for table in self.tables if table)
+        limited = self.number if complete else Mux(self.number > most, most, self.number)
+        m.d.comb += row.eq(limited)
         m.d.sync += address.eq(field(row_bases, "row_base") + row * size + word)
         reader = rows.read_port()
         m.d.comb += [reader.en.eq(1), reader.addr.eq(address)]

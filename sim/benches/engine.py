@@ -45,11 +45,7 @@ class Unit:
         ]
 
     def _lowered(self, record):
-        constants = {
-            key: VECTORS[f"{self.name}_{key}"]
-            for key in ("weight", "bias")
-            if f"{self.name}_{key}" in VECTORS
-        }
+        constants = {key: VECTORS[f"{self.name}_{key}"] for key in record["constants"]}
         requant = None
         if record["requant"]:
             requant = Requant(

@@ -75,6 +75,7 @@ def run_op_bench(name, folder, *, seed=1, components=None):
                 "lanes": node.fold.lanes,
                 "out_bits": node.out.bits,
                 "attrs": dict(node.lowered.attrs),
+                "constants": list(node.lowered.constants),
                 "requant": requant and {key: getattr(requant, key) for key in scalars},
             }
         )

@@ -18,16 +18,24 @@ from rtl_templates.vector.add import Add
 from rtl_templates.vector.argmax import Argmax
 from rtl_templates.vector.avg_pool2d import AvgPool2d
 from rtl_templates.vector.concat import Concat
+from rtl_templates.vector.embedding import Embedding
 from rtl_templates.vector.flatten import Flatten
+from rtl_templates.vector.gelu import Gelu
 from rtl_templates.vector.max_pool2d import MaxPool2d
+from rtl_templates.vector.mul import Mul
 from rtl_templates.vector.relu import Relu
 from rtl_templates.vector.requantize import Requantize
+from rtl_templates.vector.rope import Rope
+from rtl_templates.vector.rows import RowTable
+from rtl_templates.vector.silu import Silu
+from rtl_templates.vector.turns import Turn
 
 __all__ = ["OPS", "Node", "draw_node"]
 
 OPS = (
     *("conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
     *("add", "concat", "flatten", "argmax", "requantize"),
+    *("gelu", "silu", "mul", "rope", "embedding"),
 )
 
 
@@ -80,11 +88,13 @@ def draw_node(name, rng):
     keys, shapes = _DRAW.get(name, _draw_any)(rng)
     if name in ("add", "concat"):
         shapes = shapes * int(rng.integers(2, 4))
+    if name == "mul":
+        shapes = shapes * 2
     if name == "concat":
         shapes = [with_channels(shape, int(rng.integers(1, 4)) * 2) for shape in shapes]
     params = op.Params.model_validate(keys)
     op.shape(params, shapes)
-    types = [_draw_type(rng) for _ in shapes]
+    types = [kind or _draw_type(rng) for kind in op.in_types(params, shapes)]
     out = op.out_type(params, types, _draw_type(rng), shapes)
     weights = {key: rng.standard_normal(size) for key, size in op.weights(params, shapes).items()}
     options = LowerOptions(int(rng.integers(2, 7)))
@@ -123,7 +133,7 @@ def _draw_fold(rng, work):
         return Fold(rows, elements, outputs, _divisors(rng, outputs, last))
     if work.kind == "concat":
         return Fold(lanes=_divisors(rng, *(port.row for port in work.ports)))
-    if work.channel.dx != 1:
+    if work.channel.dx != 1 and work.kind != "gather":
         return Fold()
     return Fold(lanes=_divisors(rng, work.channel.count))
 
@@ -168,6 +178,28 @@ def _draw_pool(rng):
     return keys, [shape]
 
 
+def _draw_rope(rng):
+    heads, pairs = int(rng.integers(1, 4)), int(rng.choice([1, 2, 4, 6]))
+    start = int(rng.choice([0, 0, 5, 70_000]))
+    features = 2 * heads * pairs
+    return {
+        "heads": heads,
+        "theta": float(rng.choice([100.0, 10000.0])),
+        "style": ["half", "half", "interleaved"][int(rng.integers(3))],
+        "start": start,
+        "limit": [None, start + int(rng.integers(1, 8))][int(rng.integers(2))],
+        "running": bool(rng.integers(2)),
+    }, [(int(rng.integers(1, 5)), features) if rng.integers(3) else (features,)]
+
+
+def _draw_embedding(rng):
+    return {
+        "vocabulary": int(rng.choice([3, 4, 13, 32, 300])),
+        "features": int(rng.choice([1, 3, 4, 8])),
+        "positions": bool(rng.integers(2)),
+    }, [(int(rng.integers(1, 9)),)]
+
+
 _DRAW = {
     "conv2d": _draw_conv2d,
     "linear": _draw_linear,
@@ -175,6 +207,12 @@ _DRAW = {
     "avg_pool2d": _draw_pool,
     "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
     "flatten": lambda rng: ({}, [_draw_image(rng)]),
+    "gelu": lambda rng: (
+        {"approximate": ["none", "tanh"][int(rng.integers(2))]},
+        _draw_any(rng)[1],
+    ),
+    "rope": _draw_rope,
+    "embedding": _draw_embedding,
 }
 
 
@@ -292,6 +330,62 @@ def _argmax(node, sizes):
     return Argmax(x=node.x, elements=node.shapes[0][0], beat=node.beat, **sizes)
 
 
+def _table(component):
+    def build(node, sizes):
+        return component(
+            table=node.lowered.constants["table"].tolist(),
+            out_bits=node.out.bits,
+            **_places(node.shapes[0]),
+            **_common(node),
+            **sizes,
+        )
+
+    return build
+
+
+def _mul(node, sizes):
+    (multiplier,), _, scale = _scaled(node)
+    return Mul(
+        zeros=node.lowered.attrs["zeros"],
+        multiplier=multiplier,
+        scale=scale,
+        out_bits=node.out.bits,
+        **_places(node.shapes[0]),
+        **_common(node),
+        **sizes,
+    )
+
+
+def _rope(node, sizes):
+    attrs = node.lowered.attrs
+    turn = Turn(
+        steps=attrs["steps"],
+        sine=tuple(node.lowered.constants["sine"].tolist()),
+        tokens=prod(node.shapes[0][:-1]),
+        heads=attrs["heads"],
+        start=attrs["start"],
+        limit=attrs["limit"],
+        running=attrs["running"],
+        interleaved=attrs["style"] == "interleaved",
+    )
+    scale = _scale(node.lowered.requant)
+    zero = attrs["zero"]
+    return Rope(turn=turn, scale=scale, zero=zero, out_bits=node.out.bits, **_common(node), **sizes)
+
+
+def _embedding(node, sizes):
+    constants = node.lowered.constants
+    rows = RowTable(
+        rows=tuple(map(tuple, constants["table"].tolist())),
+        positions=tuple(map(tuple, constants.get("position", np.zeros((0, 0), int)).tolist())),
+        low=node.out.low,
+        high=node.out.high,
+    )
+    return Embedding(
+        tokens=node.shapes[0][0], rows=rows, out_bits=node.out.bits, **_common(node), **sizes
+    )
+
+
 def _window(node):
     channels, height, width = node.shapes[0]
     attrs = node.lowered.attrs
@@ -332,4 +426,9 @@ _BUILD = {
     "flatten": _flatten,
     "argmax": _argmax,
     "requantize": _requantize,
+    "gelu": _table(Gelu),
+    "silu": _table(Silu),
+    "mul": _mul,
+    "rope": _rope,
+    "embedding": _embedding,
 }
