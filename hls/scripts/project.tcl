@@ -8,6 +8,22 @@
 cd [file dirname [file normalize [info script]]]
 source parameters.tcl
 
+# Vitis HLS reads constants as text only.
+foreach rom $roms {
+    lassign $rom name rows columns format
+    set from [open $name.rom rb]
+    set to [open $name.inc w]
+    puts $to "{"
+    set size [expr {$columns * [string length [binary format $format 0]]}]
+    for {set row 0} {$row < $rows} {incr row} {
+        binary scan [read $from $size] $format$columns codes
+        puts $to "    {[join $codes {, }]},"
+    }
+    puts $to "}"
+    close $from
+    close $to
+}
+
 set flags "-std=c++17 -Iinclude -DHWGEN_USE_AP_INT"
 open_project -reset vitis
 set_top $top

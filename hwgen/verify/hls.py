@@ -155,7 +155,7 @@ def _program(folder: Path, trace: bool, vendor: Path | None) -> Path:
     compiler = find_compiler()
     types = _SHIM if vendor is None else ("-DHWGEN_USE_AP_INT", f"-isystem{vendor}")
     flags = (*_FLAGS, *types, *(["-DHWGEN_TRACE"] if trace else []))
-    sources = sorted(path for path in folder.rglob("*") if path.suffix in (".cpp", ".hpp"))
+    sources = sorted(path for path in folder.rglob("*") if path.suffix in (".cpp", ".hpp", ".rom"))
     parts = [part for path in sources for part in (path.name, path.read_bytes())]
     key = content_key(str(compiler.path), compiler.version, *flags, *parts)
 

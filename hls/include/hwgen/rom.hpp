@@ -35,6 +35,18 @@ struct native<ap_uint<W>> {
 template <class T>
 using rom = typename native<T>::type;
 
+// A table whose contents are the file <name>.rom in the folder of compilation: initialisers of
+// millions of numbers take a compiler minutes and gigabytes.
+#ifdef __APPLE__
+#define HWGEN_ROM_SECTION ".const"
+#else
+#define HWGEN_ROM_SECTION ".section .rodata"
+#endif
+#define HWGEN_ROM_FILE(code, name, rows, columns)                       \
+  extern const hwgen::rom<code> name[rows][columns] __asm__(#name);     \
+  __asm__(HWGEN_ROM_SECTION "\n.balign 16\n.globl " #name "\n" #name ":\n" \
+          ".incbin \"" #name ".rom\"\n.text\n");
+
 #endif
 
 }  // namespace hwgen

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,10 +15,70 @@ from hwgen.ops.work import Loop, Work
 from hwgen.plan.model import Fold
 from hwgen.quant.model import QGraph, QNode
 
-__all__ = ["MacConstants", "array_text", "mac_constants", "reduce_loops"]
+__all__ = ["MacConstants", "Table", "mac_constants", "reduce_loops"]
 
 _WIDTH = 100
+_MOST_WRITTEN = 1 << 18
+"""Elements of a table that are written as text: compilers take long to read more."""
 _STILL = Loop(1)
+
+
+class Table(NamedTuple):
+    """A two-dimensional array of constants.
+
+    Parameters
+    ----------
+    code
+        C++ type of an element, from :func:`hwgen.emit.hls.types.ap`.
+    name
+        Of the array.
+    values
+        (rows, columns).
+    """
+
+    code: str
+    name: str
+    values: Int
+
+    @property
+    def rows(self) -> int:
+        """Rows of the array."""
+        return int(self.values.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Elements of a row."""
+        return int(self.values.shape[1])
+
+    @property
+    def filed(self) -> bool:
+        """Whether it is so large that it has a file of its own, ``<name>.rom``."""
+        return self.values.size > _MOST_WRITTEN
+
+    @property
+    def text(self) -> str:
+        """The initialiser, one row after the other."""
+        lines: list[str] = []
+        for row in self.values.tolist():
+            lines += _wrapped(row)
+        return "{\n" + "\n".join(lines) + "\n}"
+
+    @property
+    def data(self) -> bytes:
+        """Contents of the file: the rows in the native integers of ``hwgen::rom``."""
+        size, unsigned = self._native
+        return self.values.astype(f"<{'u' if unsigned else 'i'}{size}").tobytes()
+
+    @property
+    def format(self) -> str:
+        """An element of the file as Tcl's ``binary scan`` calls it, little-endian."""
+        size, unsigned = self._native
+        return {1: "c", 2: "s", 4: "i", 8: "w"}[size] + ("u" if unsigned else "")
+
+    @property
+    def _native(self) -> tuple[int, bool]:
+        bits = int(self.code[self.code.index("<") + 1 : -1])
+        return next(size for size in (1, 2, 4, 8) if bits <= 8 * size), "uint" in self.code
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +132,6 @@ def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacCon
         biases=_grouped(lowered.constants["bias"], work, fold),
         multipliers=_grouped(multiplier, work, fold),
     )
-
-
-def array_text(rows: Int) -> str:
-    """Return a C++ initialiser of a two-dimensional array, one row after the other."""
-    lines: list[str] = []
-    for row in rows.tolist():
-        lines += _wrapped(row)
-    return "{\n" + "\n".join(lines) + "\n}"
 
 
 def _wrapped(row: Sequence[int]) -> list[str]:

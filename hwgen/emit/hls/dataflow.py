@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwgen.emit.hls.constants import array_text, mac_constants
+from hwgen.emit.hls.constants import Table, mac_constants
 from hwgen.emit.hls.points import point_tables, product_bits, turning_text
 from hwgen.emit.hls.rows import row_record, row_tables
 from hwgen.emit.hls.scaling import factor, scaling
@@ -53,7 +53,7 @@ class EngineText:
     turn
         The rotation of a rope layer.
     tables
-        Arrays beside the struct: element type, name, rows, columns, initialiser.
+        Arrays beside the struct.
     arguments
         Of the call, in order.
     """
@@ -69,7 +69,7 @@ class EngineText:
     work: str
     turn: str
     scaling: str
-    tables: tuple[tuple[str, str, int, int, str], ...]
+    tables: tuple[Table, ...]
     arguments: tuple[str, ...]
     out: StreamText
 
@@ -82,6 +82,7 @@ def dataflow_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         "engines": engines,
         "headers": tuple(sorted({engine.op for engine in engines})),
         "rows": tuple(sorted({item[0] for engine in engines for item in engine.records})),
+        "tables": tuple(table for engine in engines for table in engine.tables),
         "streams": wires.streams,
         "forks": {fork.source.name: fork for fork in wires.forks},
         "sources": {item.name: wires.sources[item.name] for item in qgraph.inputs},
@@ -143,7 +144,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
     constants: list[tuple[str, int]] = []
     methods: list[tuple[str, str]] = []
     records: tuple[tuple[str, str], ...] = ()
-    tables: tuple[tuple[str, str, int, int, str], ...] = ()
+    tables: tuple[Table, ...] = ()
     arguments = (*ins, out.name)
     if node.op in ("add", "concat", "mul"):
         arguments = (out.name, *ins)
@@ -202,18 +203,14 @@ def _note(node: QNode, engine: Engine, task: Task) -> str:
     return f"{node.op} to {shape}: {work}, {task.cycles} cycles"
 
 
-def _tables(
-    qgraph: QGraph, node: QNode, task: Task, engine: Engine
-) -> tuple[tuple[str, str, int, int, str], ...]:
+def _tables(qgraph: QGraph, node: QNode, task: Task, engine: Engine) -> tuple[Table, ...]:
     constants = mac_constants(qgraph, node, task.work, engine.fold)
     kinds = (
         (ap(engine.weight_bits, True), "weight", constants.weights),
         (ap(node.acc_bits, True), "bias", constants.biases),
         (ap(16, False), "multiplier", constants.multipliers),
     )
-    return tuple(
-        (code, f"{node.name}_{name}", *rows.shape, array_text(rows)) for code, name, rows in kinds
-    )
+    return tuple(Table(code, f"{node.name}_{name}", rows) for code, name, rows in kinds)
 
 
 def _acc_bits(qgraph: QGraph, node: QNode) -> int:

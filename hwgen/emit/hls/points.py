@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwgen.emit.hls.constants import array_text
+from hwgen.emit.hls.constants import Table
 from hwgen.emit.hls.types import ap, code_type
 from hwgen.ops.arithmetic import Int
 from hwgen.quant.model import QGraph, QNode
 
-__all__ = ["TableText", "point_tables", "product_bits", "turning_text"]
-
-TableText = tuple[str, str, int, int, str]
-"""Element type, name, rows, columns, initialiser."""
+__all__ = ["point_tables", "product_bits", "turning_text"]
 
 
-def point_tables(node: QNode) -> tuple[TableText, ...]:
+def point_tables(node: QNode) -> tuple[Table, ...]:
     """Return the tables of a table op, a rotation or an embedding."""
     constants = node.lowered.constants
     match node.op:
@@ -58,8 +55,8 @@ def turning_text(node: QNode) -> str:
     return f"{{{', '.join(map(str, fields))}}}"
 
 
-def _table(node: QNode, name: str, code: str, rows: Int) -> TableText:
-    return code, f"{node.name}_{name}", rows.shape[0], rows.shape[1], array_text(rows)
+def _table(node: QNode, name: str, code: str, rows: Int) -> Table:
+    return Table(code, f"{node.name}_{name}", rows)
 
 
 def _row(values: tuple[int, ...]) -> Int:

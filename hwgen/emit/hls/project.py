@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from hwgen.emit.hls.dataflow import dataflow_context
 from hwgen.emit.hls.ports import input_ports, output_ports
@@ -37,7 +38,7 @@ def emit(
         Its device, as the vendor names it.
     """
     inputs, outputs = input_ports(plan, qgraph), output_ports(plan, qgraph)
-    context: dict[str, object] = {
+    context: dict[str, Any] = {
         "name": qgraph.name,
         "plan": plan,
         "inputs": inputs,
@@ -49,6 +50,8 @@ def emit(
     schedule = plan.schedule
     make = sequential_context if schedule == "sequential" else dataflow_context
     context |= make(plan, qgraph)
+    roms = [table for table in context["tables"] if table.filed]
+    context["roms"] = roms
     source = data_dir("hls")
     headers = folder / "include" / "hwgen"
     headers.mkdir(parents=True, exist_ok=True)
@@ -64,3 +67,7 @@ def emit(
         ("parameters.tcl", "parameters.tcl.j2"),
     ):
         (folder / target).write_text(render(template, context), encoding="utf-8")
+    for stale in folder.glob("*.rom"):
+        stale.unlink()
+    for table in roms:
+        (folder / f"{table.name}.rom").write_bytes(table.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hwgen.emit.hls.constants import array_text
+from hwgen.emit.hls.constants import Table
 from hwgen.emit.hls.types import ap
 from hwgen.ops.arithmetic import Int
 from hwgen.quant.model import QNode
@@ -32,12 +32,11 @@ def row_constants(node: QNode, name: str, lanes: int) -> Int:
     return rows
 
 
-def row_tables(node: QNode, kind: str, lanes: int) -> tuple[tuple[str, str, int, int, str], ...]:
-    """Return the tables of a node: element type, name, rows, columns, initialiser."""
+def row_tables(node: QNode, kind: str, lanes: int) -> tuple[Table, ...]:
+    """Return the tables of a node."""
     if kind != "norm":
         return ()
     tables = []
     for name, code in TABLES:
-        rows = row_constants(node, name, lanes)
-        tables.append((code, f"{node.name}_{name}", *rows.shape, array_text(rows)))
+        tables.append(Table(code, f"{node.name}_{name}", row_constants(node, name, lanes)))
     return tuple(tables)

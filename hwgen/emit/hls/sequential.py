@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hwgen.emit.hls.constants import array_text, mac_constants
+from hwgen.emit.hls.constants import Table, mac_constants
 from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
@@ -111,13 +111,13 @@ def _engine(engine: Engine, qgraph: QGraph, order: list[Task]) -> dict[str, obje
     }
 
 
-def _table_texts(tables: _MacTables, engine: dict[str, object]) -> tuple[tuple[object, ...], ...]:
+def _table_texts(tables: _MacTables, engine: dict[str, object]) -> tuple[Table, ...]:
     kinds = (
         (engine["weight"], "mac_weight", np.concatenate(tables.weights)),
         (engine["acc"], "mac_bias", np.concatenate(tables.biases)),
         (ap(16, False), "mac_multiplier", np.concatenate(tables.multipliers)),
     )
-    return tuple((code, name, *rows.shape, array_text(rows)) for code, name, rows in kinds)
+    return tuple(Table(str(code), name, rows) for code, name, rows in kinds)
 
 
 def _note(node: QNode, task: Task) -> str:
