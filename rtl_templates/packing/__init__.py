@@ -1,0 +1,1 @@
+"""Several small exact products on one wide multiplier."""
