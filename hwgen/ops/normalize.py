@@ -64,7 +64,7 @@ class NormalizeParams(OpParams):
     """Spec keys of a normalisation."""
 
     eps: float = Field(
-        1e-5, ge=0, le=1e6, description="added to the variance (mean square) under the root"
+        1e-5, ge=1e-12, le=1e6, description="added to the variance (mean square) under the root"
     )
 
 
@@ -88,8 +88,7 @@ class Normalize(Op):
         if self.centered:
             rows = rows - rows.mean(axis=-1, keepdims=True)
         power = np.mean(rows * rows, axis=-1, keepdims=True) + params.eps
-        # A row of zeros without epsilon is a row of zeros.
-        rows = rows / np.sqrt(np.where(power > 0, power, 1.0)) * weights["weight"]
+        rows = rows / np.sqrt(power) * weights["weight"]
         return channels_last(rows + weights.get("bias", 0.0))
 
     def lower(

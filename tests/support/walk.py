@@ -5,6 +5,8 @@ Nothing here knows an op: only loops, ports, streams, weights in stream order, r
 
 from itertools import product
 
+from support.rows import normalized, shares
+
 
 def requantise(acc, requant, factor=0):
     """Return one code; ``factor`` picks the multiplier where there are several."""
@@ -47,6 +49,14 @@ def walk(work, streams, lowered, stream_weights=None):
             y = work.origin[0] + row * work.row.dy
             for port, layout in enumerate(work.ports):
                 results += [done(read(port, y, x), port) for x in range(layout.row)]
+        return results
+
+    if work.kind in ("norm", "softmax"):
+        whole = normalized if work.kind == "norm" else shares
+        for row in range(work.row.count):
+            y, x = work.origin[0] + row * work.row.dy, work.origin[1] + row * work.row.dx
+            places = [(y, x + k * work.channel.dx) for k in range(work.channel.count)]
+            results += whole([read(0, *place) for place in places], lowered)
         return results
 
     outer = (work.row, work.column, work.channel)
