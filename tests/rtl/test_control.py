@@ -113,6 +113,57 @@ def test_busy_until_every_stream_has_carried_the_same_number_of_tensors():
     bench_of(dut, body)
 
 
+def test_attention_reports_what_it_saw():
+    rng = random.Random(6)
+    dut = Registers(identity=1, version=2, engines=1, saturations=5)
+
+    async def body(ctx, reset):
+        for _ in range(2):
+            masked = saturated = 0
+            assert await read(ctx, dut, 3) == 0
+            for _ in range(50):
+                row, clamped = rng.random() < 0.3, rng.choice([0, 0, 0, 1, 5])
+                ctx.set(dut.masked, row)
+                ctx.set(dut.saturated, clamped)
+                masked, saturated = masked + row, saturated + clamped
+                await ctx.tick()
+            ctx.set(dut.masked, 0)
+            ctx.set(dut.saturated, 0)
+            await ctx.tick()
+            assert await read(ctx, dut, 3) == 0b10100
+            assert await read(ctx, dut, 6) == saturated
+            assert await read(ctx, dut, 7) == masked
+            ctx.set(dut.overflow, 1)
+            await ctx.tick()
+            ctx.set(dut.overflow, 0)
+            assert await read(ctx, dut, 3) == 0b11100
+            ctx.set(dut.bus.addr, CONTROL)
+            ctx.set(dut.bus.wdata, 1)
+            ctx.set(dut.bus.write, 1)
+            await ctx.tick()
+            ctx.set(dut.bus.write, 0)
+            assert await read(ctx, dut, 6) == await read(ctx, dut, 7) == 0
+
+    bench_of(dut, body)
+
+
+def test_a_new_sequence_is_asked_for_with_bit_1():
+    dut = Registers(identity=1, version=2, engines=1)
+
+    async def body(ctx, reset):
+        for word, data, asked in ((CONTROL, 2, 1), (CONTROL, 1, 0), (CONTROL, 3, 1), (3, 2, 0)):
+            ctx.set(dut.bus.addr, word)
+            ctx.set(dut.bus.wdata, data)
+            ctx.set(dut.bus.write, 1)
+            *_, fresh = await ctx.tick().sample(dut.fresh)
+            assert fresh == asked
+        ctx.set(dut.bus.write, 0)
+        *_, fresh = await ctx.tick().sample(dut.fresh)
+        assert fresh == 0
+
+    bench_of(dut, body)
+
+
 def test_too_many_engines_are_refused():
     with pytest.raises(ValueError, match="Engines must be at most 124, not 125"):
         Registers(identity=0, version=0, engines=125)

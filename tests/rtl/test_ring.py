@@ -1,0 +1,130 @@
+"""Where a cache's rows go, and how many tokens it has seen, against a list of slots."""
+
+import random
+
+import pytest
+
+from rtl_templates.memory.ring import RingWriter, TokenCount
+from support.streams import bench_of
+
+RINGS = [
+    # slots, pinned, start, tokens, restarts
+    (12, 0, 0, 3, True),
+    (4, 0, 0, 4, True),
+    (5, 0, 0, 1, False),
+    (7, 0, 0, 3, False),
+    (13, 3, 8, 2, False),
+    (12, 4, 4, 4, False),
+]
+
+
+class Slots:
+    """A cache as a list: which token lies in which slot."""
+
+    def __init__(self, slots, pinned, start, tokens, restarts):
+        self.slots, self.pinned, self.start = slots, pinned, start
+        self.tokens, self.restarts = tokens, restarts
+        self.content = [None] * slots
+        self.seen = 0
+        self.emptied = False
+
+    def tensor(self):
+        """Store the tokens of a tensor; return their slots."""
+        found = []
+        for token in range(self.seen, self.seen + self.tokens):
+            slot = token
+            if not self.restarts and token >= self.pinned:
+                slot = self.start + (token - self.pinned) % (self.slots - self.start)
+            self.content[slot] = token
+            found.append(slot)
+        self.seen += self.tokens
+        return found
+
+    def ages(self, seen):
+        """Return for each slot how old its token is after a tensor, as hardware works it out."""
+        last = seen + self.tokens - 1
+        result = []
+        for slot in range(self.slots):
+            if slot < self.pinned:
+                result.append(last - slot if slot <= last else None)
+            elif slot < self.start:
+                result.append(None)
+            elif self.restarts:
+                result.append(last - slot if slot <= last else None)
+            else:
+                age = (last - self.pinned - (slot - self.start)) % (self.slots - self.start)
+                result.append(age if last - age >= self.pinned else None)
+        return result
+
+
+@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize(("row", "lanes"), [(6, 2), (4, 4), (3, 1)])
+def test_rows_go_where_they_belong(ring, row, lanes):
+    slots, pinned, start, tokens, restarts = ring
+    rng = random.Random(repr(ring))
+    dut = RingWriter(slots=slots, pinned=pinned, start=start, row=row, lanes=lanes)
+
+    async def body(ctx, reset):
+        for turn in range(3):
+            model = Slots(*ring)
+            for _ in range(4 * slots // tokens):
+                if restarts and model.seen == slots:
+                    model.seen = 0
+                for slot in model.tensor():
+                    for beat in range(row // lanes):
+                        await ctx.tick().repeat(1 + rng.randint(0, 1))
+                        assert ctx.get(dut.offset) == slot * row + beat * lanes
+                        ctx.set(dut.push, 1)
+                        await ctx.tick()
+                        ctx.set(dut.push, 0)
+            ctx.set(reset if turn else dut.clear, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            ctx.set(dut.clear, 0)
+
+    bench_of(dut, body)
+
+
+@pytest.mark.parametrize("ring", RINGS)
+def test_the_count_tells_the_age_of_every_slot(ring):
+    slots, pinned, start, tokens, restarts = ring
+    dut = TokenCount(slots=slots, pinned=pinned, start=start, tokens=tokens, restarts=restarts)
+
+    async def body(ctx, reset):
+        for turn in range(3):
+            model = Slots(*ring)
+            emptied = 0
+            for _ in range(6 * slots // tokens):
+                if restarts and model.seen == slots:
+                    model = Slots(*ring)
+                    emptied = 1
+                model.tensor()
+                last = model.seen - 1
+                ages = [None if token is None else last - token for token in model.content]
+                # Sinks are told by their slot: only whether they are there counts.
+                got = model.ages(ctx.get(dut.seen))
+                assert got[pinned:] == ages[pinned:]
+                assert [age is None for age in got] == [age is None for age in ages]
+                ctx.set(dut.advance, 1)
+                *_, overflow = await ctx.tick().sample(dut.overflow)
+                assert overflow == emptied
+                emptied = 0
+                ctx.set(dut.advance, 0)
+                await ctx.tick()
+            ctx.set(reset if turn else dut.clear, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            ctx.set(dut.clear, 0)
+
+    bench_of(dut, body)
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="Beats of 4 do not divide rows of 6 elements"):
+        RingWriter(slots=4, pinned=0, start=0, row=6, lanes=4)
+    with pytest.raises(ValueError, match="5 pinned rows and a ring from 4 in 8 slots"):
+        RingWriter(slots=8, pinned=5, start=4, row=4, lanes=4)
+    with pytest.raises(ValueError, match="3 tokens do not divide 8 slots"):
+        TokenCount(slots=8, pinned=0, start=0, tokens=3, restarts=True)
+    with pytest.raises(ValueError, match="5 tokens do not fit into a ring of 4"):
+        TokenCount(slots=8, pinned=2, start=4, tokens=5, restarts=False)
