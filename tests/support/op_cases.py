@@ -54,12 +54,12 @@ def shapes_of(draw):
 
 
 @st.composite
-def cases(draw, name, keys, shapes, same_type=False):
+def cases(draw, name, keys, shapes, same_type=False, widest=12):
     """Return a Case of op ``name``; ``keys`` and ``shapes`` are drawn already."""
     op = get_op(name)
     params = op.Params.model_validate(keys)
     out_shape = op.shape(params, shapes)
-    types = [draw(qtypes()) for _ in shapes]
+    types = [kind or draw(qtypes(widest)) for kind in op.in_types(params, shapes)]
     if same_type:
         types = types[:1] * len(shapes)
     proposed = draw(st.sampled_from([types[0], draw(qtypes())]))

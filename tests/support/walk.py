@@ -22,7 +22,17 @@ def finish(scaled, requant):
     return min(max(rounded + requant.zero_point, requant.low), requant.high)
 
 
-def walk(work, streams, lowered, stream_weights=None):
+def gathered(lowered, values, place, feature):
+    """Return one feature of the row that an id picks, moved by the id's place."""
+    (number,) = values
+    table = lowered.constants["table"]
+    code = int(table[min(number, len(table) - 1)][feature])
+    if "position" in lowered.constants:
+        code += int(lowered.constants["position"][place][feature])
+    return min(max(code, lowered.attrs["low"]), lowered.attrs["high"])
+
+
+def walk(work, streams, lowered, stream_weights=None, turns=None):
     """Return the results in stream order as a list of int.
 
     Parameters
@@ -31,6 +41,8 @@ def walk(work, streams, lowered, stream_weights=None):
         One list of int per port, in stream order.
     stream_weights
         Nested (output channel, segment, element) for ``mac``.
+    turns
+        For ``rope``: factors of both elements of a result by its (row, column, channel).
     """
     requant = lowered.requant
 
@@ -96,6 +108,21 @@ def walk(work, streams, lowered, stream_weights=None):
                         for port, factor in enumerate(requant.multiplier)
                     )
                     results.append(finish(total, requant))
+                case "table":
+                    (value,) = values
+                    results.append(int(lowered.constants["table"][value - lowered.attrs["low"]]))
+                case "mul":
+                    ((y, x),) = window[0]
+                    left, right = (
+                        read(port, y, x) - zero for port, zero in enumerate(lowered.attrs["zeros"])
+                    )
+                    results.append(done(left * right))
+                case "rope":
+                    centred = [value - lowered.attrs["zero"] for value in values]
+                    pairs = zip(centred, turns(*index), strict=True)
+                    results.append(done(sum(value * factor for value, factor in pairs)))
+                case "gather":
+                    results.append(gathered(lowered, values, index[0], index[2]))
                 case _:
                     raise AssertionError(work.kind)
     return results
