@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from hwgen.emit.rtl.memories import channel_words, weight_words
+from hwgen.emit.rtl.rows import walk_of_rows
 from hwgen.emit.rtl.walks import granule, mac_walk, vector_walk
 from hwgen.golden import to_stream
 from hwgen.ops import op_names
-from hwgen.plan.cost import issue_cycles
+from hwgen.plan.cost import ROWS, issue_cycles
 from rtl_templates.arith.codes import Codes
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.conv.conv2d import Conv2d
@@ -44,6 +45,8 @@ def test_walks_as_the_compiler_does(name):
         component = node.component
         if node.work.kind == "mac":
             assert component.walk == mac_walk(node.work, node.fold)
+        elif node.work.kind in ROWS:
+            assert component.walk == walk_of_rows(node.work, node.fold.lanes)
         else:
             assert component.walk == vector_walk(node.work, node.fold.lanes)
         for banks in (1, 4, 16):
@@ -102,7 +105,9 @@ def test_equals_the_golden_model(name, stalls):
         check(node, rng, stalls, int(rng.integers(1, 60)) if stalls else None)
 
 
-@pytest.mark.parametrize("name", ["conv2d", "linear", "max_pool2d", "add", "concat", "argmax"])
+@pytest.mark.parametrize(
+    "name", ["conv2d", "linear", "max_pool2d", "add", "concat", "argmax", "layer_norm", "softmax"]
+)
 def test_initiation_interval(name):
     """With room for whole tensors, the slowest of engine and streams sets the pace."""
     rng = np.random.default_rng([5, *name.encode()])

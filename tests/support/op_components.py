@@ -29,6 +29,7 @@ from rtl_templates.vector.rope import Rope
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.silu import Silu
 from rtl_templates.vector.turns import Turn
+from support.row_components import build_layer_norm, build_rms_norm, build_softmax
 
 __all__ = ["OPS", "Node", "draw_node"]
 
@@ -36,6 +37,7 @@ OPS = (
     *("conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
     *("add", "concat", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding"),
+    *("layer_norm", "rms_norm", "softmax"),
 )
 
 
@@ -416,6 +418,9 @@ def _avg_pool2d(node, sizes):
 
 
 _BUILD = {
+    "layer_norm": build_layer_norm,
+    "rms_norm": build_rms_norm,
+    "softmax": build_softmax,
     "conv2d": _conv2d,
     "linear": _linear,
     "relu": _relu,
