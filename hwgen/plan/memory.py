@@ -37,6 +37,10 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             weights += words * engine.fold.multipliers * engine.weight_bits
             bits = engine.acc_bits + MULTIPLIER_BITS
             channels += task.work.channel.count * task.work.outputs * bits
+        if engine.template == "array" and task.work.kind == "mac":
+            rows = -(-task.work.outputs // engine.fold.rows) * engine.fold.rows
+            weights += rows * task.work.elements * engine.weight_bits
+            channels += task.work.outputs * (engine.acc_bits + MULTIPLIER_BITS)
         if task.work.kind in ROWS:
             bits = _row_bits(task.work, engine)
             waiting[engine.name] = max(bits, waiting.get(engine.name, 0))

@@ -43,7 +43,7 @@ def describe(plan: Plan) -> str:
 
 def _engine(engine: Engine) -> list[str]:
     fold = engine.fold
-    if engine.template != "mac":
+    if not engine.multipliers:
         return [engine.name, engine.template, "", "", "", str(fold.lanes), ""]
     numbers = (fold.rows, fold.elements, fold.outputs, fold.lanes, engine.multipliers)
     return [engine.name, engine.template, *map(str, numbers)]

@@ -110,7 +110,7 @@ def layers(data: ReportData) -> Iterator[LayerRow]:
             accumulator=f"{node.acc_bits} bit" if node.acc_bits else "",
             weights=_weights(node),
             engine=", ".join(dict.fromkeys(task.engine for task in tasks)),
-            macs=f"{sum(task.work.macs for task in tasks):,}" if _has_macs(node) else "",
+            macs=f"{useful:,}" if (useful := sum(task.useful for task in tasks)) else "",
             cycles=f"{sum(task.cycles for task in tasks):,}",
             bound=", ".join(dict.fromkeys(task.bound for task in tasks)),
             sqnr="" if sqnr is None else "exact" if sqnr == math.inf else f"{sqnr:.1f} dB",
@@ -162,20 +162,18 @@ def _weights(node: QNode) -> str:
     return f"{weight.size:,} x {kind.bits} bit" if weight is not None and kind is not None else ""
 
 
-def _has_macs(node: QNode) -> bool:
-    return "weight" in node.lowered.constants
-
-
 def _fold(engine: Engine) -> str:
     fold = engine.fold
     lanes = f"{fold.lanes} lane{'s' if fold.lanes > 1 else ''}"
+    if engine.template == "array":
+        return f"{fold.rows} x {fold.outputs} elements, {lanes} out"
     if engine.template != "mac":
         return lanes
     return f"{fold.rows} x {fold.elements} x {fold.outputs}, {lanes} out"
 
 
 def _widths(engine: Engine) -> str:
-    if engine.template != "mac":
+    if not engine.multipliers:
         return f"{engine.in_bits} to {engine.out_bits} bit"
     return (
         f"{engine.in_bits} x {engine.weight_bits}, sum {engine.acc_bits}, out {engine.out_bits} bit"
