@@ -58,7 +58,7 @@ struct gather_task {
   int first;     // where its rows begin in the table of all
   int position;  // where its positions begin; -1: it has none
   int read;      // address of the ids
-  destination write;
+  int write;
   scaling scale;
 };
 
@@ -79,7 +79,7 @@ tokens:
       const int move = task.position < 0 ? 0 : int(position[0][task.position + place]);
       const typename C::Result code = typename C::Result(
           saturate<32>(int(table[0][row + i]) + move, task.scale.low, task.scale.high));
-      memory[task.write.at(0, place)] = ap_uint<BITS>(code);
+      memory[task.write + place] = ap_uint<BITS>(code);
     }
   }
 }

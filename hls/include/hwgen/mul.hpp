@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hwgen/feed.hpp"
+#include "hwgen/memory.hpp"
 #include "hwgen/vector.hpp"
 
 namespace hwgen {
@@ -35,6 +36,34 @@ beats:
       packed.lane[l] = scale<typename C::Out>(product, C::MULTIPLIER, 0, s);
     }
     out.write(packed);
+  }
+}
+
+// What the engine of a sequential accelerator is to do in one phase.
+struct mul_task {
+  int elements;
+  int read[2];        // addresses of the input tensors
+  bool is_signed[2];  // of their codes
+  int write;
+  int zero[2];
+  int multiplier;
+  scaling scale;
+};
+
+// C holds In, Acc and Result.
+template <class C, int BITS, int SIZE>
+void shared_mul(ap_uint<BITS> (&memory)[SIZE], const mul_task& task) {
+#pragma HLS inline off
+  const stored<typename C::In, BITS, SIZE> left = {memory, task.read[0], task.is_signed[0]};
+  const stored<typename C::In, BITS, SIZE> right = {memory, task.read[1], task.is_signed[1]};
+elements:
+  for (int i = 0; i < task.elements; ++i) {
+#pragma HLS pipeline II = 2
+    const typename C::Acc product =
+        centred(left.read(i), task.zero[0]) * centred(right.read(i), task.zero[1]);
+    const typename C::Result code =
+        scale<typename C::Result>(product, ap_uint<16>(task.multiplier), 0, task.scale);
+    memory[task.write + i] = ap_uint<BITS>(code);
   }
 }
 

@@ -127,19 +127,19 @@ tokens:
 }
 
 // What the engine of a sequential accelerator is to do in one phase.
-struct turn_task {
+struct rope_task {
   turning turn;
   int layer;       // which of the layers that turn
   int first_step;  // where the steps of its frequencies begin
   int read;        // address of the input tensor
   bool is_signed;  // of its codes
-  destination write;
+  int write;
   scaling scale;
 };
 
 // C holds In, Acc, Result and LAYERS.
 template <class C, int BITS, int SIZE, int STEPS, int ARCS>
-void shared_rope(ap_uint<BITS> (&memory)[SIZE], const turn_task& task,
+void shared_rope(ap_uint<BITS> (&memory)[SIZE], const rope_task& task,
                  const rom<ap_uint<32>> (&steps)[1][STEPS],
                  const rom<ap_uint<16>> (&quarter)[1][ARCS]) {
 #pragma HLS inline off
@@ -164,7 +164,7 @@ tokens:
             t.second(i), own[pair], quarter[0]);
         const typename C::Result code =
             finish<typename C::Result, scaled_bits(C::Acc::width)>(acc, task.scale);
-        memory[task.write.at(0, base + i)] = ap_uint<BITS>(code);
+        memory[task.write + base + i] = ap_uint<BITS>(code);
       }
     }
     advance(t, at, own, steps[0], task.first_step);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hwgen/feed.hpp"
+#include "hwgen/memory.hpp"
 #include "hwgen/rom.hpp"
 #include "hwgen/work.hpp"
 
@@ -25,6 +26,29 @@ beats:
       packed.lane[l] = table[0][x[l].to_int() - int(C::LOW)];
     }
     out.write(packed);
+  }
+}
+
+// What the engine of a sequential accelerator is to do in one phase.
+struct table_task {
+  int elements;
+  int read;        // address of the input tensor
+  bool is_signed;  // of its codes
+  int write;
+  int zero;        // where the result of code 0 is in the table of all
+};
+
+// C holds In and Result.
+template <class C, int BITS, int SIZE, class Code, int WORDS>
+void shared_table(ap_uint<BITS> (&memory)[SIZE], const table_task& task,
+                  const Code (&table)[1][WORDS]) {
+#pragma HLS inline off
+  const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed};
+elements:
+  for (int i = 0; i < task.elements; ++i) {
+#pragma HLS pipeline II = 1
+    const typename C::Result code = table[0][task.zero + source.read(i).to_int()];
+    memory[task.write + i] = ap_uint<BITS>(code);
   }
 }
 
