@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.attention_keys import Slots
+from hwgen.ops.attention_keys import Slots, slots_of
 from hwgen.ops.attention_params import AttentionParams, attend_for, input_names
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
 from hwgen.ops.products import attend_attrs, attend_of, expect_operands
@@ -65,7 +65,7 @@ class Attention(Op):
             scores = block.heads(inputs[0], attend) @ keys
             if attend.sink_queries:
                 pinned = block.heads(inputs[3], attend) @ keys
-                scores = np.where(np.arange(attend.keys) < attend.sinks, pinned, scores)
+                scores = np.where(np.arange(slots_of(attend)) < attend.sinks, pinned, scores)
             scores = np.where(block.seen, scores / sqrt(attend.inner), -np.inf)
             largest = scores.max(axis=-1, keepdims=True)
             parts = np.exp(scores - np.where(np.isfinite(largest), largest, 0.0))
@@ -130,8 +130,8 @@ class Attention(Op):
             if attend.sink_queries:
                 pinned = block.heads(inputs[3], attend).astype(np.float32)
             state = State.empty(queries.shape[:-1], attend.features)
-            for start in range(0, attend.keys, attend.tile):
-                tile = slice(start, min(start + attend.tile, attend.keys))
+            for start in range(0, slots_of(attend), attend.tile):
+                tile = slice(start, min(start + attend.tile, slots_of(attend)))
                 seen = block.seen[..., tile]
                 if not seen.any():
                     continue  # it would change nothing
@@ -213,9 +213,9 @@ def _blocks(
 ) -> Iterator[_Block]:
     """Yield all queries in blocks of bounded size."""
     capacity = attend.keys // attend.queries if attend.cached and not attend.window else 0
-    wide = attend.heads * max(attend.keys, attend.features)
+    wide = attend.heads * max(slots_of(attend), attend.features)
     queries = min(max(_AT_ONCE // wide, 1), attend.queries)
-    stored = attend.kv_heads * attend.keys * max(attend.inner, attend.features)
+    stored = attend.kv_heads * slots_of(attend) * max(attend.inner, attend.features)
     tensors = max(_AT_ONCE // max(wide * queries, stored), 1)
     for first in range(0, len(inputs[0]), tensors):
         some = slice(first, min(first + tensors, len(inputs[0])))

@@ -1,8 +1,8 @@
 """Which keys lie where, and which of them a query sees.
 
-Keys are numbered from 0 on: their *position*.  Without a cache the positions are the rows of the
-key tensor.  A cache gives a key the slot of its position; with a window the slots after those of
-the sinks are a ring that begins at a tile, so that sinks and window never share one.
+Keys are numbered from 0 on: their *position*.  Tiles are runs of *slots*.  Sinks lie in the first
+slots, other keys from the next tile on, so that sinks share no tile: their logarithms tower above
+the others, of which a common exponent would leave nothing.  A cached window is a ring there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.tile_exponent import Seen
 from hwgen.ops.work import Attend
 
-__all__ = ["Slots", "ring_start", "slots_for"]
+__all__ = ["Slots", "ring_start", "slots_for", "slots_of"]
 
 
 def ring_start(attend: Attend) -> int:
-    """Return the slot at which the ring of a cached window begins: the tile after the sinks."""
-    return -(-attend.sinks // attend.tile) * attend.tile
+    """Return the slot of the first key that is no sink, where a ring begins: the next tile."""
+    return -(-attend.sinks // attend.tile) * attend.tile if attend.sinks else 0
+
+
+def slots_of(attend: Attend) -> int:
+    """Return the slots that are visited, the empty ones after the sinks included."""
+    return attend.keys if attend.cached else attend.keys + ring_start(attend) - attend.sinks
 
 
 def slots_for(tokens: int, window: int, sinks: int, tile: int) -> int:
@@ -59,16 +64,19 @@ class Slots:
         capacity
             Tensors after which a cache is full and an empty one begins; 0: never.
         """
-        slot = np.arange(attend.keys)
+        slot = np.arange(slots_of(attend))
         tokens = np.arange(attend.queries)
+        start = ring_start(attend)
         if not attend.cached:
-            rows = (tensors * attend.keys)[:, None] + slot
-            return cls(slot[None], rows, (attend.keys - attend.queries + tokens)[None])
+            row = np.where(slot < start, slot, slot - start + attend.sinks)
+            empty = (slot >= attend.sinks) & (slot < start)
+            position = np.where(empty | (row >= attend.keys), -1, row)
+            rows = (tensors * attend.keys)[:, None] + np.maximum(position, 0)
+            return cls(position[None], rows, (attend.keys - attend.queries + tokens)[None])
         earlier = tensors // capacity * capacity if capacity else np.zeros_like(tensors)
         first = ((tensors - earlier) * attend.queries)[:, None]
         last = first + attend.queries - 1
         if attend.window:
-            start = ring_start(attend)
             age = (last - attend.sinks - (slot - start)) % (attend.keys - start)
             ring = np.where(last - age >= attend.sinks, last - age, -1)
             pinned = np.where((slot < attend.sinks) & (slot <= last), slot, -1)

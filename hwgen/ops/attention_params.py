@@ -39,7 +39,7 @@ class AttentionParams(OpParams):
         0, description="latest keys that a query sees; 0 is all of them"
     )
     sinks: Annotated[int, Field(ge=0, le=65536)] = Field(
-        0, description="first keys that a query sees besides its window"
+        0, description="first keys, which a query sees besides its window, in tiles of their own"
     )
     tile: Literal[8, 16, 32, 64] = Field(
         16, description="keys that share an exponent; rows of the systolic array"
@@ -161,7 +161,7 @@ def _check_window(params: AttentionParams) -> None:
             key="window",
             hint="causal: true",
         )
-    if params.sinks and params.window < params.sinks:
+    if params.window and params.window < params.sinks:
         raise ParamError(
             f"window {params.window} is smaller than the {params.sinks} sinks",
             key="window",
@@ -195,6 +195,12 @@ def _slots(params: AttentionParams, cache: CacheParams, tokens: int, keys: int) 
                 hint="cache: {}",
             )
         return slots_for(tokens, params.window, params.sinks, params.tile)
+    if params.sinks:
+        raise ParamError(
+            f"a cache without a window keeps every key, so none of {params.sinks} sinks apart",
+            key="sinks",
+            hint="sinks: 0, or a window",
+        )
     if cache.length is None:
         raise ParamError(
             "a cache without a window needs a length", key="cache", hint="cache: {length: 128}"
@@ -211,7 +217,7 @@ def _slots(params: AttentionParams, cache: CacheParams, tokens: int, keys: int) 
 def _check_sink_queries(params: AttentionParams, shapes: Sequence[Shape]) -> None:
     if not params.sink_queries:
         return
-    if not (params.sinks and params.cache):
+    if not (params.sinks and params.window and params.cache):
         raise ParamError(
             "queries for the sinks need sinks that are kept apart",
             key="sink_queries",

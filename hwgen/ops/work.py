@@ -55,7 +55,8 @@ class Attend:
         A query sees keys up to its own position: query ``q`` of ``queries`` stands at position
         ``keys - queries + q``, with a cache at ``seen + q``.
     window, sinks
-        A query sees its last ``window`` keys and the first ``sinks`` ones; 0: all.
+        A query sees its last ``window`` keys and the first ``sinks`` ones; 0: all.  Sinks have
+        tiles of their own, with or without a window (``hwgen.ops.attention_keys``).
     cached
         Keys and values stay from tensor to tensor in ``keys`` slots.
     padded

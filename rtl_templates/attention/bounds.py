@@ -16,10 +16,11 @@ class Bounds(wiring.Component):
     entries, the next one goes on after them, or begins with the next key head.  Columns beyond
     the last entry see nothing.  Token ``q`` stands at position ``first + q``.
 
-    - Keys in rows or slots of their own position: up to ``limit``; with causal attention up to
+    - Keys in slots in the order of their positions: up to ``limit``; with causal attention up to
       the query's position; with a window the last ``window`` of them and the first ``sinks``.
     - A ring (cached, with a window): keys after the sinks lie in the ring in turn, so that what a
-      query sees is a run of slots that may pass the ring's end.  Sinks and ring share no tile.
+      query sees is a run of slots that may pass the ring's end.
+    - Sinks share no tile with other keys, which begin at slot ``base``.
 
     Latency: the bounds of column p come ``2 + p`` cycles after ``score``.  Throughput: two
     ``score`` are ``columns`` or more cycles apart.  Infers no multiplier.
@@ -51,6 +52,7 @@ class Bounds(wiring.Component):
         self.shape = shape
         self.tasks = tuple(tasks)
         keys = max(task.keys for task in self.tasks)
+        slots = max(task.slots(shape.tile) for task in self.tasks)
         most = max(max(task.keys, task.window + task.sinks) for task in self.tasks)
         bound = range(shape.tile + 1)
         super().__init__(
@@ -59,7 +61,7 @@ class Bounds(wiring.Component):
                 "start": In(1),
                 "score": In(1),
                 "first": In(1),
-                "key": In(range(max(2, keys))),
+                "key": In(range(max(2, slots))),
                 "seen": In(range(most + 1)),
                 "slot": In(range(max(2, *(task.ring for task in self.tasks)))),
                 "length": In(range(keys + 1)),
@@ -163,23 +165,25 @@ class Bounds(wiring.Component):
             reach.eq(Mux(causal & (position < limit), position, limit)),
             pinned.eq(Mux(reach < sinks, reach, sinks)),
         ]
-        lo, end, head = Signal.like(position), Signal.like(position), Signal.like(position)
+        bases = [task.base(self.shape.tile) for task in tasks]
+        base = field(bases, "base")
+        gap = field([start - task.sinks for start, task in zip(bases, tasks, strict=True)], "gap")
+        wide = signed(max(len(position), len(base) + 1) + 1)
+        lo, end, head = Signal(wide), Signal(wide), Signal(wide)
         following = [Signal.like(value, name=f"next_{value.name}") for value in (lo, end, head)]
         next_lo, next_end, next_head = following
+        oldest_seen = Signal(wide)
         m.d.comb += [
-            next_lo.eq(Mux(window != 0, position - window, 0)),
-            next_end.eq(reach),
-            next_head.eq(pinned),
+            oldest_seen.eq(Mux(window != 0, position - window, 0)),
+            next_lo.eq(Mux(oldest_seen < sinks, base, oldest_seen + gap)),
+            next_end.eq(reach + gap),
         ]
         if any(task.ring for task in tasks):
             ring = field([task.ring for task in tasks], "ring")
-            base = field([task.keys - task.ring for task in tasks], "ring_base")
             newest = Signal(range(max(task.keys for task in tasks) + 1))
             oldest = Signal.like(position)
             m.d.comb += [newest.eq(base + entry.slot), oldest.eq(newest + 1 - window)]
-            with m.If((ring != 0) & (key < base)):
-                m.d.comb += [next_lo.eq(0), next_end.eq(pinned), next_head.eq(0)]
-            with m.Elif(ring != 0):
+            with m.If(ring != 0):
                 m.d.comb += [next_lo.eq(oldest), next_end.eq(newest + 1), next_head.eq(0)]
                 with m.If(position <= sinks):
                     m.d.comb += next_end.eq(0)
@@ -192,6 +196,8 @@ class Bounds(wiring.Component):
                             next_end.eq(keys),
                             next_head.eq(newest + 1),
                         ]
+        with m.If(key < base):
+            m.d.comb += [next_lo.eq(0), next_end.eq(pinned), next_head.eq(0)]
         with m.If(entry.left == 0):
             m.d.comb += [next_end.eq(0), next_head.eq(0)]
         m.d.sync += [lo.eq(next_lo), end.eq(next_end), head.eq(next_head)]

@@ -77,9 +77,11 @@ class LaneTask:
         Requantisation of results times 2**16.
     padded
         Only the first ``length`` keys count.
+    window, sinks
+        As in ``Attend``; keys other than sinks lie in slots from the tile after the sinks on.
     cached
-        Query 0 stands at position ``seen``, and a key lies in the slot of its position; with
-        a window, those after the sinks in a ring of ``ring`` slots that begins at a tile.
+        Query 0 stands at position ``seen``; with a window, the keys after the sinks lie in a
+        ring of ``ring`` slots.
     ring
         Slots of the ring, the last ones of ``keys``; 0 if there is none.
     """
@@ -105,6 +107,14 @@ class LaneTask:
     def group(self):
         """Query heads per key head."""
         return self.heads // self.kv_heads
+
+    def base(self, tile):
+        """Return the slot of the first key that is no sink: the first one of a tile."""
+        return -(-self.sinks // tile) * tile
+
+    def slots(self, tile):
+        """Return the slots, the empty ones between sinks and other keys included."""
+        return self.keys if self.cached else self.keys + self.base(tile) - self.sinks
 
     @property
     def entries(self):

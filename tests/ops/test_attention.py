@@ -49,6 +49,8 @@ def attention_cases(draw):
         keys["causal"] = True
         keys["window"] = draw(st.sampled_from([0, 1, 3, 11, 20]))
         keys["sinks"] = draw(st.integers(0, min(keys["window"], 9)))
+    elif draw(st.booleans()):
+        keys["sinks"] = draw(st.integers(0, 20))
     if cached:
         keys["cache"] = {} if keys["window"] else {"length": queries * draw(st.integers(1, 9))}
         keys["sink_queries"] = keys["sinks"] > 0 and draw(st.booleans())
@@ -227,6 +229,25 @@ def test_equal_scores_average_the_values():
     assert np.abs(OP.integer(case.lowered, case.codes)[0, 0] - mean).max() <= 1
 
 
+def test_sinks_share_no_tile():
+    """Four keys 11 octaves above the rest: in a tile with others they would hide them."""
+    shapes = [(4, 8), (40, 8), (40, 3)]
+    plain_case = make_case({"heads": 1}, shapes, samples=1, seed=9)
+    apart = make_case({"heads": 1, "sinks": 4}, shapes, samples=1, seed=9)
+    for case in (plain_case, apart):
+        case.codes[0][:] = 0
+        case.codes[0][..., 0] = 100
+        case.codes[1][..., 0] = 0
+        case.codes[1][:, :4, 0] = 80
+        case.codes[2][:, :4] = 0
+        case.codes[2][:, 16:] = 0
+    real = OP.real(apart.params, apart.real_inputs, {}) / apart.out.scale
+    hidden = OP.integer(plain_case.lowered, plain_case.codes)
+    shown = OP.integer(apart.lowered, apart.codes)
+    assert not hidden.any()
+    assert np.abs(shown - real).max() <= 0.6
+
+
 def test_accumulator_holds_scores_and_values():
     case = make_case({"heads": 2, "tile": 32}, [(3, 16), (40, 16), (40, 4)], samples=1, seed=8)
     low, high = OP.accumulator(case.lowered, case.shapes, case.types)
@@ -251,7 +272,13 @@ def test_accumulator_holds_scores_and_values():
             "window 3 is smaller than the 4 sinks",
             "window: 4",
         ),
-        ({"heads": 1, "causal": True, "sinks": 4}, [(4, 8)] * 3, "window", "window 0", "4 or"),
+        (
+            {"heads": 1, "causal": True, "sinks": 4, "cache": {"length": 8}},
+            [(4, 8)] * 3,
+            "sinks",
+            "none of 4 sinks apart",
+            "sinks: 0",
+        ),
         ({"heads": 1, "cache": {"length": 8}}, [(4, 8)] * 3, "cache", "causal", "causal: true"),
         ({"heads": 1, "causal": True, "cache": {}}, [(4, 8)] * 3, "cache", "length", "length: "),
         (

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hwgen.ops.attention_keys import slots_for
+from hwgen.ops.attention_keys import slots_for, slots_of
 from hwgen.ops.work import Attend
 from rtl_templates.attention.lanes import Lanes
 from rtl_templates.attention.shape import LaneShape
@@ -31,9 +31,9 @@ def attend_of(**changes):
 
 
 def operands(rng, attend, spread):
-    entries = attend.queries * (attend.heads // attend.kv_heads)
-    scores = rng.integers(-spread, spread, (attend.kv_heads, entries, attend.keys), endpoint=True)
-    values = rng.integers(-128, 127, (attend.kv_heads, attend.keys, attend.features), endpoint=True)
+    entries, slots = attend.queries * (attend.heads // attend.kv_heads), slots_of(attend)
+    scores = rng.integers(-spread, spread, (attend.kv_heads, entries, slots), endpoint=True)
+    values = rng.integers(-128, 127, (attend.kv_heads, slots, attend.features), endpoint=True)
     return scores, values
 
 
@@ -129,6 +129,12 @@ def test_windows(window, sinks):
     one(attend_of(queries=11, keys=25, causal=True, window=window, sinks=sinks))
 
 
+@pytest.mark.parametrize("sinks", [1, 8, 11, 30])
+def test_sinks_without_a_window(sinks):
+    one(attend_of(sinks=sinks), sink_multiplier=30000)
+    one(attend_of(sinks=sinks, causal=True, padded=True), length=13)
+
+
 @pytest.mark.parametrize("tensor", [0, 1, 3])
 def test_a_cache(tensor):
     one(attend_of(queries=4, keys=16, causal=True, cached=True), tensor=tensor)
@@ -197,7 +203,7 @@ def test_the_denominator_carries(code):
 @pytest.mark.parametrize("seed", range(4))
 def test_exponents_that_jump(seed):
     """Tiles far above, far below and just beside what a query has seen; some unseen."""
-    attend = attend_of(queries=16, heads=1, keys=80, causal=True, window=33, sinks=3)
+    attend = attend_of(queries=16, heads=1, keys=75, causal=True, window=33, sinks=3)
     rng = np.random.default_rng(seed)
     jumps = rng.choice([0, 0, 1, -1, 2, 30, 31, 32, 33, -31, -32, 60, -500, 900], (1, 16, 10))
     middle = np.repeat(np.cumsum(jumps, axis=2), 8, axis=2) * 64

@@ -66,7 +66,8 @@ class PlainAttention:
     def __init__(self, work, lowered):
         self.attend, self.lowered = work.attend, lowered
         self.ports = work.ports
-        self.slots = [None] * self.attend.keys  # (position, key row, value row)
+        self.start = -(-work.attend.sinks // work.attend.tile) * work.attend.tile
+        self.slots = self._empty()  # (position, key row, value row)
         self.tokens = 0
         self.masked = 0
 
@@ -80,7 +81,7 @@ class PlainAttention:
         length = rows[-1][0][0] if a.padded else float("inf")
         first = self.tokens if a.cached else a.keys - a.queries
         if not a.cached:
-            self.slots = [None] * a.keys
+            self.slots = self._empty()
         for token, (key, value) in enumerate(zip(rows[1], rows[2], strict=True)):
             position = self.tokens + token if a.cached else token
             self.slots[self._slot(position)] = (position, key, value)
@@ -91,12 +92,17 @@ class PlainAttention:
                 results += self._query(rows, token, first + token, head, length)
         return results
 
+    def _empty(self):
+        gap = 0 if self.attend.cached else self.start - self.attend.sinks
+        return [None] * (self.attend.keys + gap)
+
     def _slot(self, position):
         a = self.attend
-        if not (a.cached and a.window) or position < a.sinks:
+        if position < a.sinks:
             return position
-        start = a.tile * ((a.sinks + a.tile - 1) // a.tile)
-        return start + (position - a.sinks) % (a.keys - start)
+        if not a.window or not a.cached:
+            return self.start + position - a.sinks
+        return self.start + (position - a.sinks) % (a.keys - self.start)
 
     def _sees(self, key, query, length):
         a = self.attend
@@ -110,7 +116,7 @@ class PlainAttention:
         a, attrs = self.attend, self.lowered.attrs
         kv = head // (a.heads // a.kv_heads)
         state = Query(a.features)
-        for start in range(0, a.keys, a.tile):
+        for start in range(0, len(self.slots), a.tile):
             sinks = a.sink_queries and start < a.sinks
             query = rows[3 if sinks else 0][token][head * a.inner : (head + 1) * a.inner]
             factor = attrs["sink_multiplier" if sinks else "score_multiplier"]

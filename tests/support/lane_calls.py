@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.ops.attention_keys import Slots, ring_start
+from hwgen.ops.attention_keys import Slots, ring_start, slots_of
 from hwgen.ops.tile_exponent import State, logits, numerators, tile_exponent
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.attention.shape import LaneTask
@@ -52,7 +52,7 @@ class Slot:
 
 
 class Pass:
-    """One tensor: scores (key heads, entries, keys), values (key heads, keys, features)."""
+    """One tensor: scores (key heads, entries, slots), values (key heads, slots, features)."""
 
     def __init__(self, shape, attend, task, scores, values, *, tensor=0, length=None):
         self.shape, self.attend, self.task = shape, attend, task
@@ -77,10 +77,10 @@ class Pass:
     def _block(self, kv, members, scores, values, sees):
         attend, task, shape = self.attend, self.task, self.shape
         state = State.empty((len(members),), attend.features)
-        starts = range(0, attend.keys, shape.tile)
+        starts = range(0, slots_of(attend), shape.tile)
         for start in starts:
-            keys = slice(start, min(start + shape.tile, attend.keys))
-            pinned = bool(task.ring) and start < task.keys - task.ring
+            keys = slice(start, min(start + shape.tile, slots_of(attend)))
+            pinned = start < task.sinks
             multiplier = task.sink_multiplier if pinned else task.multiplier
             some, seen = scores[members, keys], sees[:, keys]
             exact = (some * multiplier + ((1 << task.shift) >> 1)) >> task.shift
@@ -135,7 +135,7 @@ def timetable(lanes, task, slots, rng, begin=5, slack=0):
         slot.reload += rng.randint(0, slack)
         slot.merge = slot.reload + tile + lanes.RELOAD
         if before:
-            slot.merge = max(slot.merge, before.merge + max(task.features + 1, 4))
+            slot.merge = max(slot.merge, before.merge + max(task.features + 1, 5))
         slot.merge += rng.randint(0, slack)
         if slot.last:
             if last is not None:
