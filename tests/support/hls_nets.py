@@ -84,14 +84,59 @@ def _relu(rng):
     return {"activation": "relu"} if rng.integers(2) else {}
 
 
+def _matmul(rng):
+    rows, inner, features = (int(n) for n in rng.integers(1, 13, size=3))
+    turned = bool(rng.integers(2))
+    second = (features, inner) if turned else (inner, features)
+    return [(rows, inner), second], {"transpose_b": turned}
+
+
+def _attention(rng):
+    kv_heads = int(rng.integers(1, 3))
+    heads = kv_heads * int(rng.integers(1, 4))
+    inner, features, queries = (int(n) for n in rng.integers(1, 7, size=3))
+    # One tile for the graph: there is one array.
+    keys = {"heads": heads, "kv_heads": kv_heads, "tile": 8, "causal": True}
+    kind = ("plain", "padded", "window", "cache", "ring", "sinks")[int(rng.integers(6))]
+    rows = int(rng.integers(1, 30))
+    if kind == "plain":
+        keys["causal"] = False
+        keys["sinks"] = int(rng.choice([0, 3, 11]))
+    if kind in ("window", "ring", "sinks"):
+        keys["window"] = int(rng.integers(3, 20))
+        keys["sinks"] = int(rng.integers(1, 4))
+    if kind in ("cache", "ring", "sinks"):
+        rows = queries
+        keys["cache"] = {"length": 12 * queries} if kind == "cache" else {}
+    shapes = [(queries, heads * inner), (rows, kv_heads * inner), (rows, kv_heads * features)]
+    if kind == "sinks":
+        keys["sink_queries"] = True
+        shapes.append(shapes[0])
+    if kind == "padded":
+        keys["padded"] = True
+        shapes.append((1,))
+    return shapes, keys
+
+
+def factor_type(rng):
+    """Return a random type of codes that multiply as they are: 8 bits, zero point 0."""
+    signed = bool(rng.integers(2))
+    return QType(int(rng.integers(2, 9 if signed else 8)), signed, float(rng.choice(SCALES)))
+
+
+SEQUENTIAL = frozenset({"attention", "matmul"})
+"""Ops that a dataflow plan cannot hold; their inputs are factors."""
+
 CASES = {
     "add": _add,
     "argmax": lambda rng: ([(int(rng.integers(2, 30)),)], {}),
+    "attention": _attention,
     "avg_pool2d": _pool,
     "concat": _concat,
     "conv2d": _conv2d,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
     "linear": _linear,
+    "matmul": _matmul,
     "max_pool2d": _pool,
     "relu": lambda rng: ([_any_shape(rng)], {}),
     "requantize": lambda rng: ([_any_shape(rng)], {}),
@@ -106,7 +151,8 @@ def random_net(op_name, count, seed):
     for k in range(count):
         shapes, keys = CASES[op_name](rng)
         params = op.Params.model_validate(keys)
-        types = [qtype(rng) for _ in shapes]
+        draw = factor_type if op_name in SEQUENTIAL else qtype
+        types = [kind or draw(rng) for kind in op.in_types(params, shapes)]
         proposed = types[0] if rng.integers(4) == 0 else qtype(rng)
         out = op.out_type(params, types, proposed, shapes)
         weights = {
@@ -128,6 +174,8 @@ def random_plan(qgraph, schedule, seed):
     """Return a plan; in a dataflow plan each engine that multiplies has a random legal fold."""
     rng = np.random.default_rng(seed)
     budget = int(rng.choice([1, 3, 8, 24]))
+    if SEQUENTIAL & {node.op for node in qgraph.nodes}:
+        budget += 16  # the least array
     folding = {}
     if schedule == "dataflow":
         macs = [item for item in items_of(qgraph) if item.template == "mac"]

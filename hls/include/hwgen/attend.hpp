@@ -8,37 +8,42 @@ namespace hwgen {
 
 const int ATTEND_PORTS = 5;
 
-// The slots of a cache of keys or values; positions count from 0 at reset.
+// Where keys lie; positions count from 0, in a cache since reset.  Sinks lie in the first slots,
+// other keys from `start` on, which is a multiple of the tile.
 struct slots {
-  int count;      // rows
-  int pinned;     // first rows, which keep their keys
-  int start;      // first row of the ring; those between stay empty
-  int tokens;     // rows that a tensor brings
-  bool restarts;  // whether a full cache is emptied; else the ring rolls
+  int count;    // slots, the empty ones between included
+  int sinks;
+  int start;    // slot of the first key that is no sink
+  int tokens;   // rows that a tensor brings to a cache
+  bool rolls;   // a cached window: a ring
 
   int ring() const { return count - start; }
 
-  // Tokens before a tensor, given those before the full cache was emptied.
-  int before(int counted) const { return restarts && counted + tokens > count ? 0 : counted; }
+  // Tokens before a tensor, given those before a full cache was emptied.
+  int before(int counted) const { return !rolls && counted + tokens > count ? 0 : counted; }
 
-  // Positions matter modulo the ring only, so that the count stays small.
+  // In a ring positions matter modulo its size only, so that the count stays small.
   int after(int before) const {
     const int next = before + tokens;
-    return !restarts && next >= pinned + 2 * ring() ? next - ring() : next;
+    return rolls && next >= sinks + 2 * ring() ? next - ring() : next;
   }
 
   int slot(int position) const {
-    if (restarts || position < pinned) return position;
-    return start + (position - pinned) % ring();
+    if (position < sinks) return position;
+    return start + (rolls ? (position - sinks) % ring() : position - sinks);
   }
 
   // The position of the key in a slot when the last key is at `last`; -1 if there is none.
   int position(int slot, int last) const {
-    if (restarts || slot < pinned) return slot <= last ? slot : -1;
-    if (slot < start || last < pinned) return -1;
-    const int behind = (last - pinned) % ring() - (slot - start);
-    const int found = last - (behind < 0 ? behind + ring() : behind);
-    return found < pinned ? -1 : found;
+    int found = slot < start ? slot : slot - start + sinks;
+    if (slot >= sinks && slot < start) return -1;
+    if (rolls && slot >= start) {
+      if (last < sinks) return -1;
+      const int behind = (last - sinks) % ring() - (slot - start);
+      found = last - (behind < 0 ? behind + ring() : behind);
+      if (found < sinks) return -1;
+    }
+    return found <= last ? found : -1;
   }
 };
 

@@ -12,15 +12,20 @@ namespace hwgen {
 struct sight {
   const attend_task& task;
   int first;   // position of the tensor's first query
+  int last;    // position of the last key
   int length;  // keys that count
 
+  int position(int slot) const { return task.place.position(slot, last); }
+
   bool sees(int query, int slot) const {
-    const int own = first + query;
-    const int key = task.cached ? task.place.position(slot, first + task.queries - 1) : slot;
+    const int own = first + query, key = position(slot);
     if (key < 0 || key >= length) return false;
     if (task.causal && key > own) return false;
     return !task.window || key > own - task.window || key < task.sinks;
   }
+
+  // The row of keys or values that a slot stands for.
+  int row(int slot) const { return task.cached ? slot : position(slot); }
 };
 
 // C holds TILE and FEATURES, the largest of any task, and Result, a signed type that holds every
@@ -33,7 +38,8 @@ void attention(ap_uint<BITS> (&memory)[SIZE], const attend_task& task, int (&tok
   const stored<ap_int<8>, BITS, SIZE> keys = {memory, task.read[1], task.is_signed[1]};
   const stored<ap_int<8>, BITS, SIZE> values = {memory, task.read[2], task.is_signed[2]};
   const int before = task.cached ? task.place.before(tokens[task.counter]) : 0;
-  const sight view = {task, task.cached ? before : task.keys - task.queries,
+  const int first = task.cached ? before : task.keys - task.queries;
+  const sight view = {task, first, (task.cached ? before + task.queries : task.keys) - 1,
                       task.padded ? int(memory[task.read[3]].to_uint64()) : 0x7fffffff};
   if (task.cached) tokens[task.counter] = task.place.after(before);
 heads:
@@ -44,7 +50,7 @@ heads:
       query_state<C::FEATURES> state;
       state.clear(task.features);
     tiles:
-      for (int start = 0; start < task.keys; start += task.tile) {
+      for (int start = 0; start < task.place.count; start += task.tile) {
         const bool sinks = task.sink_queries && start < task.sinks;
         const int port = sinks ? 3 : 0;
         const stored<ap_int<8>, BITS, SIZE> source = {memory, task.read[port],
@@ -56,15 +62,14 @@ heads:
       scores:
         for (int k = 0; k < task.tile; ++k) {
           const int slot = start + k;
-          seen[k] = slot < task.keys && view.sees(query, slot);
+          seen[k] = slot < task.place.count && view.sees(query, slot);
           if (!seen[k]) continue;
+          const int row = view.row(slot) * key_row + kv * task.inner;
           ap_int<26> score = 0;
         inner:
           for (int i = 0; i < task.inner; ++i) {
 #pragma HLS pipeline II = 1
-            const int at = kv * task.inner + i;
-            score += source.read(query * query_row + head * task.inner + i) *
-                     keys.read(slot * key_row + at);
+            score += source.read(query * query_row + head * task.inner + i) * keys.read(row + i);
           }
           y[k] = to_log(score, factor, task.score_shift);
           const int octave = (y[k].to_int() + 63) >> EXP2_FRACTION;
@@ -89,8 +94,8 @@ heads:
           for (int k = 0; k < task.tile; ++k) {
 #pragma HLS pipeline II = 1
             if (p[k] == ap_uint<8>(0)) continue;
-            const int slot = start + k, at = kv * task.features + f;
-            part += p[k] * values.read(slot * value_row + at);
+            const int row = view.row(start + k) * value_row + kv * task.features;
+            part += p[k] * values.read(row + f);
           }
           state.sums[f] = shifted<32>(state.sums[f], old) + shifted<32>(part << 8, fresh);
         }

@@ -1,4 +1,4 @@
-"""A sequential plan: two engines, one buffer, one task at a time."""
+"""A sequential plan: shared engines, one buffer, one task at a time."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes
 from hwgen.emit.hls.constants import Table, mac_constants
 from hwgen.emit.hls.scaling import factor, scaling
+from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, point_lines
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import Int, bits_for
-from hwgen.plan.model import Engine, Plan, Task
+from hwgen.plan.model import Engine, Fold, Plan, Task
 from hwgen.quant.model import QGraph, QNode
 
 __all__ = ["sequential_context"]
+
+_UNITS = ("mac", "vector", *POINTS, "matmul", "attention", "append")
+"""Functions that tasks run on, in the order in which they are written."""
 
 
 @dataclass(frozen=True)
@@ -60,54 +65,83 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     """Return what the templates of a sequential plan read."""
     (buffer,) = plan.buffers
     order = [plan.task(name) for phase in plan.phases for name in phase.tasks]
-    units = {engine.name: engine.template for engine in plan.engines}
-    tasks: dict[str, list[TaskText]] = {"mac": [], "vector": []}
-    tables = _MacTables()
-    ports = max((len(task.reads) for task in order), default=1)
+    units: dict[str, list[Task]] = {}
+    for task in order:
+        units.setdefault(_unit(task), []).append(task)
+    units = {unit: units[unit] for unit in _UNITS if unit in units}
+    tasks: dict[str, list[TaskText]] = {unit: [] for unit in units}
+    tables, shared = _MacTables(), SharedTables()
+    ports = max((len(task.reads) for task in units.get("vector", [])), default=1)
     program = []
     for task in order:
-        unit = units[task.engine]
+        unit = _unit(task)
         program.append((unit, len(tasks[unit]), task.name))
-        fold = plan.engine(task.engine).fold
         if unit == "mac":
             text = _mac_task(plan, qgraph, task, tables)
+            fold = _mac_fold(plan.engine(task.engine))
             rows = mac_constants(qgraph, qgraph.node(task.node), task.work, fold)
             tables.weights.append(rows.weights)
             tables.biases.append(rows.biases)
             tables.multipliers.append(rows.multipliers)
-        else:
+        elif unit == "vector":
             text = _vector_task(plan, qgraph, task, ports)
+        elif unit in POINTS:
+            lines = point_lines(plan, qgraph, task, len(tasks[unit]), shared)
+            text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
+        else:
+            text = _product_task(plan, qgraph, task)
         tasks[unit].append(text)
-    engines = {
-        engine.template: _engine(engine, qgraph, order)
-        for engine in plan.engines
-        if tasks[engine.template]
-    }
+    engines = {unit: _engine(unit, plan, qgraph, own) for unit, own in units.items()}
     return {
         "buffer": buffer,
         "tasks": tasks,
         "ports": ports,
         "program": program,
         "engines": engines,
-        "tables": _table_texts(tables, engines["mac"]) if "mac" in engines else (),
+        "counters": len(cached_nodes(plan)),
+        "tables": (
+            *(_table_texts(tables, engines["mac"]) if "mac" in engines else ()),
+            *shared.texts(tuple(units)),
+        ),
         "traces": _traces(plan, qgraph, order),
     }
 
 
-def _engine(engine: Engine, qgraph: QGraph, order: list[Task]) -> dict[str, object]:
-    """Return types and sizes of an engine that is shared by its tasks."""
-    nodes = [qgraph.node(task.node) for task in order if task.engine == engine.name]
-    result = max(signed_bits(node.out.type) for node in nodes)
+def _unit(task: Task) -> str:
+    """Return the function that runs a task."""
+    if task.appends:
+        return "append"
+    return task.work.kind if task.work.kind in _UNITS else "vector"
+
+
+def _mac_fold(engine: Engine) -> Fold:
+    """Return the fold of weights: an array's rows take outputs, its columns elements of a token."""
+    if engine.template == "mac":
+        return engine.fold
+    return Fold(1, engine.fold.outputs, engine.fold.rows, engine.fold.lanes)
+
+
+def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[str, object]:
+    """Return types and sizes of a function that is shared by its tasks."""
+    nodes = [qgraph.node(task.node) for task in tasks]
+    engines = {task.engine: plan.engine(task.engine) for task in tasks}.values()
+    in_bits = max(engine.in_bits for engine in engines)
+    in_signed = any(engine.in_signed for engine in engines)
     acc = max(node.acc_bits for node in nodes)
-    if engine.template == "vector":
+    if unit == "vector":
         index = [bits_for(0, n.out.type.high) for n in nodes if n.op == "argmax"]
-        acc = max([acc, engine.in_bits + (not engine.in_signed), *index])
+        acc = max([acc, in_bits + (not in_signed), *index])
+    if unit in POINTS:
+        acc = point_acc_bits(qgraph, unit, nodes)
+    attends = [task.work.attend for task in tasks if task.work.attend]
     return {
-        "input": ap(engine.in_bits, engine.in_signed),
-        "acc": ap(acc, True),
-        "weight": ap(max(engine.weight_bits, 2), True),
-        "result": ap(result, True),
-        "fold": engine.fold,
+        "input": ap(in_bits, in_signed),
+        "acc": ap(max(acc, 1), True),
+        "weight": ap(max(2, *(engine.weight_bits for engine in engines)), True),
+        "result": ap(max(signed_bits(node.out.type) for node in nodes), True),
+        "fold": _mac_fold(next(iter(engines))) if unit == "mac" else next(iter(engines)).fold,
+        "tile": max((attend.tile for attend in attends), default=0),
+        "features": max((attend.features for attend in attends), default=0),
     }
 
 
@@ -175,6 +209,15 @@ def _vector_task(plan: Plan, qgraph: QGraph, task: Task, ports: int) -> TaskText
         (f"{_destination(plan, task)},", "output"),
         (f"{multiplier}, {offset}, {scaling(node)}", "scaling"),
     )
+    return TaskText(task.name, _note(node, task), lines)
+
+
+def _product_task(plan: Plan, qgraph: QGraph, task: Task) -> TaskText:
+    node = qgraph.node(task.node)
+    if task.appends:
+        lines = append_lines(plan, task)
+    else:
+        lines = attend_lines(plan, qgraph, task, _destination(plan, task))
     return TaskText(task.name, _note(node, task), lines)
 
 
