@@ -14,6 +14,10 @@ from typing import Any
 from hwgen.plan.model import Channel, Engine, Plan, Task
 
 
+ROW_PERIODS = {"norm": 55, "softmax": 24}
+"""Cycles of the unit that finds a row's root, or its quotient."""
+
+
 @dataclass
 class Buffer:
     """A window buffer: counts of the present and all earlier tensors."""
@@ -143,6 +147,10 @@ class Machine:
                 left -= sizes[-1]
             packets = [ceil(size / fold.lanes) for size in sizes] * work.channel.count
             length = max(steps, max(packets))
+        elif work.kind in ROW_PERIODS:
+            steps = work.channel.count // fold.lanes
+            packets = [steps]
+            length = max(steps, ROW_PERIODS[work.kind])
         else:
             steps = (
                 len(work.ports) if work.kind == "add" else prod(loop.count for loop in work.reduce)
@@ -160,13 +168,16 @@ class Machine:
             )
 
     def latency(self) -> int:
-        if self.engine.template != "mac":
-            return 5
-        levels, terms = 0, self.fold.rows * self.fold.elements
-        while terms > 1:
-            terms = ceil(terms / 4)
-            levels += 1
-        return 7 + levels
+        match self.work.kind:
+            case "mac":
+                return 7 + _levels(self.fold.rows * self.fold.elements)
+            case "norm":
+                return 67 + _levels(self.fold.lanes)
+            case "softmax":
+                beats = self.work.channel.count // self.fold.lanes
+                return 38 + beats + 2 * _levels(self.fold.lanes)
+            case _:
+                return 5
 
     def step(self, cycle: int) -> None:
         """Start a group if all conditions hold in this cycle."""
@@ -185,6 +196,15 @@ class Machine:
         for port, total in releases.items():
             self.buffers[port].releases.append((cycle + steps, total))
         self.plan = next(self.groups)
+
+
+def _levels(terms: int) -> int:
+    """Return the registers of a tree that adds four terms at a time."""
+    levels = 0
+    while terms > 1:
+        terms = ceil(terms / 4)
+        levels += 1
+    return levels
 
 
 @dataclass

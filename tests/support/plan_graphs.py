@@ -95,6 +95,10 @@ class Net:
     def relu(self, name: str, source: str, **kind: Any) -> str:
         return self._add(name, "relu", [source], Lowered(), self.tensors[source].shape, **kind)
 
+    def rows(self, name: str, op: str, source: str) -> str:
+        """Add ``layer_norm``, ``rms_norm`` or ``softmax``."""
+        return self._add(name, op, [source], Lowered(), self.tensors[source].shape)
+
     def add(self, name: str, *sources: str) -> str:
         return self._add(name, "add", sources, Lowered(), self.tensors[sources[0]].shape)
 

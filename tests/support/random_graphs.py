@@ -21,7 +21,7 @@ def graphs(draw: st.DrawFn) -> QGraph:
         channels, height, width = net.tensors[source].shape
         same = sorted(n for n, t in net.tensors.items() if t.shape == (channels, height, width))
         plane = sorted(n for n, t in net.tensors.items() if t.shape[1:] == (height, width))
-        kind = draw(st.sampled_from(["conv", "conv", "pool", "relu", "add", "concat"]))
+        kind = draw(st.sampled_from(["conv", "conv", "pool", "relu", "add", "concat", "rows"]))
         read = [source]
         if kind == "conv":
             kernel = draw(st.integers(1, min(3, height, width)))
@@ -44,6 +44,8 @@ def graphs(draw: st.DrawFn) -> QGraph:
         elif kind == "concat" and channels <= 8:
             read = [source, draw(st.sampled_from(plane))]
             net.concat(name, *read)
+        elif kind == "rows":
+            net.rows(name, draw(st.sampled_from(["layer_norm", "softmax"])), source)
         else:
             net.relu(name, source)
         unread = [n for n in unread if n not in read] + [name]
