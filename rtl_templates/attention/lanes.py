@@ -39,7 +39,7 @@ class Lanes(wiring.Component):
     reload >= reload before + tile                      one key per cycle
     merge >= its reload + tile + RELOAD                 the denominator is known
     merge <= next reload + 1                            it is still there
-    merge >= merge before + max(features + 1, 4)        one feature per cycle
+    merge >= merge before + max(features + 1, 5)        one feature per cycle
     last merge >= last merge before + interval          normalisers are free
     =================================================== ================================
 
@@ -154,7 +154,7 @@ class Lanes(wiring.Component):
             m.submodules[f"lane_{p}"] = lane = Lane(shape, self.tasks)
             score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
             read, numerator = reads[p + 1], reads[p + self.RELOAD]
-            begin, addressed, entering, written = begins[p], *(words[p + k] for k in (1, 2, 3))
+            begin, addressed, entering, written = begins[p], *(words[p + k] for k in (1, 2, 4))
             m.d.comb += [
                 lane.task.eq(self.task),
                 lane.s.eq(self.s.word_select(p, shape.score_bits)),
@@ -253,7 +253,7 @@ class Lanes(wiring.Component):
                 word.is_total.eq(0),
                 word.word.eq(word.word + 1),
             ]
-        return _travel(m, begin, columns), [None, *_travel(m, word, columns + self.MERGE)]
+        return _travel(m, begin, columns), [None, *_travel(m, word, columns + self.MERGE + 1)]
 
 
 def _travel(m, value, count):

@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.attention.shape import OCTAVE_BITS
+from rtl_templates.streams.delay import delay
 
 __all__ = ["Merge"]
 
@@ -27,8 +28,8 @@ class Merge(wiring.Component):
     they stay to be read while the next query is at work.
 
     Latency: ``begin`` in cycle c; word k is addressed in c + 1 + k, enters in c + 2 + k and is
-    kept at the end of c + 3 + k.  Throughput: a word per cycle; two ``begin`` are
-    ``max(features + 1, 4)`` or more cycles apart.  Infers two memories of
+    kept at the end of c + 4 + k.  Throughput: a word per cycle; two ``begin`` are
+    ``max(features + 1, 5)`` or more cycles apart.  Infers two memories of
     ``features + 1`` words of 32 bits, and no multiplier.
 
     Parameters
@@ -49,7 +50,7 @@ class Merge(wiring.Component):
     total : ``In(total_bits)``
     sum : ``In(signed(sum_bits))``
     write, write_last, write_total : ``In(1)``
-        In the cycle after a word enters: keep it; it belongs to the last tile; it is word 0.
+        2 cycles after a word enters: keep it; it belongs to the last tile; it is word 0.
     written : ``In(range(features + 1))``
         Its number.
     result_read : ``In(range(features + 1))``
@@ -94,17 +95,23 @@ class Merge(wiring.Component):
             old.eq(reader.data),
             new.eq(Mux(self.is_total, self.total, self.sum) << FEED),
         ]
-        # The last bit shifted out rounds: it stays below the result.
-        smaller = Cat(Const(0, 1), Mux(tile_is_larger, old, new)).as_signed()
+        # The last bit shifted out rounds: it stays below the result.  A tile that is not the
+        # larger one is shifted by 1 in any case, which is not part of `amount`.
+        smaller = Signal(signed(SUM_BITS + 1))
+        m.d.comb += smaller.eq(Mux(tile_is_larger, Cat(Const(0, 1), old).as_signed(), new))
+        nearer = Signal(signed(SUM_BITS + 1))
         shifted = Signal(signed(SUM_BITS + 1))
         larger = Signal(signed(SUM_BITS))
         halved = (old >> 1) + old[0]
+        far = delay(m, Cat(amount[3:], nothing), 1, "far")
         m.d.sync += [
-            shifted.eq(Mux(nothing, 0, smaller >> amount)),
+            nearer.eq(smaller >> amount[:3]),
+            shifted.eq(Mux(far[-1], 0, nearer >> (far[:-1] << 3))),
             larger.eq(Mux(tile_is_larger, new, Mux(halve, halved, old))),
         ]
         word = Signal(signed(SUM_BITS))
-        m.d.comb += word.eq(larger + (shifted >> 1) + shifted[0])
+        rounded = Cat(1, delay(m, larger, 1, "larger")).as_signed() + shifted
+        m.d.comb += word.eq(rounded >> 1)
         for memory, enable in ((kept, self.write), (results, self.write & self.write_last)):
             writer = memory.write_port()
             m.d.comb += [
@@ -126,21 +133,33 @@ class Merge(wiring.Component):
     def _align(self, m):
         """Choose the common exponent in two cycles, and with it what is shifted, and how far."""
         exponent = Signal(signed(EXPONENT_BITS))
-        heavy, over, first = Signal(), Signal(), Signal()
+        heavy, over, first, begun = Signal(), Signal(), Signal(), Signal()
         tile = Signal(signed(OCTAVE_BITS))
+        # How far the tile's exponent lies above the other one.
         higher = Signal(signed(EXPONENT_BITS + 1))
-        begun = Signal()
         m.d.sync += begun.eq(self.begin)
+        carries = heavy & self.seen & ~self.first
         with m.If(self.begin):
             m.d.sync += [
-                higher.eq(self.exponent - exponent),
-                over.eq(heavy & self.seen & ~self.first),
+                # One adder: the lowest place borrows.
+                higher.eq(
+                    (
+                        Cat(Const(0, 1), self.exponent).as_signed()
+                        - Cat(carries, exponent).as_signed()
+                    )
+                    >> 1
+                ),
+                over.eq(carries),
                 first.eq(self.first),
                 tile.eq(self.exponent),
             ]
-        larger = first | (higher > over)
+        larger = Signal()
         distance = Signal(EXPONENT_BITS + 1)
-        m.d.comb += distance.eq(Mux(larger, higher, over - higher))
+        m.d.comb += [
+            larger.eq(first | ~higher[-1]),
+            # The complement is 1 less than what a tile is shifted by.
+            distance.eq((higher ^ (~larger).replicate(len(higher))) + (larger & over)),
+        ]
         amount, tile_is_larger, halve, nothing = Signal(5), Signal(), Signal(), Signal()
         with m.If(begun):
             m.d.sync += [

@@ -13,7 +13,7 @@ from rtl_templates.streams.delay import delay
 
 __all__ = ["Results", "row_cycles"]
 
-READ = 4
+READ = 5
 """Cycles from ``begin`` until the first word of column 0 can be addressed."""
 
 
