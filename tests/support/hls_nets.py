@@ -135,9 +135,12 @@ CASES = {
     "concat": _concat,
     "conv2d": _conv2d,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
+    "layer_norm": lambda rng: ([_any_shape(rng)], {"bias": bool(rng.integers(2))}),
     "linear": _linear,
     "matmul": _matmul,
     "max_pool2d": _pool,
+    "rms_norm": lambda rng: ([_any_shape(rng)], {}),
+    "softmax": lambda rng: ([_any_shape(rng)], {}),
     "relu": lambda rng: ([_any_shape(rng)], {}),
     "requantize": lambda rng: ([_any_shape(rng)], {}),
 }

@@ -8,17 +8,19 @@ import numpy as np
 
 from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes
 from hwgen.emit.hls.constants import Table, mac_constants
+from hwgen.emit.hls.rows import SharedRows
 from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, point_lines
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import Int, bits_for
+from hwgen.plan.cost import ROWS
 from hwgen.plan.model import Engine, Fold, Plan, Task
 from hwgen.quant.model import QGraph, QNode
 
 __all__ = ["sequential_context"]
 
-_UNITS = ("mac", "vector", *POINTS, "matmul", "attention", "append")
+_UNITS = ("mac", "vector", *POINTS, "norm", "softmax", "matmul", "attention", "append")
 """Functions that tasks run on, in the order in which they are written."""
 
 
@@ -70,7 +72,7 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         units.setdefault(_unit(task), []).append(task)
     units = {unit: units[unit] for unit in _UNITS if unit in units}
     tasks: dict[str, list[TaskText]] = {unit: [] for unit in units}
-    tables, shared = _MacTables(), SharedTables()
+    tables, shared, rows = _MacTables(), SharedTables(), SharedRows()
     ports = max((len(task.reads) for task in units.get("vector", [])), default=1)
     program = []
     for task in order:
@@ -79,14 +81,17 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         if unit == "mac":
             text = _mac_task(plan, qgraph, task, tables)
             fold = _mac_fold(plan.engine(task.engine))
-            rows = mac_constants(qgraph, qgraph.node(task.node), task.work, fold)
-            tables.weights.append(rows.weights)
-            tables.biases.append(rows.biases)
-            tables.multipliers.append(rows.multipliers)
+            made = mac_constants(qgraph, qgraph.node(task.node), task.work, fold)
+            tables.weights.append(made.weights)
+            tables.biases.append(made.biases)
+            tables.multipliers.append(made.multipliers)
         elif unit == "vector":
             text = _vector_task(plan, qgraph, task, ports)
         elif unit in POINTS:
             lines = point_lines(plan, qgraph, task, len(tasks[unit]), shared)
+            text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
+        elif task.work.kind in ROWS:
+            lines = rows.lines(plan, qgraph, task, _destination(plan, task))
             text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
         else:
             text = _product_task(plan, qgraph, task)
@@ -102,6 +107,7 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         "tables": (
             *(_table_texts(tables, engines["mac"]) if "mac" in engines else ()),
             *shared.texts(tuple(units)),
+            *rows.texts(),
         ),
         "traces": _traces(plan, qgraph, order),
     }
@@ -142,6 +148,7 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         "fold": _mac_fold(next(iter(engines))) if unit == "mac" else next(iter(engines)).fold,
         "tile": max((attend.tile for attend in attends), default=0),
         "features": max((attend.features for attend in attends), default=0),
+        "row": max(task.work.channel.count for task in tasks),
     }
 
 
