@@ -63,6 +63,7 @@ bench: setup
 	$(BIN)/python benchmarks/sim_speed.py
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/digits_table.py
+	$(BIN)/python benchmarks/attention_accuracy.py
 
 readme: setup
 	$(BIN)/python benchmarks/digits_table.py --write README.md
