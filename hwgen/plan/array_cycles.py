@@ -1,0 +1,274 @@
+"""When the tiles of a task run on a systolic array: the recurrence that its control follows.
+
+A pure function of the work and the array's size.  Cycle 0 is the ``start`` of the task, before
+the first beat is asked for; the memory answers in the cycle after it was asked, as on chip.  The
+templates are ``rtl_templates/systolic`` and ``rtl_templates/attention``; a contract test holds
+the constants and sizes of this module against theirs, and simulations the cycles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hwgen.ops.work import Attend, Work
+
+__all__ = ["ArraySize", "Slots", "array_slots"]
+
+FEED = 3
+"""Cycles from a step of a slot to its multiplication in row 0 and column 0."""
+
+LOAD = 5
+"""Cycles from the condition to ask for a chunk's last beat to the first step that may use it."""
+
+SCALE = 3
+"""Cycles from a sum to its code."""
+
+WRITE = 2
+"""Cycles from the address of a packed word of results to its beat."""
+
+SCORE, READY, RELOAD, MERGE = 2, 4, 3, 3
+"""Attention: the lanes' latencies (``rtl_templates.attention.lanes.Lanes``)."""
+
+DIVISION, NORMALISE, RESULTS = 27, 6, 4
+"""Attention: a division, the way of a sum through a normaliser, what comes before the first."""
+
+_PRODUCT_CHUNKS = 3  # chunks of rows that a product's ring holds
+_ATTENTION_CHUNKS = 2
+
+
+@dataclass(frozen=True)
+class ArraySize:
+    """Size of an array.
+
+    Parameters
+    ----------
+    rows, columns
+        ``R`` and ``C``.
+    reads
+        Elements of a beat that it reads.
+    beat
+        Elements of a beat that it writes; divides ``rows`` and the results of every token.
+    normalisers
+        Attention: dividers and result multipliers.
+    """
+
+    rows: int
+    columns: int
+    reads: int
+    beat: int
+    normalisers: int = 1
+
+
+@dataclass
+class Slots:
+    """What a task does on an array.
+
+    Parameters
+    ----------
+    length
+        Cycles from the start of a slot to the earliest start of the next one.
+    starts
+        Cycle of the first step of every slot with rows, in order; where the rows come from the
+        weight memory, of the first slot of each block only.
+    last_beat
+        Cycle of the last beat of results.
+    steps
+        Cycles in which the array multiplies.
+    """
+
+    length: int
+    starts: list[int] = field(default_factory=list)
+    last_beat: int = 0
+    steps: int = 0
+
+
+def array_slots(work: Work, size: ArraySize, *, seen: int = 0, length: int | None = None) -> Slots:
+    """Return when the slots of a task start, and when its last result leaves.
+
+    Parameters
+    ----------
+    work
+        ``mac`` without reduce loops, ``matmul`` or ``attention``.
+    seen
+        Tokens in the cache before this tensor.
+    length
+        Keys that count in padded attention; all of them by default.
+    """
+    if work.kind == "attention":
+        assert work.attend is not None
+        return _Attention(work.attend, size).run(seen, length)
+    return _Product(work, size).run()
+
+
+class _Loader:
+    """Asks for one beat per cycle, chunk by chunk, as far as the rings have room."""
+
+    def __init__(self, **places: int) -> None:
+        self._free_from = 1  # the cycle in which the next beat can be asked for
+        self._places = places
+        self._freed: dict[str, list[int]] = {name: [] for name in places}
+        self._asked = dict.fromkeys(places, 0)
+
+    def chunk(self, name: str, beats: int) -> int:
+        """Ask for a chunk; return the first cycle in which a step may use it."""
+        number = self._asked[name]
+        self._asked[name] += 1
+        freed = number - self._places[name]
+        begin = self._free_from if freed < 0 else max(self._free_from, self._freed[name][freed] + 1)
+        self._free_from = begin + beats
+        return self._free_from - 1 + LOAD
+
+    def free(self, name: str, cycle: int) -> None:
+        """Free the oldest chunk of a ring in a cycle."""
+        self._freed[name].append(cycle)
+
+
+class _Product:
+    """Linear layers and matrix products: one tile of results per slot."""
+
+    def __init__(self, work: Work, size: ArraySize) -> None:
+        self.size = size
+        attend = work.attend
+        self.from_memory = attend is not None
+        if attend is None:
+            self.tokens, self.inner, self.features = work.row.count, work.elements, work.outputs
+        else:
+            self.tokens, self.inner, self.features = attend.queries, attend.inner, attend.features
+        self.spread = attend is not None and not attend.transposed
+        self.tiles = -(-self.features // size.rows)
+        words = size.rows // size.beat
+        self.length = max(self.inner, size.rows, words * size.columns)
+
+    def run(self) -> Slots:
+        size, slots = self.size, Slots(self.length)
+        loader = _Loader(columns=2, rows=_PRODUCT_CHUNKS)
+        line = -(-self.inner // size.reads)
+        lines, beats = size.rows, line
+        if self.spread:
+            lines, beats = self.inner, -(-size.rows // size.reads)
+        now = 1 - self.length  # of the slot before
+        for first in range(0, self.tokens, size.columns):
+            count = min(size.columns, self.tokens - first)
+            ready = loader.chunk("columns", count * line)
+            if self.from_memory:
+                for _ in range(self.tiles):
+                    ready = max(ready, loader.chunk("rows", lines * beats))
+                    now = max(now + self.length, ready)
+                    slots.starts.append(now)
+                    loader.free("rows", now + self.length - 1)
+            else:
+                now = max(now + self.length, ready)
+                slots.starts.append(now)
+                now += (self.tiles - 1) * self.length
+            loader.free("columns", now + self.length - 1)
+            slots.steps += self.tiles * self.inner
+            slots.last_beat = now + self._drain() + count - 1
+        return slots
+
+    def _drain(self) -> int:
+        """Return the cycles from a slot's start to the beat of column 0 that ends its results."""
+        size = self.size
+        words = size.rows // size.beat
+        drained = FEED + self.inner + size.rows - 2
+        wait = SCALE + size.beat + (words - 1) * max(0, size.beat - size.columns)
+        return drained + 1 + wait + WRITE + (words - 1) * size.columns
+
+
+class _Attention:
+    """Keys of a tile and values of the tile ``lag`` slots before, in each slot."""
+
+    def __init__(self, attend: Attend, size: ArraySize) -> None:
+        self.attend = attend
+        self.size = size
+        work = attend.inner + attend.features
+        turn = 3 * size.rows + READY + RELOAD - SCORE
+        self.lag = 1 if work >= turn else 2
+        self.length = max(work, size.columns, attend.features + 1)
+        if self.lag == 2:
+            chain = 2 * size.rows + RELOAD + MERGE - FEED - 2
+            self.length = max(self.length, chain, -(-turn // 2))
+        self.group = attend.heads // attend.kv_heads
+        rows_of_query = max(attend.features + 1, DIVISION)
+        self._rows = size.columns // size.normalisers * rows_of_query
+        self.interval = self._rows + attend.features + 1
+
+    def run(self, seen: int, length: int | None) -> Slots:
+        attend, size, slots = self.attend, self.size, Slots(self.length)
+        loader = _Loader(columns=2, rows=_ATTENTION_CHUNKS, values=self.lag + 2)
+        query = -(-attend.inner // size.reads)
+        value = -(-attend.features // size.reads)
+        before: list[tuple[int, bool, int]] = []  # values loaded, last of its block, columns used
+        now, last_merge = 1 - self.length, -self.interval
+
+        def start(ready: int) -> None:
+            """Start a slot, with the values of a tile before."""
+            nonlocal now, last_merge
+            now = max(now + self.length, ready)
+            if not before or len(before) <= self._waiting:
+                return
+            loaded, last, count = before.pop(0)
+            now = max(now, loaded)
+            if last:
+                now = max(now, last_merge + self.interval)
+                last_merge = now
+                slots.last_beat = now + self._finish(count)
+            loader.free("values", now + attend.inner + attend.features - 1)
+            slots.steps += attend.features
+
+        self._waiting = self.lag - 1
+        for _ in range(attend.kv_heads):
+            for block in self._blocks(seen, length):
+                parts = 1 + attend.sink_queries
+                ready = loader.chunk("columns", parts * block.count * query)
+                for k in range(block.tiles):
+                    ready = max(ready, loader.chunk("rows", size.rows * query))
+                    start(ready)
+                    slots.starts.append(now)
+                    slots.steps += attend.inner
+                    last = k == block.tiles - 1
+                    loader.free("rows", now + attend.inner - 1)
+                    before.append((loader.chunk("values", size.rows * value), last, block.count))
+                loader.free("columns", now + attend.inner - 1)
+        while before:
+            start(0)
+            self._waiting -= 1
+        return slots
+
+    def _finish(self, count: int) -> int:
+        """Return the cycles from a block's last slot to the last beat of its ``count`` rows."""
+        attend, size = self.attend, self.size
+        merge = attend.inner + FEED + size.rows - MERGE
+        turn, normaliser = divmod(count - 1, size.normalisers)
+        divided = RESULTS + (turn + 1) * max(attend.features + 1, DIVISION)
+        return merge + divided + attend.features + 1 + NORMALISE + normaliser
+
+    def _blocks(self, seen: int, length: int | None) -> Iterator[_Block]:
+        """Yield the blocks of a key head."""
+        attend, rows, columns = self.attend, self.size.rows, self.size.columns
+        entries = attend.queries * self.group
+        base = seen if attend.cached else attend.keys - attend.queries
+        ring = attend.cached and attend.window > 0
+        # A ring begins at a tile, which puts its slots later than their positions.
+        gap = -attend.sinks % attend.tile if ring else 0
+        limit = (attend.keys if length is None else length) - 1
+        for first in range(0, entries, columns):
+            count = min(columns, entries - first)
+            last = limit
+            if attend.causal:
+                last = min(base + (first + count - 1) // self.group + gap, limit)
+            high = max(last, 0) // rows
+            low = 0
+            if attend.window and not ring:
+                low = min(max(base + first // self.group + 1 - attend.window, 0) // rows, high)
+            sinks = 0 if ring else -(-attend.sinks // rows)
+            tiles = high - low + 1 + min(sinks, low)
+            yield _Block(count, tiles)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Query rows of a block, and the tiles of keys that it visits."""
+
+    count: int
+    tiles: int

@@ -1,0 +1,1 @@
+"""The systolic array: processing elements, tile buffers, loader, slots, collector."""

@@ -1,0 +1,161 @@
+"""How a task is cut into tiles, chunks and slots: what loader, slots and predictions share."""
+
+from dataclasses import dataclass
+
+from rtl_templates.attention.lanes import Lanes
+from rtl_templates.systolic.tile_buffer import TileBuffer
+
+__all__ = ["Geometry"]
+
+ROW_CHUNKS = 3
+"""Chunks of the rows of a product: one in use, one ready, one on its way."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A task on an array.
+
+    A *chunk* is what one tile needs of an operand; a *slot* is the time in which a tile is
+    multiplied (attention: the keys of a tile, and the values of the tile ``lag`` slots ago).
+
+    Parameters
+    ----------
+    shape : ArrayShape
+    task : ArrayTask
+    """
+
+    shape: object
+    task: object
+
+    @property
+    def attention(self):
+        """Whether the task has values."""
+        return self.task.kind == "attention"
+
+    @property
+    def reads_rows(self):
+        """Whether row operands come from memory."""
+        return self.task.kind != "linear"
+
+    @property
+    def spread(self):
+        """Whether rows of the second operand lie across the array's rows."""
+        return self.task.kind == "plain"
+
+    @property
+    def tiles(self):
+        """Tiles of a block: of output features, or of all keys."""
+        results = self.task.lane.keys if self.attention else self.task.features
+        return -(-results // self.shape.rows)
+
+    @property
+    def blocks(self):
+        """Blocks of columns, of a head."""
+        return -(-self.task.entries // self.shape.columns)
+
+    @property
+    def lag(self):
+        """Slots from a tile's keys to its values: 1, or 2 where a slot is too short."""
+        return 1 if self.work >= self._turn else 2
+
+    @property
+    def slot(self):
+        """Cycles from the start of a slot to the earliest start of the next one.
+
+        Products: as many as their results take down the drain chain, or out as beats.  Attention:
+        numerators must be back in the array ``lag`` slots later.
+        """
+        shape = self.shape
+        if not self.attention:
+            return max(self.work, shape.rows, shape.rows // shape.beat * shape.columns)
+        if self.lag == 1:
+            return max(self.work, shape.columns, self.task.features + 1)
+        chain = 2 * shape.rows + Lanes.RELOAD + Lanes.MERGE - TileBuffer.LATENCY - 2
+        turn = -(-self._turn // 2)
+        return max(self.work, shape.columns, chain, turn, self.task.features + 1)
+
+    @property
+    def work(self):
+        """Steps of a slot."""
+        return self.task.inner + (self.task.features if self.attention else 0)
+
+    @property
+    def _turn(self):
+        """Return the cycles from scores on the drain chain to numerators in the last row."""
+        return 3 * self.shape.rows + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
+
+    @property
+    def column_words(self):
+        """Words of a column's chunk, queries for the sinks apart."""
+        return -(-self.task.inner // self.shape.lanes)
+
+    @property
+    def column_parts(self):
+        """Operands of a column: 2 with queries for the sinks."""
+        return 1 + self.task.pinned
+
+    @property
+    def row_words(self):
+        """Words of a row's chunk."""
+        return -(-self.task.inner // self.shape.lanes) if self.reads_rows else 0
+
+    @property
+    def row_chunks(self):
+        """Chunks of rows at once."""
+        if not self.reads_rows:
+            return 0
+        return 2 if self.attention else ROW_CHUNKS
+
+    @property
+    def row_lines(self):
+        """Lines of a row chunk in memory: rows of the array, or (spread) inner elements."""
+        if not self.reads_rows:
+            return 0
+        return self.task.inner if self.spread else self.shape.rows
+
+    @property
+    def line_beats(self):
+        """Beats of such a line."""
+        if not self.reads_rows:
+            return 0
+        return -(-(self.shape.rows if self.spread else self.task.inner) // self.shape.lanes)
+
+    @property
+    def value_words(self):
+        """Words of a chunk of values in a row's memory."""
+        return -(-self.task.features // self.shape.lanes) if self.attention else 0
+
+    @property
+    def value_chunks(self):
+        """Chunks of values at once."""
+        return self.lag + 2 if self.attention else 0
+
+    @property
+    def row_depth(self):
+        """Words of a row's memory."""
+        return self.row_words * self.row_chunks + self.value_words * self.value_chunks
+
+    @property
+    def column_depth(self):
+        """Words of a column's memory: two blocks."""
+        return 2 * self.column_words * self.column_parts
+
+    @property
+    def query_pitch(self):
+        """Elements from a token to the next one in the first operand."""
+        return self.task.heads * self.task.group * self.task.inner
+
+    @property
+    def row_pitch(self):
+        """Elements from a line of rows to the next one in the second operand."""
+        return self.task.features if self.spread else self.task.heads * self.task.inner
+
+    @property
+    def row_tile(self):
+        """Elements from a tile's first line to the next tile's."""
+        return self.shape.rows if self.spread else self.shape.rows * self.row_pitch
+
+    @property
+    def value_pitch(self):
+        """Elements from a row of values to the next one."""
+        return self.task.heads * self.task.features if self.attention else 0

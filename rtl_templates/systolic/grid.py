@@ -1,0 +1,155 @@
+"""Rows and columns of processing elements, with the waves that drain and reload them."""
+
+from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from rtl_templates.systolic.element import CONTROL, Element
+
+__all__ = ["Grid"]
+
+
+class Grid(wiring.Component):
+    """``rows`` x ``columns`` elements; operands come skewed by one cycle per row and column.
+
+    Events are those of row 0 and column 0.  A sum that is captured there in cycle c leaves the
+    bottom of column 0 from ``c + rows`` on: the last row's result first, one per cycle; column p
+    is p cycles later.  The drain of a row stops as soon as it has passed on what is above it, so
+    captures may follow each other every ``rows`` cycles.  P enters at the top: what comes
+    first ends in the last row; row 0 of the chain moves from ``reload`` on for ``rows`` cycles.
+    Latency: ``rows`` cycles from a row 0 step to the sum below the last row (operand
+    stationary).  Initiation interval 1; utilisation bound: 1.
+
+    Parameters
+    ----------
+    rows, columns : int
+        At least 2 rows.
+    row_bits, column_bits, acc_bits, p_bits : int
+        See :class:`Element`.
+
+    Members
+    -------
+    row : ``In(rows * row_bits)``
+    control : ``In(rows * 4)``
+        ``first``, ``capture``, ``flow``, ``copy`` of each row, beside its operand.
+    column : ``In(columns * column_bits)``
+    drain : ``Out(columns * acc_bits)``
+        Sums at the bottom of the drain chains.
+    drained : ``Out(1)``
+        Column 0 of ``drain`` carries the last row's result in the next cycle.
+    reload : ``In(1)``
+        Pulse: column 0 of ``p`` carries the first of ``rows`` values.
+    p : ``In(columns * p_bits)``
+    sums : ``Out(columns * acc_bits)``
+        Below the last row, operand stationary.
+    """
+
+    def __init__(self, *, rows, columns, row_bits, column_bits, acc_bits, p_bits=0):
+        if rows < 2 or columns < 1:
+            raise ValueError(f"A grid has 2 rows and 1 column at least, not {rows} x {columns}")
+        self.rows = rows
+        self.columns = columns
+        self.widths = {
+            "row_bits": row_bits,
+            "column_bits": column_bits,
+            "acc_bits": acc_bits,
+            "p_bits": p_bits,
+        }
+        members = {
+            "row": In(rows * row_bits),
+            "control": In(rows * 4),
+            "column": In(columns * column_bits),
+            "drain": Out(columns * acc_bits),
+            "drained": Out(1),
+        }
+        if p_bits:
+            members |= {
+                "reload": In(1),
+                "p": In(columns * p_bits),
+                "sums": Out(columns * acc_bits),
+            }
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        widths = self.widths
+        acc_bits, p_bits = widths["acc_bits"], widths["p_bits"]
+        edges = [Signal(CONTROL, name=f"edge_{r}") for r in range(self.rows)]
+        for r, edge in enumerate(edges):
+            m.d.comb += Cat(edge.first, edge.capture, edge.flow, edge.copy).eq(
+                self.control.word_select(r, 4)
+            )
+        self._waves(m, edges)
+
+        above = []
+        for r, edge in enumerate(edges):
+            elements = [Element(**widths) for _ in range(self.columns)]
+            for c, element in enumerate(elements):
+                m.submodules[f"element_{r}_{c}"] = element
+                if c:
+                    left = elements[c - 1]
+                    m.d.comb += [element.row.eq(left.row_o), element.control.eq(left.control_o)]
+                else:
+                    m.d.comb += [
+                        element.row.eq(self.row.word_select(r, widths["row_bits"]).as_signed()),
+                        element.control.eq(edge),
+                    ]
+                if r:
+                    m.d.comb += [
+                        element.column.eq(above[c].column_o),
+                        element.drain.eq(above[c].drain_o),
+                    ]
+                    if p_bits:
+                        m.d.comb += [element.above.eq(above[c].sum), element.p.eq(above[c].p_o)]
+                else:
+                    column = self.column.word_select(c, widths["column_bits"])
+                    m.d.comb += element.column.eq(column.as_signed())
+                    if p_bits:
+                        m.d.comb += element.p.eq(self.p.word_select(c, p_bits))
+            above = elements
+        for c, element in enumerate(above):
+            m.d.comb += self.drain.word_select(c, acc_bits).eq(element.drain_o)
+            if p_bits:
+                m.d.comb += self.sums.word_select(c, acc_bits).eq(element.sum)
+        return m
+
+    def _waves(self, m, edges):
+        """Move the drain chains once the last row is captured, and those of P while it comes.
+
+        Row r of the drain moves r times, from the cycle after the last row's capture on; row r
+        of P moves from r cycles after ``reload`` until row 0 has moved ``rows`` times.
+        """
+        done = edges[-1].capture
+        m.d.comb += self.drained.eq(done)
+        stop = Signal(name="stop_1")
+        m.d.sync += stop.eq(done)
+        for r in range(1, self.rows):
+            moving = Signal(name=f"draining_{r}")
+            m.d.comb += edges[r].shift.eq(moving)
+            with m.If(done):
+                m.d.sync += moving.eq(1)
+            with m.Elif(stop):
+                m.d.sync += moving.eq(0)
+            if r < self.rows - 1:
+                following = Signal(name=f"stop_{r + 1}")
+                m.d.sync += following.eq(stop)
+                stop = following
+        if not self.widths["p_bits"]:
+            return
+        left = Signal(range(self.rows))
+        with m.If(self.reload):
+            m.d.sync += left.eq(self.rows - 1)
+        with m.Elif(left != 0):
+            m.d.sync += left.eq(left - 1)
+        start = self.reload
+        for r in range(self.rows):
+            moving = Signal(name=f"reloading_{r}")
+            m.d.comb += edges[r].reload.eq(start | moving)
+            with m.If(self.reload if r == 0 else start):
+                m.d.sync += moving.eq(1)
+            with m.If(left == 1):
+                m.d.sync += moving.eq(0)
+            if r < self.rows - 1:
+                following = Signal(name=f"start_{r + 1}")
+                m.d.sync += following.eq(start)
+                start = following
