@@ -17,7 +17,7 @@ def validator():
 
 
 def test_there_are_starters_for_the_usual_models():
-    assert {"mlp", "cnn", "residual"} <= set(starter_names())
+    assert {"mlp", "cnn", "residual", "transformer"} <= set(starter_names())
 
 
 @pytest.mark.parametrize("name", starter_names())
