@@ -13,8 +13,8 @@ from hwgen.golden import encode_inputs, most_tensors, run, run_real
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
+from hwgen.quant.calibration import random_samples
 from hwgen.quant.model import QGraph
-from hwgen.quant.quantize import random_samples
 from hwgen.quant.samples import Samples, load_samples
 from hwgen.quant.sqnr import NoiseMeter
 from hwgen.serialize import restore

@@ -76,9 +76,15 @@ class LowerOptions:
     ----------
     weight_bits
         Width of the weights, 2 to 16 bits.
+    rounded
+        Codes of the weights and the scale of each output, if they are rounded already.
+    means
+        Of each input, the mean of each channel on the calibration data.
     """
 
     weight_bits: int
+    rounded: tuple[Int, Real] | None = None
+    means: Sequence[Real] = ()
 
 
 @dataclass(frozen=True)

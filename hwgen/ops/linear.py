@@ -79,6 +79,7 @@ class Linear(Op):
             options.weight_bits,
             relu=params.activation == "relu",
             attrs={},
+            rounded=options.rounded,
         )
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:

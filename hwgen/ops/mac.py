@@ -62,6 +62,7 @@ def lower_mac(
     *,
     relu: bool,
     attrs: Mapping[str, Any],
+    rounded: tuple[Int, Real] | None = None,
 ) -> Lowered:
     """Return the integer form of ``y = act(x * weight + bias)``.
 
@@ -75,18 +76,20 @@ def lower_mac(
         ``weight`` (output channels, ...) and, if the op has one, ``bias`` (output channels,).
     attrs
         The op's attributes; ``weight_scale`` and ``pad`` (code of a padding element) join them.
+    rounded
+        Codes and scales of the weights instead of the nearest ones.
     """
     weight = weights["weight"]
     bias = weights.get("bias", np.zeros(weight.shape[0]))
-    codes, scales = quantize_weights(weight, weight_bits)
+    codes, scales = rounded or quantize_weights(weight, weight_bits)
     floor = np.abs(bias) / (source.scale * (1 << (_BIAS_BITS - 1)))
     coarse = np.max(scales, initial=0.0) or out.scale / source.scale
     wanted = np.maximum(np.where(scales > 0, scales, coarse), floor)
     changed = (wanted != scales)[(...,) + (None,) * (weight.ndim - 1)]
     step = wanted.reshape((-1,) + (1,) * (weight.ndim - 1))
     low, high = -(1 << (weight_bits - 1)), (1 << (weight_bits - 1)) - 1
-    rounded = np.clip(np.floor(weight / step + 0.5), low, high).astype(np.int64)
-    codes = np.where(changed, rounded, codes)
+    nearest = np.clip(np.floor(weight / step + 0.5), low, high).astype(np.int64)
+    codes = np.where(changed, nearest, codes)
     folded = np.floor(bias / (source.scale * wanted) + 0.5).astype(np.int64)
     folded -= source.zero_point * codes.reshape(codes.shape[0], -1).sum(axis=1)
     multiplier, shift = fixed_point(source.scale * wanted / out.scale)

@@ -8,7 +8,7 @@ from math import prod
 from hwgen.ops.base import Lowered, Shape
 from hwgen.ops.types import QType
 
-__all__ = ["QGraph", "QNode", "QTensor"]
+__all__ = ["QGraph", "QNode", "QTensor", "Scaled"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,22 @@ class QTensor:
         return prod(self.shape)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """A tensor of the real-valued graph whose channels were divided by factors.
+
+    Parameters
+    ----------
+    origin
+        Its name there.
+    factors
+        One per channel, positive.
+    """
+
+    origin: str
+    factors: tuple[float, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class QNode:
     """One integer op.
@@ -42,6 +58,9 @@ class QNode:
         Width of a signed accumulator that holds every intermediate sum, by interval analysis
         of the actual constants; 0 for an op without one.  For ``add`` it is the sum of the
         already multiplied codes with both constants of the requantisation.
+    scaled
+        What its values are, if they are not those of the real-valued graph's tensor of the
+        same name: ``quantize.equalize``.
     """
 
     name: str
@@ -50,6 +69,7 @@ class QNode:
     lowered: Lowered
     out: QTensor
     acc_bits: int
+    scaled: Scaled | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
-from hwgen.errors import Diagnostic, SpecError
+from hwgen.errors import Diagnostic, Mark, SpecError
 from hwgen.graph.model import Graph, Node
-from hwgen.ops.base import Lowered, LowerOptions, ParamError, Real, channel_axis
+from hwgen.ops import ParamError
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Lowered, LowerOptions, Real, channel_axis
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
+from hwgen.quant.calibration import Calibration, dictated_types, load_calibration
 from hwgen.quant.check import acc_bits_of, check_qgraph
-from hwgen.quant.execute import (
-    check_ids,
-    decode,
-    encode,
-    integer_node,
-    real_node,
-    run_real,
-)
-from hwgen.quant.model import QGraph, QNode, QTensor
+from hwgen.quant.compensate import compensate
+from hwgen.quant.equalize import factors, split_norms
+from hwgen.quant.execute import decode, encode, integer_node, real_node
+from hwgen.quant.model import QGraph, QNode, QTensor, Scaled
+from hwgen.quant.padding import Link, padding
 from hwgen.quant.ranges import Histogram, choose_type
-from hwgen.quant.samples import load_samples
 from hwgen.spec.model import Precision, Quantize, Spec
 
-__all__ = ["quantize", "random_samples"]
+__all__ = ["quantize"]
 
-_RANDOM_SAMPLES = 64
-_RANDOM_SEED = 0
-_MAX_SAMPLES = 1024
 _LARGEST = 1e75
 """Largest magnitude whose square, times a weight or a sum over a tensor, is still a number."""
+
+_LEAST_POWER = 1e-6
+"""Power of a row, as a share of the average, below which it counts as much as one of that power."""
 
 
 def quantize(graph: Graph, spec: Spec) -> QGraph:
@@ -40,7 +40,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
 
     Every activation's type comes from its calibrated values, clipped for the least squared
     error; weights likewise, per output channel; the bias of a layer is corrected by the mean
-    error that rounding causes on the calibration data.
+    error that rounding causes on the calibration data.  Rows of padding count for nothing.
 
     Parameters
     ----------
@@ -56,47 +56,28 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         HG301 to HG305 for the calibration data (see
         :func:`hwgen.quant.samples.load_samples`), HG306 for an accumulator that would be too
         wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75, HG311
-        for an input of a type that an op cannot work on.
+        for an input of a type that an op cannot work on, HG314 for a key that needs calibration
+        data where there is none.
     """
-    dictated = {item.name: _dictated(graph, item.name) for item in graph.inputs}
-    calibration = _calibration(graph, spec, dictated)
-    with np.errstate(over="ignore", invalid="ignore"):  # reported with the layer's place
-        real = run_real(graph, calibration.inputs)
-    _check_magnitudes(graph, spec, real)
-    choice = spec.quantize
-    tensors: dict[str, QTensor] = {}
-    codes = {}
+    dictated = dictated_types(graph)
+    calibration = load_calibration(graph, spec, dictated)
+    _check_weights(graph, spec)
+    origins: dict[str, str] = {}
+    if spec.quantize.equalize is not None:
+        split = split_norms(graph)
+        graph, origins = split.graph, dict(split.origins)
+    work = _Quantizer(graph, spec, calibration, origins)
     for item in graph.inputs:
-        kind = dictated[item.name] or _proposed(real[item.name], _precision(choice, item.name))
-        tensors[item.name] = QTensor(item.name, item.shape, kind)
-        codes[item.name] = encode(real[item.name], kind)
-    nodes: list[QNode] = []
-    problems: list[Diagnostic] = []
+        work.input(item.name, item.shape, dictated[item.name])
     for node in graph.nodes:
-        sources = [tensors[name] for name in node.inputs]
-        decoded = [decode(codes[t.name], t.type) for t in sources]
-        try:
-            lowered, out = _lower(
-                graph, node, choice, sources, real, decoded if calibration.measured else None
-            )
-        except ParamError as error:
-            message = f"layer {node.name!r}: {error}"
-            problems.append(Diagnostic("HG311", message, node.mark, error.hint))
+        if not work.node(node):
             break  # those that follow read its result
-        problems += _precision_problems(node, choice, lowered, out)
-        shapes, types = [t.shape for t in sources], [t.type for t in sources]
-        bits = acc_bits_of(node.op, lowered, shapes, types)
-        problems += _width_problems(node, bits, types, lowered)
-        tensors[node.name] = QTensor(node.name, node.shape, out)
-        nodes.append(QNode(node.name, node.op, node.inputs, lowered, tensors[node.name], bits))
-        read = [codes[name] for name in node.inputs]
-        codes[node.name] = integer_node(node.op, lowered, read)
-    if problems:
-        raise SpecError.of(problems)
+    if work.problems:
+        raise SpecError.of(work.problems)
     result = QGraph(
         name=graph.name,
-        inputs=tuple(tensors[item.name] for item in graph.inputs),
-        nodes=tuple(nodes),
+        inputs=tuple(work.tensors[item.name] for item in graph.inputs),
+        nodes=tuple(work.nodes),
         outputs=graph.outputs,
         notes=calibration.notes,
     )
@@ -104,128 +85,204 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class _Calibration:
-    """Real inputs, whether they are the user's, and what to tell about them."""
+class _Quantizer:
+    """Takes the calibration data through the graph, in real numbers and in codes side by side.
 
-    inputs: dict[str, Real]
-    measured: bool
-    notes: tuple[str, ...]
+    A tensor is forgotten when its last reader is done.
+    """
 
-
-def _calibration(graph: Graph, spec: Spec, dictated: Mapping[str, QType | None]) -> _Calibration:
-    shapes = {item.name: item.shape for item in graph.inputs}
-    file = spec.quantize.calibrate
-    if file is not None:
-        samples = load_samples(file, shapes, spec.marks.get("quantize.calibrate.file"))
-        inputs = {name: array[:_MAX_SAMPLES] for name, array in samples.inputs.items()}
-        for name, array in inputs.items():
-            check_ids(name, array, dictated[name], spec.marks.get("quantize.calibrate.file"))
-        notes = []
-        if samples.count > _MAX_SAMPLES:
-            notes.append(
-                f"{file.name} has {samples.count} samples; scales come from the first "
-                f"{_MAX_SAMPLES}."
-            )
-        return _Calibration(inputs, True, tuple(notes))
-    note = (
-        f"No calibration data: scales come from {_RANDOM_SAMPLES} normally distributed random "
-        f"samples of seed {_RANDOM_SEED}, so accuracy on real data means nothing."
-    )
-    return _Calibration(random_samples(graph, _RANDOM_SAMPLES, _RANDOM_SEED), False, (note,))
-
-
-def random_samples(graph: Graph, count: int, seed: int) -> dict[str, Real]:
-    """Return real inputs to stand in for data: normally distributed, ids and counts uniform."""
-    random = np.random.default_rng(seed)
-    inputs = {}
-    for item in graph.inputs:
-        kind, size = _dictated(graph, item.name), (count, *item.shape)
-        inputs[item.name] = (
-            random.standard_normal(size)
-            if kind is None
-            else random.integers(kind.low, kind.high, size, endpoint=True).astype(np.float64)
+    def __init__(
+        self, graph: Graph, spec: Spec, calibration: Calibration, origins: dict[str, str]
+    ) -> None:
+        self.problems: list[Diagnostic] = []
+        self.tensors: dict[str, QTensor] = {}
+        self.nodes: list[QNode] = []
+        self._graph = graph
+        self._weights = dict(graph.weights)
+        self._choice = spec.quantize
+        self._calibration = calibration
+        self._origins = origins
+        self._real: dict[str, Real] = {}
+        self._codes: dict[str, Int] = {}
+        self._readers = Counter(name for node in graph.nodes for name in set(node.inputs))
+        self._mask = padding(
+            [
+                Link(node.name, node.op, node.inputs, getattr(node.params, "padded", False))
+                for node in graph.nodes
+            ],
+            {item.name: item.shape for item in graph.inputs}
+            | {node.name: node.shape for node in graph.nodes},
+            [item.name for item in graph.inputs],
         )
-    return inputs
+
+    def input(self, name: str, shape: tuple[int, ...], kind: QType | None) -> None:
+        """Take in a model input; ``kind`` is the type that its readers want, if they do."""
+        real = np.asarray(self._calibration.inputs[name], np.float64)
+        _check_magnitude(name, real, self._choice.mark)
+        self._real[name] = real
+        kind = kind or self._proposed(name, _precision(self._choice, name))
+        self.tensors[name] = QTensor(name, shape, kind)
+        self._codes[name] = encode(real, kind)
+
+    def node(self, node: Node) -> bool:
+        """Add a node; return whether it has an integer form at all."""
+        with np.errstate(over="ignore", invalid="ignore"):  # reported with the layer's place
+            real = real_node(node.op, node.params, self._reals(node), self._arrays(node))
+        _check_magnitude(node.name, real, node.mark)
+        self._real[node.name] = real
+        scaled = self._equalize(node) if node.name in self._origins else None
+        sources = [self.tensors[name] for name in node.inputs]
+        try:
+            lowered, out = self._lower(node, sources)
+        except ParamError as error:
+            message = f"layer {node.name!r}: {error}"
+            self.problems.append(Diagnostic("HG311", message, node.mark, error.hint))
+            return False
+        shapes, types = [t.shape for t in sources], [t.type for t in sources]
+        bits = acc_bits_of(node.op, lowered, shapes, types)
+        self.problems += _precision_problems(node, self._choice, lowered, out)
+        self.problems += _width_problems(node, bits, types, lowered)
+        tensor = QTensor(node.name, node.shape, out)
+        self.tensors[node.name] = tensor
+        self.nodes.append(
+            QNode(node.name, node.op, node.inputs, lowered, tensor, bits, scaled=scaled)
+        )
+        self._codes[node.name] = integer_node(
+            node.op, lowered, [self._codes[name] for name in node.inputs]
+        )
+        self._forget(node)
+        return True
+
+    def _equalize(self, node: Node) -> Scaled:
+        """Divide the channels of a normalisation, and give its readers the factors."""
+        assert self._choice.equalize is not None
+        readers = [f"{name}.weight" for name in self._graph.consumers(node.name)]
+        found = factors(
+            self._counting(node.name),
+            [self._weights[reader] for reader in readers],
+            self._choice.equalize,
+        )
+        for name in self._arrays(node):
+            self._weights[f"{node.name}.{name}"] = self._weights[f"{node.name}.{name}"] / found
+        for reader in readers:
+            self._weights[reader] = self._weights[reader] * found
+        self._real[node.name] = self._real[node.name] / found
+        return Scaled(self._origins[node.name], tuple(found.tolist()))
+
+    def _lower(self, node: Node, sources: Sequence[QTensor]) -> tuple[Lowered, QType]:
+        """Return a node's integer form; measured data round its weights and correct its bias."""
+        op = get_op(node.op)
+        shapes, types = [t.shape for t in sources], [t.type for t in sources]
+        precision = _precision(self._choice, *node.labels)
+        out = op.out_type(node.params, types, self._proposed(node.name, precision), shapes)
+        weights = self._arrays(node)
+        options = LowerOptions(weight_bits=precision.weights)
+        measured = self._calibration.measured
+        if measured and self._choice.rounding == "compensated" and node.op == "linear":
+            options = replace(options, rounded=self._compensated(node, precision.weights))
+        lowered = op.lower(node.params, weights, shapes, types, out, options)
+        if not measured or "bias" not in weights or lowered.weight_type is None:
+            return lowered, out
+        wanted = self._before_activation(node)
+        linear = node.params.model_copy(update={"activation": "none"})
+        scale = np.array(lowered.attrs["weight_scale"])
+        weight = lowered.constants["weight"]
+        rounded = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
+        got = real_node(node.op, linear, self._decoded(node), {**weights, "weight": rounded})
+        error = np.moveaxis(wanted - got, 1 + channel_axis(node.shape), -1)
+        weight_of = self._importance(node, wanted) if len(node.shape) == 2 else None
+        places = error.reshape(-1, error.shape[-1])
+        shift = np.average(places, axis=0, weights=weight_of)
+        weights = {**weights, "bias": weights["bias"] + shift}
+        return op.lower(node.params, weights, shapes, types, out, options), out
+
+    def _compensated(self, node: Node, bits: int) -> tuple[Int, Real]:
+        weight = self._weights[f"{node.name}.weight"]
+        (inputs,) = self._decoded(node)
+        wanted = self._before_activation(node)
+        if len(node.shape) == 2:
+            rows = inputs.reshape(-1, inputs.shape[-1])
+            importance = self._importance(node, wanted)
+        else:
+            rows, importance = inputs.reshape(len(inputs), -1), np.ones(len(inputs))
+        counts = importance > 0
+        return compensate(weight, rows[counts], importance[counts], bits)
+
+    def _importance(self, node: Node, wanted: Real) -> Real:
+        """Return how much each row of a sequence counts: the less, the larger its results are.
+
+        A few rows can be hundreds of times larger than all others, and would be all that the
+        bias and the rounding of a layer look at.  Rows of padding count for nothing.
+        """
+        power = np.mean(wanted * wanted, axis=-1)
+        mask = self._mask.rows(node.name, self._calibration.inputs)
+        counts = np.ones(power.shape) if mask is None or not mask.any() else mask.astype(np.float64)
+        floor = _LEAST_POWER * float(np.average(power, weights=counts))
+        importance: Real = counts / np.maximum(power, floor) if floor > 0 else counts
+        return importance.reshape(-1)
+
+    def _before_activation(self, node: Node) -> Real:
+        """Return a node's real result without the activation that was fused into it."""
+        if getattr(node.params, "activation", "none") == "none":
+            return self._real[node.name]
+        linear = node.params.model_copy(update={"activation": "none"})
+        return real_node(node.op, linear, self._reals(node), self._arrays(node))
+
+    # -- tensors ------------------------------------------------------------------------------
+
+    def _arrays(self, node: Node) -> dict[str, Real]:
+        return {
+            name: self._weights[f"{node.name}.{name}"]
+            for name in self._graph.node_weights(node.name)
+        }
+
+    def _reals(self, node: Node) -> list[Real]:
+        return [self._real[name] for name in node.inputs]
+
+    def _decoded(self, node: Node) -> list[Real]:
+        return [decode(self._codes[name], self.tensors[name].type) for name in node.inputs]
+
+    def _counting(self, name: str) -> Real:
+        """Return the real values of a tensor without its padding, the last axis kept."""
+        real = self._real[name]
+        mask = self._mask.rows(name, self._calibration.inputs)
+        if mask is None or not mask.any():
+            return real
+        rows: npt.NDArray[np.float64] = real[mask]
+        return rows
+
+    def _proposed(self, name: str, precision: Precision) -> QType:
+        histogram = Histogram.of(self._counting(name))
+        return choose_type(histogram, precision.activations, symmetric=precision.symmetric)
+
+    def _forget(self, node: Node) -> None:
+        for name in {*node.inputs, node.name}:
+            self._readers[name] -= name != node.name
+            if not self._readers[name]:
+                del self._real[name], self._codes[name]
 
 
-def _check_magnitudes(graph: Graph, spec: Spec, real: Mapping[str, Real]) -> None:
-    """Refuse the first tensor that floating point cannot measure any more."""
-    where = {node.name: node.mark for node in graph.nodes}
-    places = [
-        (f"weights: {name}", array, spec.weights.mark) for name, array in graph.weights.items()
-    ]
-    places += [(name, array, where.get(name, spec.quantize.mark)) for name, array in real.items()]
-    for what, array, mark in places:
-        largest = np.max(np.abs(array), initial=0.0)
-        if not largest <= _LARGEST:
-            raise SpecError(
-                "HG310",
-                f"{what} has values up to {largest:.3g} in floating point",
-                where=mark,
-                hint=f"magnitudes up to {_LARGEST:g}: scale the weights or the calibration data",
-            )
+def _check_weights(graph: Graph, spec: Spec) -> None:
+    for name, array in graph.weights.items():
+        _check_magnitude(f"weights: {name}", array, spec.weights.mark)
+
+
+def _check_magnitude(what: str, array: Real, mark: Mark) -> None:
+    """Refuse a tensor that floating point cannot measure any more."""
+    largest = np.max(np.abs(array), initial=0.0)
+    if not largest <= _LARGEST:
+        raise SpecError(
+            "HG310",
+            f"{what} has values up to {largest:.3g} in floating point",
+            where=mark,
+            hint=f"magnitudes up to {_LARGEST:g}: scale the weights or the calibration data",
+        )
 
 
 def _precision(choice: Quantize, *labels: str) -> Precision:
     """Return what the spec says about the first label that it names."""
     named = (choice.layers[label] for label in labels if label in choice.layers)
     return next(named, choice.default)
-
-
-def _proposed(values: Real, precision: Precision) -> QType:
-    histogram = Histogram.of(values)
-    return choose_type(histogram, precision.activations, symmetric=precision.symmetric)
-
-
-def _dictated(graph: Graph, name: str) -> QType | None:
-    """Return the type that the readers of a model input want it to have; of several the narrowest.
-
-    So ids that two tables look up are in the smaller one.
-    """
-    shapes = {item.name: item.shape for item in graph.inputs}
-    shapes |= {node.name: node.shape for node in graph.nodes}
-    wanted = [
-        kind
-        for node in graph.nodes
-        for source, kind in zip(
-            node.inputs,
-            get_op(node.op).in_types(node.params, [shapes[item] for item in node.inputs]),
-            strict=True,
-        )
-        if source == name and kind is not None
-    ]
-    return min(wanted, key=lambda kind: kind.high) if wanted else None
-
-
-def _lower(
-    graph: Graph,
-    node: Node,
-    choice: Quantize,
-    sources: Sequence[QTensor],
-    real: Mapping[str, Real],
-    decoded: Sequence[Real] | None,
-) -> tuple[Lowered, QType]:
-    """Return a node's integer form; ``decoded`` inputs ask for a corrected bias."""
-    op = get_op(node.op)
-    shapes, types = [t.shape for t in sources], [t.type for t in sources]
-    precision = _precision(choice, *node.labels)
-    out = op.out_type(node.params, types, _proposed(real[node.name], precision), shapes)
-    weights = graph.node_weights(node.name)
-    options = LowerOptions(weight_bits=precision.weights)
-    lowered = op.lower(node.params, weights, shapes, types, out, options)
-    if decoded is None or "bias" not in weights or lowered.weight_type is None:
-        return lowered, out
-    linear = node.params.model_copy(update={"activation": "none"})
-    wanted = real_node(node.op, linear, [real[name] for name in node.inputs], weights)
-    scale = np.array(lowered.attrs["weight_scale"])
-    weight = lowered.constants["weight"]
-    rounded = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
-    got = real_node(node.op, linear, decoded, {**weights, "weight": rounded})
-    channels = 1 + channel_axis(node.shape)
-    axes = tuple(axis for axis in range(wanted.ndim) if axis != channels)
-    weights = {**weights, "bias": weights["bias"] + (wanted - got).mean(axis=axes)}
-    return op.lower(node.params, weights, shapes, types, out, options), out
 
 
 def _precision_problems(

@@ -13,6 +13,7 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 from hwgen.quant.execute import decode, encode, run_integer, run_real
 from hwgen.quant.model import QGraph
+from hwgen.quant.padding import Link, padding
 
 __all__ = ["NoiseMeter", "sqnr"]
 
@@ -20,7 +21,7 @@ __all__ = ["NoiseMeter", "sqnr"]
 class NoiseMeter:
     """Adds up the signal and the noise of every tensor, batch after batch.
 
-    Indices (argmax) have no noise in this sense and are left out.
+    Indices (argmax) have no noise in this sense and are left out, rows of padding too.
     """
 
     def __init__(self, qgraph: QGraph) -> None:
@@ -28,13 +29,29 @@ class NoiseMeter:
         indices = {node.name for node in qgraph.nodes if get_op(node.op).categorical}
         names = [item.name for item in qgraph.inputs] + [node.name for node in qgraph.nodes]
         self._sums = {name: [0.0, 0.0] for name in names if name not in indices}
+        self._scaled = {node.name: node.scaled for node in qgraph.nodes if node.scaled}
+        self._mask = padding(
+            [
+                Link(node.name, node.op, node.inputs, node.lowered.attrs.get("padded", False))
+                for node in qgraph.nodes
+            ],
+            {name: qgraph.tensor(name).shape for name in names},
+            [item.name for item in qgraph.inputs],
+        )
 
     def add(self, real: Mapping[str, Real], codes: Mapping[str, Int]) -> None:
         """Count a batch: all tensors in floating point, and their codes."""
         for name, sums in self._sums.items():
-            wrong = decode(codes[name], self._qgraph.tensor(name).type) - real[name]
-            sums[0] += float(np.sum(real[name] ** 2))
-            sums[1] += float(np.sum(wrong**2))
+            got, wanted = decode(codes[name], self._qgraph.tensor(name).type), real.get(name)
+            scaled = self._scaled.get(name)
+            if scaled is not None:
+                wanted = real[scaled.origin] / np.array(scaled.factors)
+            assert wanted is not None
+            mask = self._mask.rows(name, real)
+            if mask is not None:
+                got, wanted = got[mask], wanted[mask]
+            sums[0] += float(np.sum(wanted**2))
+            sums[1] += float(np.sum((got - wanted) ** 2))
 
     def decibels(self) -> dict[str, float]:
         """Return the ratio by tensor in dB; infinite where nothing differs."""

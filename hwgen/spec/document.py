@@ -235,6 +235,16 @@ class QuantizeDoc(_Doc):
     calibrate: Annotated[FileDoc | None, Field(examples=[{"file": "digits_calib.npz"}])] = None
     """Calibration data: an .npz with one array per model input, samples along the first axis."""
 
+    rounding: Literal["nearest", "compensated"] = "nearest"
+    """`compensated`: weights of linear layers are rounded one input after the other, and those left
+    make up for the error on the calibration data; better than `nearest` for few bits."""
+
+    equalize: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False, examples=[0.5])] = None
+    """Evens out the channels of normalisations that linear layers read, against their weights: 0
+    looks at the weights alone, 1 at the values; not at all if absent. Where others read the
+    normalisation too, linear layers get one of their own, `<layer>_linear`, of the default
+    width."""
+
 
 class BudgetDoc(_Doc):
     """What the accelerator may use."""

@@ -74,12 +74,18 @@ class Precision:
 
 @dataclass(frozen=True)
 class Quantize:
-    """Default and per-layer (or per-input) precision, and the calibration data."""
+    """Default and per-layer (or per-input) precision, and the calibration data.
+
+    ``rounding`` of weights is ``nearest`` or ``compensated``; ``equalize`` is the share of a
+    normalisation's spread that linear layers take over, 0 to 1, or None.
+    """
 
     default: Precision
     layers: Mapping[str, Precision]
     calibrate: Path | None
     mark: Mark
+    rounding: str = "nearest"
+    equalize: float | None = None
 
 
 @dataclass(frozen=True)

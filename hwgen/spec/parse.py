@@ -18,6 +18,7 @@ from hwgen.spec.document import (
     InputDoc,
     LayerDoc,
     PrecisionDoc,
+    QuantizeDoc,
     VerifyDoc,
     WeightsDoc,
 )
@@ -179,7 +180,8 @@ class _Parser:
         file = None
         if calibrate is not None:
             file = self._file(calibrate.file, _DATA_FILES, "quantize", "calibrate", "file")
-        return Quantize(default, layers, file, tree.mark)
+        doc = _try(QuantizeDoc, tree) or QuantizeDoc()
+        return Quantize(default, layers, file, tree.mark, doc.rounding, doc.equalize)
 
     def _accelerator(self) -> Accelerator:
         tree = self.tree.child("accelerator") or self.tree
