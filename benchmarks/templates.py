@@ -34,7 +34,13 @@ from rtl_templates.vector.add import Add
 from rtl_templates.vector.argmax import Argmax
 from rtl_templates.vector.avg_pool2d import AvgPool2d
 from rtl_templates.vector.concat import Concat
+from rtl_templates.vector.embedding import Embedding
+from rtl_templates.vector.gelu import Gelu
 from rtl_templates.vector.max_pool2d import MaxPool2d
+from rtl_templates.vector.mul import Mul
+from rtl_templates.vector.rope import Rope
+from rtl_templates.vector.rows import RowTable
+from rtl_templates.vector.turns import Turn
 
 FAMILIES = ("ecp5", "ice40", "xilinx")
 BEGIN, END = "<!-- templates: begin -->", "<!-- templates: end -->"
@@ -81,6 +87,32 @@ def _conv2d(size: int, channels: int, outputs: int, fold: MacFold) -> Conv2d:
     )
 
 
+def _rope(lanes: int) -> Rope:
+    rng = random.Random(3)
+    turn = Turn(
+        steps=tuple(rng.randrange(1 << 30) for _ in range(32)),
+        sine=tuple(rng.randrange(1 << 15) for _ in range(1024)),
+        tokens=16,
+        heads=4,
+        running=True,
+    )
+    return Rope(
+        x=Codes(8, True),
+        turn=turn,
+        scale=Scale(15, 0, -128, 127),
+        out_bits=8,
+        lanes=lanes,
+        beat=lanes,
+    )
+
+
+def _embedding() -> Embedding:
+    rows = tuple(map(tuple, _codes(random.Random(4), 8, 512, 64)))
+    table = RowTable(rows, low=-128, high=127)
+    return Embedding(x=Codes(9, False), tokens=16, rows=table, out_bits=8, lanes=4)
+
+
+_SEQUENCE = {"x": Codes(8, True), "positions": 16, "channels": 64, "beat": 4, "lanes": 4}
 _IMAGE = {"x": Codes(8, True), "height": 32, "width": 32, "channels": 16, "beat": 4, "lanes": 4}
 _WINDOW = {"depth": 2048, "bits": 8, "beat": 4, "banks": 4, "reads": 1, "low": 0, "high": 2047}
 
@@ -144,6 +176,14 @@ TEMPLATES: dict[str, Callable] = {
         beat=4,
     ),
     "Argmax of 10, int8": lambda: Argmax(x=Codes(8, True), elements=10),
+    "Gelu of 16x64, int8, 4 lanes": lambda: Gelu(
+        table=_codes(random.Random(5), 8, 256), out_bits=8, **_SEQUENCE
+    ),
+    "Mul of 2 x 16x64, int8, 4 lanes": lambda: Mul(
+        zeros=(0, 0), multiplier=40000, scale=SCALE8, out_bits=8, **_SEQUENCE
+    ),
+    "Rope of 16 x 4 heads of 64, int8, 4 lanes": lambda: _rope(4),
+    "Embedding of 512 x 64, int8, 4 lanes": _embedding,
     "Store, 256 beats of 32 bits": lambda: Store(address=0, lanes=4, bits=8, beats=256),
     "Sequencer, 12 phases": lambda: Sequencer(12),
     "Registers, 4 engines": lambda: Registers(identity=1, version=1, engines=4),
