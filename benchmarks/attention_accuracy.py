@@ -38,7 +38,8 @@ SINKS = 4
 LENGTHS = (1024, 16384, 65536)
 DRAWS = 8
 COLUMNS = "logits | keys | tile exponents | running maximum | end to end | 8-bit inputs alone"
-BEGIN, END = "<!-- attention accuracy: begin -->", "<!-- attention accuracy: end -->"
+CACHE_COLUMNS = "keys | 8 bits | 4 bits | 4 bits, mean not removed"
+MARKS = "<!-- {} accuracy: begin -->", "<!-- {} accuracy: end -->"
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,19 +208,60 @@ def table() -> Iterator[str]:
         yield f"| {name} | {keys:,} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |"
 
 
+def cached(offsets: float, bits: int, *, mean: bool = True, seed: int = 1) -> float:
+    """Return the dB of a cache of 1,024 tokens against float attention of the same 8-bit inputs.
+
+    Parameters
+    ----------
+    offsets
+        Standard deviation of a constant that is added to each channel of the keys.
+    mean
+        Whether the mean of the keys' channels is known.
+    """
+    random = np.random.default_rng(seed)
+    query, key, value = random.standard_normal((3, 32, 32, HEAD))
+    key += offsets * random.standard_normal(HEAD)
+    setting = Setting("", *(item.reshape(-1, HEAD) for item in (2.0 * query, key, value)))
+    op, types = get_op("attention"), setting.types
+    params = op.Params.model_validate(
+        {"heads": 1, "causal": True, "cache": {"length": 1024, "bits": bits}, "tile": TILE}
+    )
+    codes = [item.reshape(32, 32, HEAD) for item in setting.codes]
+    inputs = [item * kind.scale for item, kind in zip(codes, types, strict=True)]
+    real = op.real(params, inputs, {})
+    out = choose_type(Histogram.of(real), 16, symmetric=True)
+    means = [item.mean(axis=(0, 1)) for item in inputs] if mean else []
+    options = LowerOptions(8, means=means)
+    lowered = op.lower(params, {}, [(32, HEAD)] * 3, types, out, options)
+    meter = Meter()
+    meter.add(real, op.integer(lowered, codes) * out.scale)
+    return meter.decibels
+
+
+def cache_table() -> Iterator[str]:
+    """Yield the lines of the Markdown table of caches."""
+    yield f"| {CACHE_COLUMNS} |"
+    yield f"|---|{'---:|' * CACHE_COLUMNS.count('|')}"
+    for name, offsets in (("centred", 0.0), ("channel offsets", 4.0)):
+        ratios = (cached(offsets, 8), cached(offsets, 4), cached(offsets, 4, mean=False))
+        yield f"| {name} | {' | '.join(f'{ratio:.1f}' for ratio in ratios)} |"
+
+
 def main() -> int:
-    """Print the table, or write it between the markers of a file; return the exit code."""
+    """Print the tables, or write them between the markers of a file; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the table in FILE")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the tables in FILE")
     target = parser.parse_args().write
-    lines = []
-    for line in table():
-        print(line, flush=True)
-        lines.append(line)
-    if target is not None:
-        before, _, rest = target.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        target.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}")
+    for name, make in (("cache", cache_table), ("attention", table)):
+        lines = []
+        for line in make():
+            print(line, flush=True)
+            lines.append(line)
+        if target is not None:
+            begin, end = (mark.format(name) for mark in MARKS)
+            before, _, rest = target.read_text().partition(begin)
+            _, _, after = rest.partition(end)
+            target.write_text(f"{before}{begin}\n{chr(10).join(lines)}\n{end}{after}")
     return 0
 
 

@@ -13,6 +13,7 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.attention_keys import Slots, slots_of
 from hwgen.ops.attention_params import AttentionParams, attend_for, input_names
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.kv4 import KEY_UNIT, LEVELS, WHOLE, key_multipliers, pack, value_logs
 from hwgen.ops.products import attend_attrs, attend_of, expect_operands
 from hwgen.ops.scaling import fixed_point
 from hwgen.ops.tile_exponent import FRACTION, RESULT_SHIFT, Seen, State, logits
@@ -96,8 +97,14 @@ class Attention(Op):
             )
         scales = np.array([kind.scale for kind in (query, types[3 if attend.sink_queries else 0])])
         octaves = scales * key.scale / sqrt(attend.inner) * log2(e) * (1 << FRACTION)
+        ratio = value.scale / out.scale / (1 << RESULT_SHIFT)
+        constants = {}
+        if attend.kv4:
+            octaves *= (1 << KEY_UNIT) / LEVELS
+            ratio *= WHOLE / LEVELS
+            constants["key_mean"] = _mean_code(shapes[1][1], key, options)
         scores, score_shift = fixed_point(octaves)
-        multiplier, shift = fixed_point(np.array([value.scale / out.scale / (1 << RESULT_SHIFT)]))
+        multiplier, shift = fixed_point(np.array([ratio]))
         bounded = attend.cached and not attend.window
         return Lowered(
             attrs={
@@ -107,6 +114,7 @@ class Attention(Op):
                 "score_shift": score_shift,
                 "capacity": attend.keys // attend.queries if bounded else 0,
             },
+            constants=constants,
             requant=Requant(
                 multiplier=multiplier,
                 shift=shift,
@@ -122,6 +130,7 @@ class Attention(Op):
         assert lowered.requant is not None
         attend = attend_of(lowered)
         attrs = lowered.attrs
+        stored = _Stored(attend, lowered, inputs[1], inputs[2])
         lengths = inputs[-1][:, 0] if attend.padded else None
         result = np.empty((*inputs[0].shape[:2], attend.heads * attend.features), np.int64)
         for block in _blocks(attend, inputs, lengths):
@@ -135,15 +144,15 @@ class Attention(Op):
                 seen = block.seen[..., tile]
                 if not seen.any():
                     continue  # it would change nothing
-                keys = block.rows(inputs[1], attend.kv_heads, tile).swapaxes(-1, -2)
-                values = block.rows(inputs[2], attend.kv_heads, tile)
+                keys, values = stored.rows(block, tile)
                 # 256 * 128 * 128 < 2**24: the floating-point product is exact.
                 sinks = attend.sink_queries and start < attend.sinks
                 left = pinned if sinks else queries
-                scores = (left @ keys.astype(np.float32)).astype(np.int64)
+                scores = (left @ keys.swapaxes(-1, -2).astype(np.float32)).astype(np.int64)
                 multiplier = attrs["sink_multiplier" if sinks else "score_multiplier"]
-                y = logits(scores, multiplier, attrs["score_shift"])
-                state = state.visit(y, seen, values)
+                factor, below = stored.sizes(block, tile, multiplier)
+                y = logits(scores, factor, attrs["score_shift"])
+                state = state.visit(y, seen, values, below)
             result[block.where] = block.tokens(lowered.requant.apply(state.finish()))
         return result
 
@@ -152,12 +161,14 @@ class Attention(Op):
     ) -> tuple[int, int]:
         """Return bounds of every partial sum of scores and of a tile's values."""
         attend = attend_of(lowered)
-        query, key, value = types[:3]
-        ends = [a * b for a in (query.low, query.high) for b in (key.low, key.high)]
+        query, key, value = ((kind.low, kind.high) for kind in types[:3])
+        if attend.kv4:
+            key = value = (-LEVELS, LEVELS)
+        ends = [a * b for a in query for b in key]
         reach = 255 * attend.tile
         return (
-            min(attend.inner * min(ends), reach * value.low, 0),
-            max(attend.inner * max(ends), reach * value.high),
+            min(attend.inner * min(ends), reach * value[0], 0),
+            max(attend.inner * max(ends), reach * value[1]),
         )
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
@@ -172,6 +183,39 @@ class Attention(Op):
             outputs=attend.features,
             attend=attend,
         )
+
+
+class _Stored:
+    """Keys and values as a cache keeps them, 4-bit ones with a size per row and head."""
+
+    def __init__(self, attend: Attend, lowered: Lowered, keys: Int, values: Int) -> None:
+        """Take all key and value tensors of a batch."""
+        self._heads = attend.kv_heads
+        self._keys, self._values = keys, values
+        self._sizes: tuple[Int, Int] | None = None
+        if attend.kv4:
+            self._keys, key_sizes = self._packed(keys - lowered.constants["key_mean"])
+            self._values, value_sizes = self._packed(values)
+            self._sizes = key_sizes, value_sizes
+
+    def _packed(self, rows: Int) -> tuple[Int, Int]:
+        codes, sizes = pack(rows.reshape(*rows.shape[:2], self._heads, -1))
+        return codes.reshape(rows.shape), sizes
+
+    def rows(self, block: _Block, tile: slice) -> tuple[Int, Int]:
+        """Return the codes of a tile's keys and values."""
+        return (
+            block.rows(self._keys, self._heads, tile),
+            block.rows(self._values, self._heads, tile),
+        )
+
+    def sizes(self, block: _Block, tile: slice, multiplier: int) -> tuple[Int | int, Int | None]:
+        """Return the factor of each key's logit, and how far its numerator is lowered."""
+        if self._sizes is None:
+            return multiplier, None
+        keys, values = (block.rows(sizes, self._heads, tile)[..., 0] for sizes in self._sizes)
+        factors = key_multipliers(keys, multiplier)[..., None, :]
+        return factors, value_logs(values)[..., None, :]
 
 
 class _Block:
@@ -222,6 +266,14 @@ def _blocks(
         slots = Slots.of(attend, np.arange(some.start, some.stop), capacity)
         for row in range(0, attend.queries, queries):
             yield _Block(attend, slots, (some, slice(row, row + queries)), lengths)
+
+
+def _mean_code(features: int, key: QType, options: LowerOptions) -> Int:
+    """Return the mean of each key channel as a code; zeros without calibration data."""
+    if not options.means:
+        return np.zeros(features, np.int64)
+    codes = np.floor(options.means[1] / key.scale + 0.5)
+    return np.clip(codes, key.low, key.high).astype(np.int64)
 
 
 def _count(keys: int) -> QType:

@@ -25,6 +25,9 @@ class CacheParams(OpParams):
     length: Count | None = Field(
         None, description="tokens that it holds; a multiple of a tensor's, not with window"
     )
+    bits: Literal[4, 8] = Field(
+        8, description="width of a code: 8, or 4 with a size per token and a mean per channel"
+    )
 
 
 class AttentionParams(OpParams):
@@ -126,6 +129,7 @@ def attend_for(params: AttentionParams, inputs: Sequence[Shape]) -> Attend:
         cached=params.cache is not None,
         padded=params.padded,
         sink_queries=params.sink_queries,
+        kv4=params.cache is not None and params.cache.bits == 4,
     )
 
 

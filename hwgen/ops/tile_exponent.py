@@ -53,7 +53,7 @@ TABLE: Int = np.floor(_FULL * 2.0 ** (-np.arange(1 << FRACTION) / (1 << FRACTION
 """``T[r] = floor(4080 * 2**(-r / 64) + 0.5)``, 12 bits; no entry is near a half."""
 
 
-def logits(scores: Int, multiplier: int, shift: int) -> Int:
+def logits(scores: Int, multiplier: Int | int, shift: int) -> Int:
     """Return the base-2 logarithms ``y`` of scores in 1/64 (rule 1).
 
     Parameters
@@ -61,7 +61,7 @@ def logits(scores: Int, multiplier: int, shift: int) -> Int:
     scores
         Exact products of query and key.
     multiplier, shift
-        ``M`` in [0, 2**16) and ``s``.
+        ``M`` in [0, 2**16), one for all or one for each score, and ``s``.
     """
     return saturate(round_shift(scores * multiplier, shift), -Y_LIMIT, Y_LIMIT)
 
@@ -132,7 +132,7 @@ class State:
         nothing: Seen = self.exponent == EMPTY
         return nothing
 
-    def visit(self, y: Int, seen: Seen, values: Int) -> State:
+    def visit(self, y: Int, seen: Seen, values: Int, lowered: Int | None = None) -> State:
         """Return the state of (..., queries) after a tile (rules 2 to 5).
 
         Parameters
@@ -143,12 +143,17 @@ class State:
             Of a shape that broadcasts to ``y``.
         values
             Codes (..., keys, features), in [-128, 127]; what stands before broadcasts.
+        lowered
+            How much less each key counts for the values than for the total, in 1/64 octaves.
         """
         exponent = tile_exponent(y, seen)
         parts = numerators(y, exponent, seen)
+        total = parts.sum(axis=-1)
+        if lowered is not None:
+            parts = numerators(y - lowered, exponent, seen)
         # 64 keys * 255 * 128 < 2**24: the floating-point product is exact, and far faster.
         sums = parts.astype(np.float32) @ values.astype(np.float32)
-        return self.add(exponent, parts.sum(axis=-1), sums.astype(np.int64))
+        return self.add(exponent, total, sums.astype(np.int64))
 
     def add(self, exponent: Int, total: Int, sums: Int) -> State:
         """Return the state with a tile's ``m``, ``L`` (...) and ``p`` (..., features) (rule 5)."""

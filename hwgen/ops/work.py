@@ -63,6 +63,8 @@ class Attend:
         The last port is one code: how many keys count.
     sink_queries
         The fourth port holds the queries that the sinks' tiles meet.
+    kv4
+        The cache keeps 4-bit codes with a size per token and key head.
     """
 
     queries: int
@@ -79,6 +81,7 @@ class Attend:
     cached: bool = False
     padded: bool = False
     sink_queries: bool = False
+    kv4: bool = False
 
 
 @dataclass(frozen=True)

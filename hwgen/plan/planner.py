@@ -25,7 +25,8 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     Raises
     ------
     SpecError
-        HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule).
+        HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
+        HG412 to HG414 (arrays), HG415 (a cache of 4 bits).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -37,7 +38,16 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             where=accelerator.mark,
             hint=f"legal: {', '.join(_SCHEDULES)}",
         )
-    plan = schedule(qgraph, items_of(qgraph), accelerator)
+    items = items_of(qgraph)
+    for item in items:
+        if item.work.attend and item.work.attend.kv4:
+            raise SpecError(
+                "HG415",
+                f"the cache of {item.name} has 4 bits, which no engine writes or reads yet",
+                where=accelerator.mark,
+                hint="cache: {bits: 8}; the golden model runs 4 bits (hwgen.golden.run)",
+            )
+    plan = schedule(qgraph, items, accelerator)
     check_plan(plan, qgraph, accelerator.budget.multipliers)
     check_onchip(plan, accelerator.budget.onchip_kib, accelerator.mark)
     return plan

@@ -177,6 +177,8 @@ class _Quantizer:
         out = op.out_type(node.params, types, self._proposed(node.name, precision), shapes)
         weights = self._arrays(node)
         options = LowerOptions(weight_bits=precision.weights)
+        if node.op == "attention":
+            options = replace(options, means=self._means(node))
         measured = self._calibration.measured
         if measured and self._choice.rounding == "compensated" and node.op == "linear":
             options = replace(options, rounded=self._compensated(node, precision.weights))
@@ -238,6 +240,11 @@ class _Quantizer:
 
     def _reals(self, node: Node) -> list[Real]:
         return [self._real[name] for name in node.inputs]
+
+    def _means(self, node: Node) -> list[Real]:
+        """Return the mean of each channel of each input of sequences."""
+        inputs = [self._counting(name) for name in node.inputs]
+        return [array.reshape(-1, array.shape[-1]).mean(axis=0) for array in inputs]
 
     def _decoded(self, node: Node) -> list[Real]:
         return [decode(self._codes[name], self.tensors[name].type) for name in node.inputs]

@@ -132,3 +132,14 @@ def test_a_cached_window_takes_any_number_of_tensors():
     qgraph = quantize(graph, make_spec(graph))
     assert golden.most_tensors(qgraph) is None
     assert len(golden.run(qgraph, golden.random_inputs(qgraph, 200, seed=1))["a"]) == 200
+
+
+def test_a_cache_of_four_bits_knows_the_mean_of_its_keys():
+    layer = {"name": "a", "op": "attention", "in": ["x", "x", "x"], "heads": 2, "causal": True}
+    graph = make_graph({"x": (2, 8)}, [layer | {"cache": {"length": 64, "bits": 4}}])
+    qgraph = quantize(graph, make_spec(graph))
+    real = np.random.default_rng(0).standard_normal((64, 2, 8))  # stands in for calibration data
+    mean = real.mean(axis=(0, 1)) / qgraph.tensor("x").type.scale
+    got = qgraph.node("a").lowered.constants["key_mean"]
+    assert np.abs(got - mean).max() <= 0.5
+    golden.run(qgraph, golden.random_inputs(qgraph, 32, seed=1))

@@ -48,3 +48,11 @@ def test_the_table_of_the_page_reaches_what_the_page_says():
     rows = re.findall(r"^\| (.+?) \| ([\d,]+) \| ([\d.]+) \|", table, flags=re.MULTILINE)
     assert {keys for _, keys, _ in rows} == {"197", "1,024", "16,384", "65,536"}
     assert min(float(ratio) for *_, ratio in rows) >= 40
+
+
+def test_four_bits_need_the_mean_of_the_keys_removed(accuracy):
+    assert accuracy.cached(4.0, 8) > 40
+    with_mean, without = accuracy.cached(4.0, 4), accuracy.cached(4.0, 4, mean=False)
+    assert with_mean > 13
+    assert with_mean > without + 10
+    assert accuracy.cached(0.0, 4) > 13

@@ -4,8 +4,11 @@ Nothing here knows NumPy or an op: only `Work.attend`, streams, and integers of 
 widths are asserted.
 """
 
+from math import log2
+
 from support.walk import requantise
 
+LOGS = [0] * 7 + [int(64 * log2(128 / a) + 0.5) for a in range(7, 129)]
 TABLE = [int(4080 * 2 ** (-r / 64) + 0.5) for r in range(64)]
 
 
@@ -33,19 +36,22 @@ class Query:
     def __init__(self, features):
         self.sums, self.total, self.exponent = [0] * features, 0, -2048
 
-    def tile(self, y, seen, values):
+    def tile(self, y, seen, values, lowered=None):
         visible = [one for one, sees in zip(y, seen, strict=True) if sees]
         if not visible:
             return
         m = (max(visible) + 63) >> 6
         parts = numerators(y, seen, m)
+        total = sum(parts)
+        if lowered:
+            parts = numerators([a - b for a, b in zip(y, lowered, strict=True)], seen, m)
         over = self.total >= 1 << 23
         joint = max(self.exponent + over, m)
         for f in range(len(self.sums)):
             p = sum(part * row[f] for part, row in zip(parts, values, strict=True))
             self.sums[f] = rs(self.sums[f], joint - self.exponent) + rs(p << 8, joint - m)
             assert -(1 << 31) <= self.sums[f] < 1 << 31
-        self.total = rs(self.total, joint - self.exponent) + rs(sum(parts) << 8, joint - m)
+        self.total = rs(self.total, joint - self.exponent) + rs(total << 8, joint - m)
         assert 0 <= self.total < 1 << 24
         self.exponent = joint
         assert -4096 <= joint < 4096
@@ -84,6 +90,8 @@ class PlainAttention:
             self.slots = self._empty()
         for token, (key, value) in enumerate(zip(rows[1], rows[2], strict=True)):
             position = self.tokens + token if a.cached else token
+            if a.kv4:
+                key, value = self._packed(key, self._mean), self._packed(value, [0] * len(value))
             self.slots[self._slot(position)] = (position, key, value)
         self.tokens += a.queries
         results = []
@@ -91,6 +99,22 @@ class PlainAttention:
             for head in range(a.heads):
                 results += self._query(rows, token, first + token, head, length)
         return results
+
+    @property
+    def _mean(self):
+        return self.lowered.constants["key_mean"].tolist()
+
+    def _packed(self, row, mean):
+        """Return the 4-bit codes of a row, and each head's size behind them."""
+        size = len(row) // self.attend.kv_heads
+        rest = [x - mu for x, mu in zip(row, mean, strict=True)]
+        heads = [rest[start : start + size] for start in range(0, len(row), size)]
+        sizes = [max(7, *map(abs, head)) for head in heads]
+        codes = []
+        for head, a in zip(heads, sizes, strict=True):
+            codes += [round_shift(x * ((2 * 7 * 65536 + a) // (2 * a)), 16) for x in head]
+        assert max(map(abs, codes)) <= 7
+        return codes + sizes
 
     def _empty(self):
         gap = 0 if self.attend.cached else self.start - self.attend.sinks
@@ -120,19 +144,25 @@ class PlainAttention:
             sinks = a.sink_queries and start < a.sinks
             query = rows[3 if sinks else 0][token][head * a.inner : (head + 1) * a.inner]
             factor = attrs["sink_multiplier" if sinks else "score_multiplier"]
-            y, seen, values = [], [], []
+            y, seen, values, lowered = [], [], [], []
             for slot in self.slots[start : start + a.tile]:
-                place, key, value = slot or (0, [0] * (a.inner * a.kv_heads), None)
-                value = value or [0] * (a.features * a.kv_heads)
+                # An empty slot; sizes are those of no row.
+                empty = [0] * (max(a.inner, a.features) * a.kv_heads) + [7] * a.kv_heads
+                place, key, value = slot or (0, empty, empty)
                 score = sum(
                     q * k
                     for q, k in zip(query, key[kv * a.inner : (kv + 1) * a.inner], strict=True)
                 )
-                scaled = round_shift(score * factor, attrs["score_shift"])
+                each = factor
+                if a.kv4:
+                    each = round_shift(factor * key[a.inner * a.kv_heads + kv], 8)
+                    assert each < 1 << 16
+                    lowered.append(LOGS[value[a.features * a.kv_heads + kv]])
+                scaled = round_shift(score * each, attrs["score_shift"])
                 y.append(min(max(scaled, -131008), 131008))
                 seen.append(slot is not None and self._sees(place, position, length))
                 values.append(value[kv * a.features : (kv + 1) * a.features])
-            state.tile(y, seen, values)
+            state.tile(y, seen, values, lowered)
         self.masked += state.exponent == -2048
         return [requantise(one, self.lowered.requant) for one in state.finish()]
 
