@@ -124,8 +124,38 @@ def factor_type(rng):
     return QType(int(rng.integers(2, 9 if signed else 8)), signed, float(rng.choice(SCALES)))
 
 
+def table_type(rng):
+    """Return a random type that is narrow enough for a table of all its codes."""
+    return qtype(rng, 10)
+
+
+def _rope(rng):
+    heads, start = int(rng.integers(1, 4)), int(rng.choice([0, 3, 50_000]))
+    features = 2 * heads * int(rng.integers(1, 5))
+    keys = {
+        "heads": heads,
+        "style": str(rng.choice(["half", "interleaved"])),
+        "start": start,
+        "limit": start + int(rng.integers(1, 20)) if rng.integers(2) else None,
+        "running": bool(rng.integers(2)),
+    }
+    return [(features,) if rng.integers(4) == 0 else (int(rng.integers(1, 6)), features)], keys
+
+
+def _embedding(rng):
+    keys = {
+        "vocabulary": int(rng.integers(2, 300)),
+        "features": int(rng.integers(1, 13)),
+        "positions": bool(rng.integers(2)),
+    }
+    return [(int(rng.integers(1, 12)),)], keys
+
+
+TYPES = {"attention": factor_type, "matmul": factor_type, "gelu": table_type, "silu": table_type}
+"""What draws the inputs' types of ops that do not take all of them."""
+
 SEQUENTIAL = frozenset({"attention", "matmul"})
-"""Ops that a dataflow plan cannot hold; their inputs are factors."""
+"""Ops that a dataflow plan cannot hold."""
 
 CASES = {
     "add": _add,
@@ -134,12 +164,17 @@ CASES = {
     "avg_pool2d": _pool,
     "concat": _concat,
     "conv2d": _conv2d,
+    "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
+    "gelu": lambda rng: ([_any_shape(rng)], {"approximate": str(rng.choice(["none", "tanh"]))}),
     "layer_norm": lambda rng: ([_any_shape(rng)], {"bias": bool(rng.integers(2))}),
     "linear": _linear,
     "matmul": _matmul,
     "max_pool2d": _pool,
+    "mul": lambda rng: ([_any_shape(rng)] * 2, {}),
     "rms_norm": lambda rng: ([_any_shape(rng)], {}),
+    "rope": _rope,
+    "silu": lambda rng: ([_any_shape(rng)], {}),
     "softmax": lambda rng: ([_any_shape(rng)], {}),
     "relu": lambda rng: ([_any_shape(rng)], {}),
     "requantize": lambda rng: ([_any_shape(rng)], {}),
@@ -154,7 +189,7 @@ def random_net(op_name, count, seed):
     for k in range(count):
         shapes, keys = CASES[op_name](rng)
         params = op.Params.model_validate(keys)
-        draw = factor_type if op_name in SEQUENTIAL else qtype
+        draw = TYPES.get(op_name, qtype)
         types = [kind or draw(rng) for kind in op.in_types(params, shapes)]
         proposed = types[0] if rng.integers(4) == 0 else qtype(rng)
         out = op.out_type(params, types, proposed, shapes)
