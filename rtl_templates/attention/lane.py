@@ -1,6 +1,6 @@
 """What a column of the array needs for attention: from its scores to its results."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -25,11 +25,10 @@ class Lane(wiring.Component):
 
     The flags that say what happens when travel from column to column, so that a lane takes them
     from the outside, each in the cycle of the stage that needs it.  With a score in cycle t:
-    ``score_load`` in t for the tile's first one, ``score_row`` in t + 1, ``key_*`` in t + 3.
-    With a numerator to be read in cycle t: ``read_*`` in t, ``p`` in t + 2, ``total_*`` in
-    t + 2.  The exponent holds 4 cycles after the score of key 0.  ``merge`` is
-    :class:`Merge`'s ``begin``, from ``tile + 2`` cycles after the first numerator was read on
-    and not after the next tile's first numerator is read.
+    ``score_load`` and ``score_pinned`` in t for the tile's first one, ``score_row`` in t + 1,
+    ``key_*`` in t + 3.  With a numerator to be read in cycle t: ``read_*`` in t, ``p`` in
+    t + 2, ``total_*`` in t + 2.  ``total`` is complete ``tile + 2`` cycles after the first
+    numerator was read, ``exponent`` 1 cycle after.
 
     Latency: 4 cycles from the last score to the first read, 2 from a read to its numerator.
     Throughput: one score, one numerator and one sum per cycle.  Infers one multiplier
@@ -56,10 +55,12 @@ class Lane(wiring.Component):
         Key, and whether it is the tile's first.
     total_valid, total_first : ``In(1)``
     p : ``Out(8)``
-    sum : ``In(signed(sum_bits))``
     clamped : ``Out(1)``
         A seen key's logarithm was clamped, together with ``key_*``.
-    begin, first, read, is_total, write, write_last, write_total, written, result_read, result
+    total : ``Out``
+    exponent : ``Out(signed(12))``
+        Of the tile: sum of its numerators, and what they are relative to.
+    load, amount, ..., result_read, result
         Of :class:`Merge`.
     """
 
@@ -70,12 +71,9 @@ class Lane(wiring.Component):
         self.shape = shape
         self.tasks = tuple(tasks)
         bound, row = range(shape.tile + 1), range(shape.tile)
-        self.merge = Merge(
-            max(task.features for task in self.tasks), shape.total_bits, shape.sum_bits
-        )
-        taken = ("begin", "first", "read", "is_total", "sum", "write", "write_last")
-        taken += ("write_total", "written", "result_read")
-        self.passed = tuple(taken)
+        self.merge = Merge(max(task.features for task in self.tasks), shape.sum_bits)
+        passed = ("load", "amount", "tile_is_larger", "halve", "nothing", "read", "sum")
+        self.passed = (*passed, "write", "write_last", "written", "result_read")
         super().__init__(
             {
                 "task": In(range(max(2, len(self.tasks)))),
@@ -96,8 +94,10 @@ class Lane(wiring.Component):
                 "total_first": In(1),
                 "p": Out(8),
                 "clamped": Out(1),
+                "total": Out(shape.total_bits),
+                "exponent": Out(signed(OCTAVE_BITS)),
                 "result": Out(self.merge.result.shape()),
-                **{name: In(getattr(self.merge, name).shape()) for name in taken},
+                **{name: In(getattr(self.merge, name).shape()) for name in self.passed},
             }
         )
 
@@ -136,17 +136,12 @@ class Lane(wiring.Component):
             exp2.exponent.eq(maximum.exponent),
             self.p.eq(exp2.p),
         ]
-        total = Signal(shape.total_bits)
-        exponent = Signal(signed(OCTAVE_BITS))
         with m.If(self.total_valid):
-            m.d.sync += total.eq(Mux(self.total_first, 0, total) + exp2.p)
+            m.d.sync += self.total.eq(Mux(self.total_first, 0, self.total) + exp2.p)
         with m.If(self.read_first):
-            m.d.sync += exponent.eq(maximum.exponent)
+            m.d.sync += self.exponent.eq(maximum.exponent)
         m.d.comb += [
             *(getattr(merge, name).eq(getattr(self, name)) for name in self.passed),
-            merge.exponent.eq(exponent),
-            merge.seen.eq(total != 0),
-            merge.total.eq(total),
             self.result.eq(merge.result),
         ]
         return m

@@ -1,13 +1,15 @@
 """The lanes of an array's columns: from scores to results, without a memory of scores."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.attention.align import Align
 from rtl_templates.attention.bounds import Bounds
 from rtl_templates.attention.lane import Lane
 from rtl_templates.attention.normaliser import WORD
 from rtl_templates.attention.results import Results
+from rtl_templates.attention.shape import OCTAVE_BITS
 from rtl_templates.memory.select import TaskField
 from rtl_templates.streams.delay import delay
 
@@ -15,7 +17,7 @@ __all__ = ["Lanes"]
 
 
 class Lanes(wiring.Component):
-    """A :class:`Lane` per column, and what they share: bounds, normalisers, control.
+    """A :class:`Lane` per column, and what they share: bounds, alignment, normalisers, control.
 
     Every event below is that of column 0; column p has it p cycles later.  Nothing here stalls:
     the array calls, and each call has a fixed latency.
@@ -39,7 +41,8 @@ class Lanes(wiring.Component):
     reload >= reload before + tile                      one key per cycle
     merge >= its reload + tile + RELOAD                 the denominator is known
     merge <= next reload + 1                            it is still there
-    merge >= merge before + max(features + 1, 5)        one feature per cycle
+    merge >= merge before + max(features, columns, 5)   one feature per cycle; one column
+                                                        of alignments per cycle
     last merge >= last merge before + interval          normalisers are free
     =================================================== ================================
 
@@ -48,7 +51,7 @@ class Lanes(wiring.Component):
 
     Latency: :attr:`SCORE`, :attr:`READY`, :attr:`RELOAD`, :attr:`MERGE`; :meth:`latency` from a
     last ``merge`` to the last beat of its block.  Throughput: :meth:`interval`.  Memory: per
-    column ``tile`` words of 18 bits and twice ``features + 1`` words of 32 bits, whatever the
+    column ``tile`` words of 18 bits and twice ``features`` words of 32 bits, whatever the
     number of keys.  Infers ``columns`` multipliers ``score_bits`` by 16 and those of
     :class:`Results`; exponentials and rescaling take none.
 
@@ -133,6 +136,7 @@ class Lanes(wiring.Component):
         shape = self.shape
         m.submodules.bounds = bounds = self.bounds
         m.submodules.results = results = self.results
+        m.submodules.align = align = Align(shape.columns, shape.total_bits)
         m.d.comb += [
             *(bounds_in.eq(own) for bounds_in, own in self._same(bounds, "seen slot length")),
             *(own.eq(out) for out, own in self._same(results, "beat_valid beat index masked busy")),
@@ -144,17 +148,22 @@ class Lanes(wiring.Component):
             results.task.eq(self.task),
             results.start.eq(self.start),
             results.begin.eq(self.merge & self.merge_last),
+            align.begin.eq(self.merge),
+            align.first.eq(self.merge_first),
+            align.last.eq(self.merge_last),
+            align.read.eq(results.column),
+            results.denominator.eq(align.denominator),
         ]
         scores = self._scores(m)
         reads = self._reads(m)
-        begins, words = self._merges(m)
+        words = self._merges(m)
         clamped = Signal(shape.columns)
         bits = results.address_bits
         for p in range(shape.columns):
             m.submodules[f"lane_{p}"] = lane = Lane(shape, self.tasks)
             score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
             read, numerator = reads[p + 1], reads[p + self.RELOAD]
-            begin, addressed, entering, written = begins[p], *(words[p + k] for k in (1, 2, 4))
+            aligned, addressed, written = (words[p + k] for k in (2, 2, 5))
             m.d.comb += [
                 lane.task.eq(self.task),
                 lane.s.eq(self.s.word_select(p, shape.score_bits)),
@@ -174,14 +183,17 @@ class Lanes(wiring.Component):
                 lane.total_first.eq(numerator.first),
                 self.p.word_select(p, 8).eq(lane.p),
                 clamped[p].eq(key.valid & lane.clamped),
-                lane.begin.eq(begin.valid),
-                lane.first.eq(begin.first),
+                align.totals.word_select(p, shape.total_bits).eq(lane.total),
+                align.exponents.word_select(p, OCTAVE_BITS).eq(lane.exponent),
+                lane.load.eq(aligned.first),
+                lane.amount.eq(align.amount),
+                lane.tile_is_larger.eq(align.tile_is_larger),
+                lane.halve.eq(align.halve),
+                lane.nothing.eq(align.nothing),
                 lane.read.eq(addressed.word),
-                lane.is_total.eq(entering.is_total),
                 lane.sum.eq(self.sum.word_select(p, shape.sum_bits)),
                 lane.write.eq(written.valid),
                 lane.write_last.eq(written.last),
-                lane.write_total.eq(written.is_total),
                 lane.written.eq(written.word),
                 lane.result_read.eq(results.address.word_select(p % shape.normalisers, bits)),
                 results.words.word_select(p, WORD).eq(lane.result),
@@ -224,36 +236,27 @@ class Lanes(wiring.Component):
         return self._keys(m, self.reload, 0, self.shape.columns + self.RELOAD, "numerator")
 
     def _merges(self, m):
-        """Count a tile's words from the cycle after ``merge`` on; return both ever later."""
-        columns = self.shape.columns
+        """Count a tile's features from 2 cycles after ``merge`` on; return them ever later."""
         field = TaskField(m, self.task)
-        features = field([task.features for task in self.tasks], "features")
-        begin = Signal(data.StructLayout({"valid": 1, "first": 1}))
-        m.d.comb += [begin.valid.eq(self.merge), begin.first.eq(self.merge_first)]
-        word = Signal(
-            data.StructLayout(
-                {
-                    "valid": 1,
-                    "last": 1,
-                    "is_total": 1,
-                    "word": range(max(task.features for task in self.tasks) + 1),
-                }
-            )
-        )
-        with m.If(self.merge):
+        last_word = field([task.features - 1 for task in self.tasks], "last_word")
+        words = max(2, *(task.features for task in self.tasks))
+        layout = data.StructLayout({"valid": 1, "first": 1, "last": 1, "word": range(words)})
+        word = Signal(layout)
+        begin = delay(m, Cat(self.merge, self.merge_last), 1, "merge")
+        with m.If(begin[0]):
             m.d.sync += [
                 word.valid.eq(1),
-                word.last.eq(self.merge_last),
-                word.is_total.eq(1),
+                word.first.eq(1),
+                word.last.eq(begin[1]),
                 word.word.eq(0),
             ]
         with m.Elif(word.valid):
             m.d.sync += [
-                word.valid.eq(word.word != features),
-                word.is_total.eq(0),
+                word.valid.eq(word.word != last_word),
+                word.first.eq(0),
                 word.word.eq(word.word + 1),
             ]
-        return _travel(m, begin, columns), [None, *_travel(m, word, columns + self.MERGE + 1)]
+        return [None, None, *_travel(m, word, self.shape.columns + self.MERGE)]
 
 
 def _travel(m, value, count):

@@ -1,79 +1,67 @@
-"""Adds a tile to what a query has seen: aligns two block exponents, keeps the larger one."""
+"""Adds a tile's sums to those of the tiles before it, aligned to the larger exponent."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.attention.shape import OCTAVE_BITS
+from rtl_templates.attention.align import FEED
 from rtl_templates.streams.delay import delay
 
 __all__ = ["Merge"]
 
 SUM_BITS = 32
-TOTAL_BITS = 24
-EXPONENT_BITS = 13
-FEED = 8
-"""Fraction bits with which a tile enters the sums."""
 
 
 class Merge(wiring.Component):
-    """``x = rs(x, e' - e) + rs(new << 8, e' - m)`` for a denominator and its features.
+    """``x = rs(x, e' - e) + rs(sum << 8, e' - m)``, a feature per cycle.
 
-    ``e' = max(e + over, m)`` with ``over`` where the denominator has reached 2**23.  Only one
-    of the two shifts is more than the halving by ``over``, so that one barrel shifter does.
+    :class:`Align` says which of the two operands is shifted, and how far: one barrel shifter
+    does.  Sums are kept in a memory; those of the last tile go into a second one, where they
+    stay to be read while the next query is at work.
 
-    A tile enters as ``features + 1`` words, a cycle each: its ``total``, which is word 0, then
-    its sums.  Words are kept in a memory; those of the last tile go into a second memory, where
-    they stay to be read while the next query is at work.
-
-    Latency: ``begin`` in cycle c; word k is addressed in c + 1 + k, enters in c + 2 + k and is
-    kept at the end of c + 4 + k.  Throughput: a word per cycle; two ``begin`` are
-    ``max(features + 1, 5)`` or more cycles apart.  Infers two memories of
-    ``features + 1`` words of 32 bits, and no multiplier.
+    Latency: a feature is addressed a cycle before its sum comes, and kept at the end of the
+    second cycle after that.  Throughput: a feature per cycle.  Infers two memories of
+    ``features`` words of 32 bits, and no multiplier.
 
     Parameters
     ----------
-    features, total_bits, sum_bits : int
-        Most features of a task; widths of a tile's denominator and of its sums.
+    features, sum_bits : int
+        Most features of a task; width of a tile's sum.
 
     Members
     -------
-    begin, first : ``In(1)``
-        A tile begins; it is the first of its query: what was kept is forgotten.
-    exponent, seen : ``In(signed(12))``, ``In(1)``
-        Of the tile, with ``begin``: its exponent, and whether it has a key that is seen.
-    read : ``In(range(features + 1))``
-        Word to address.
-    is_total : ``In(1)``
-        Word 0 enters.
-    total : ``In(total_bits)``
+    load : ``In(1)``
+        How to align from the next cycle on.
+    amount, tile_is_larger, halve, nothing : ``In``
+        Of :class:`Align`.
+    read : ``In(range(features))``
+        Feature to address.
     sum : ``In(signed(sum_bits))``
-    write, write_last, write_total : ``In(1)``
-        2 cycles after a word enters: keep it; it belongs to the last tile; it is word 0.
-    written : ``In(range(features + 1))``
-        Its number.
-    result_read : ``In(range(features + 1))``
+        That of the feature addressed in the cycle before.
+    write, write_last : ``In(1)``
+        2 cycles after a sum: keep it; its tile is the last one.
+    written : ``In(range(features))``
+        Its feature.
+    result_read : ``In(range(features))``
     result : ``Out(32)``
-        Word of the latest last tile, one cycle after its address.
+        Sum after the latest last tile, one cycle after its address.
     """
 
-    def __init__(self, features, total_bits, sum_bits):
+    def __init__(self, features, sum_bits):
         self.features = features
-        word = range(features + 1)
+        word = range(max(2, features))
         super().__init__(
             {
-                "begin": In(1),
-                "first": In(1),
-                "exponent": In(signed(OCTAVE_BITS)),
-                "seen": In(1),
+                "load": In(1),
+                "amount": In(5),
+                "tile_is_larger": In(1),
+                "halve": In(1),
+                "nothing": In(1),
                 "read": In(word),
-                "is_total": In(1),
-                "total": In(total_bits),
                 "sum": In(signed(sum_bits)),
                 "write": In(1),
                 "write_last": In(1),
-                "write_total": In(1),
                 "written": In(word),
                 "result_read": In(word),
                 "result": Out(SUM_BITS),
@@ -82,46 +70,42 @@ class Merge(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        depth = self.features + 1
+        depth = max(2, self.features)
         m.submodules.kept = kept = Memory(shape=unsigned(SUM_BITS), depth=depth, init=[])
         m.submodules.results = results = Memory(shape=unsigned(SUM_BITS), depth=depth, init=[])
-        amount, tile_is_larger, halve, nothing, heavy = self._align(m)
-
+        amount, tile_is_larger, halve, nothing = Signal(5), Signal(), Signal(), Signal()
+        with m.If(self.load):
+            m.d.sync += [
+                amount.eq(self.amount),
+                tile_is_larger.eq(self.tile_is_larger),
+                halve.eq(self.halve),
+                nothing.eq(self.nothing),
+            ]
         reader = kept.read_port()
         m.d.comb += [reader.en.eq(1), reader.addr.eq(self.read)]
-        old = Signal(signed(SUM_BITS))
-        new = Signal(signed(SUM_BITS))
-        m.d.comb += [
-            old.eq(reader.data),
-            new.eq(Mux(self.is_total, self.total, self.sum) << FEED),
-        ]
+        old, new = Signal(signed(SUM_BITS)), Signal(signed(SUM_BITS))
+        m.d.comb += [old.eq(reader.data), new.eq(self.sum << FEED)]
         # The last bit shifted out rounds: it stays below the result.  A tile that is not the
         # larger one is shifted by 1 in any case, which is not part of `amount`.
-        smaller = Signal(signed(SUM_BITS + 1))
-        m.d.comb += smaller.eq(Mux(tile_is_larger, Cat(Const(0, 1), old).as_signed(), new))
-        nearer = Signal(signed(SUM_BITS + 1))
-        shifted = Signal(signed(SUM_BITS + 1))
+        smaller, nearer, shifted = (
+            Signal(signed(SUM_BITS + 1), name=name) for name in ("smaller", "nearer", "shifted")
+        )
         larger = Signal(signed(SUM_BITS))
-        halved = (old >> 1) + old[0]
         far = delay(m, Cat(amount[3:], nothing), 1, "far")
+        m.d.comb += smaller.eq(Mux(tile_is_larger, Cat(Const(0, 1), old).as_signed(), new))
         m.d.sync += [
             nearer.eq(smaller >> amount[:3]),
             shifted.eq(Mux(far[-1], 0, nearer >> (far[:-1] << 3))),
-            larger.eq(Mux(tile_is_larger, new, Mux(halve, halved, old))),
+            larger.eq(Mux(tile_is_larger, new, Mux(halve, (old >> 1) + old[0], old))),
         ]
-        word = Signal(signed(SUM_BITS))
-        rounded = Cat(1, delay(m, larger, 1, "larger")).as_signed() + shifted
-        m.d.comb += word.eq(rounded >> 1)
+        total = Cat(1, delay(m, larger, 1, "larger")).as_signed() + shifted
         for memory, enable in ((kept, self.write), (results, self.write & self.write_last)):
             writer = memory.write_port()
             m.d.comb += [
                 writer.en.eq(enable),
                 writer.addr.eq(self.written),
-                writer.data.eq(word),
+                writer.data.eq(total >> 1),
             ]
-        with m.If(self.write & self.write_total):
-            m.d.sync += heavy.eq(word[TOTAL_BITS - 1])
-
         result_reader = results.read_port()
         m.d.comb += [
             result_reader.en.eq(1),
@@ -129,44 +113,3 @@ class Merge(wiring.Component):
             self.result.eq(result_reader.data),
         ]
         return m
-
-    def _align(self, m):
-        """Choose the common exponent in two cycles, and with it what is shifted, and how far."""
-        exponent = Signal(signed(EXPONENT_BITS))
-        heavy, over, first, begun = Signal(), Signal(), Signal(), Signal()
-        tile = Signal(signed(OCTAVE_BITS))
-        # How far the tile's exponent lies above the other one.
-        higher = Signal(signed(EXPONENT_BITS + 1))
-        m.d.sync += begun.eq(self.begin)
-        carries = heavy & self.seen & ~self.first
-        with m.If(self.begin):
-            m.d.sync += [
-                # One adder: the lowest place borrows.
-                higher.eq(
-                    (
-                        Cat(Const(0, 1), self.exponent).as_signed()
-                        - Cat(carries, exponent).as_signed()
-                    )
-                    >> 1
-                ),
-                over.eq(carries),
-                first.eq(self.first),
-                tile.eq(self.exponent),
-            ]
-        larger = Signal()
-        distance = Signal(EXPONENT_BITS + 1)
-        m.d.comb += [
-            larger.eq(first | ~higher[-1]),
-            # The complement is 1 less than what a tile is shifted by.
-            distance.eq((higher ^ (~larger).replicate(len(higher))) + (larger & over)),
-        ]
-        amount, tile_is_larger, halve, nothing = Signal(5), Signal(), Signal(), Signal()
-        with m.If(begun):
-            m.d.sync += [
-                exponent.eq(Mux(larger, tile, exponent + over)),
-                amount.eq(distance),
-                nothing.eq(first | (distance > 31)),
-                tile_is_larger.eq(larger),
-                halve.eq(over),
-            ]
-        return amount, tile_is_larger, halve, nothing, heavy

@@ -5,6 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.requantize import finish
+from rtl_templates.attention.align import TOTAL_BITS
 from rtl_templates.attention.reciprocal import Reciprocal
 from rtl_templates.memory.select import TaskField
 from rtl_templates.streams.delay import delay
@@ -12,7 +13,6 @@ from rtl_templates.streams.delay import delay
 __all__ = ["Normaliser"]
 
 WORD = 32
-TOTAL_BITS = 24
 RESULT_BITS = 25
 """A result times 2**16, with one bit to spare for rounding."""
 
@@ -20,12 +20,11 @@ RESULT_BITS = 25
 class Normaliser(wiring.Component):
     """``code = clamp(requant(round_shift(sum * reciprocal, log + 1)))``, a beat at a time.
 
-    Words of a query arrive on ``word``: first its denominator with ``divide``, then, after
-    ``take``, one sum per cycle; the denominator of the next query may come while sums are at
-    work, but not its ``take``.
+    A query's denominator comes with ``divide``; from ``take`` on its sums, one per cycle.  The
+    denominator of the next query may come while sums are at work, its ``take`` may not.
 
-    Latency: ``take`` is due ``Reciprocal.LATENCY`` cycles or more after ``divide``, the first sum
-    follows it by 1; a sum's code stands in the highest lane of ``beat`` 6 cycles after the sum.
+    Latency: ``take`` is due ``Reciprocal.LATENCY`` cycles or more after ``divide``, with the first
+    sum; a sum's code stands in the highest lane of ``beat`` 6 cycles after the sum.
     Throughput: one sum per cycle.  Infers one multiplier 32 by 18 and one 25 by 16.
 
     Parameters
@@ -37,8 +36,9 @@ class Normaliser(wiring.Component):
     -------
     task : ``In``
     word : ``In(32)``
+        A sum.
+    denominator : ``In(24)``
     divide : ``In(1)``
-        ``word`` is a denominator.
     take : ``In(1)``
         The quotient is used from now on; may come together with ``divide``.
     beat : ``Out(lanes * out_bits)``
@@ -56,6 +56,7 @@ class Normaliser(wiring.Component):
             {
                 "task": In(range(max(2, len(self.tasks)))),
                 "word": In(WORD),
+                "denominator": In(TOTAL_BITS),
                 "divide": In(1),
                 "take": In(1),
                 "beat": Out(shape.lanes * shape.out_bits),
@@ -69,9 +70,9 @@ class Normaliser(wiring.Component):
         field = TaskField(m, self.task)
         m.submodules.divider = divider = Reciprocal()
         nothing, nothing_now = Signal(), Signal()
-        m.d.comb += [divider.x.eq(self.word[:TOTAL_BITS]), divider.start.eq(self.divide)]
+        m.d.comb += [divider.x.eq(self.denominator), divider.start.eq(self.divide)]
         with m.If(self.divide):
-            m.d.sync += nothing.eq(self.word[:TOTAL_BITS] == 0)
+            m.d.sync += nothing.eq(self.denominator == 0)
         reciprocal, log = Signal.like(divider.reciprocal), Signal.like(divider.log)
         with m.If(self.take):
             m.d.sync += [
@@ -79,9 +80,8 @@ class Normaliser(wiring.Component):
                 log.eq(divider.log),
                 nothing_now.eq(nothing),
             ]
-        # `take` is one cycle ahead of the first sum, and the shift one behind the product.
-        used = delay(m, log, 1, "log")
-        m.d.comb += self.empty.eq(delay(m, nothing_now, self.LATENCY, "nothing"))
+        used = delay(m, log, 1, "log")  # the shift is one cycle behind the product
+        m.d.comb += self.empty.eq(delay(m, nothing_now, self.LATENCY - 1, "nothing"))
 
         operand = Signal(signed(WORD))
         product = Signal(signed(WORD + len(reciprocal)))

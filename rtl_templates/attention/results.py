@@ -6,6 +6,7 @@ from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.attention.align import TOTAL_BITS, Align
 from rtl_templates.attention.normaliser import WORD, Normaliser
 from rtl_templates.attention.reciprocal import Reciprocal
 from rtl_templates.memory.select import TaskField
@@ -13,13 +14,13 @@ from rtl_templates.streams.delay import delay
 
 __all__ = ["Results", "row_cycles"]
 
-READ = 5
-"""Cycles from ``begin`` until the first word of column 0 can be addressed."""
+READ = Align.DENOMINATOR
+"""Cycles from ``begin`` until the denominator of column 0 can be addressed."""
 
 
 def row_cycles(features):
-    """Return the cycles that a normaliser takes for a query: its words, or a division."""
-    return max(features + 1, Reciprocal.LATENCY)
+    """Return the cycles that a normaliser takes for a query: its features, or a division."""
+    return max(features, Reciprocal.LATENCY)
 
 
 class Results(wiring.Component):
@@ -42,10 +43,12 @@ class Results(wiring.Component):
         ``start``: the next block is the first one of this task; ``normalisers + 3`` cycles or
         more before its first beat.
     begin : ``In(1)``
-        The last tile of a block begins in column 0 (:class:`Merge`).
+        The last tile of a block begins in column 0 (:class:`Align`).
     address : ``Out(normalisers * address_bits)``
-        Word to address in the columns of each normaliser; arrives one cycle later.
+        Feature to address in the columns of each normaliser; arrives one cycle later.
     words : ``In(columns * 32)``
+    column, denominator : ``Out``, ``In(24)``
+        Column whose denominator to address; it arrives one cycle later.
     beat_valid, beat, index : ``Out``
         Results, and the element of the output tensor that the first of them is.
     masked : ``Out(1)``
@@ -60,7 +63,7 @@ class Results(wiring.Component):
         for task in self.tasks:
             if task.features % shape.lanes:
                 raise ValueError(f"Lanes must divide {task.features} features, not {shape.lanes}")
-        self.address_bits = max(task.features for task in self.tasks).bit_length()
+        self.address_bits = (max(2, *(task.features for task in self.tasks)) - 1).bit_length()
         outputs = max(task.queries * task.heads * task.features for task in self.tasks)
         super().__init__(
             {
@@ -69,6 +72,8 @@ class Results(wiring.Component):
                 "begin": In(1),
                 "address": Out(shape.normalisers * self.address_bits),
                 "words": In(shape.columns * WORD),
+                "column": Out(range(max(2, shape.columns))),
+                "denominator": In(TOTAL_BITS),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
                 "index": Out(range(outputs)),
@@ -79,11 +84,11 @@ class Results(wiring.Component):
 
     def interval(self, task):
         """Return the least cycles between two ``begin``."""
-        return self._rows(task) + task.features + 1
+        return self._rows(task) + task.features
 
     def latency(self, task):
         """Return the cycles from ``begin`` to the last beat of the block."""
-        after = task.features + 1 + Normaliser.LATENCY + self.shape.normalisers - 1
+        after = task.features + Normaliser.LATENCY + self.shape.normalisers - 1
         return READ + self._rows(task) + after
 
     def _rows(self, task):
@@ -104,7 +109,7 @@ class Results(wiring.Component):
             normaliser = Normaliser(shape, self.tasks)
             m.submodules[f"normaliser_{w}"] = normaliser
             addresses.append(bundle[-self.address_bits :])
-            # Flags and the choice of the column hold when the word arrives.
+            # Flags and the choice of the column hold when the words arrive.
             arrived = delay(m, bundle[: -self.address_bits], 1, f"arrived_{w}")
             words = [
                 self.words.word_select(column, WORD)
@@ -113,6 +118,7 @@ class Results(wiring.Component):
             m.d.comb += [
                 normaliser.task.eq(self.task),
                 Cat(normaliser.divide, normaliser.take).eq(arrived[:2]),
+                normaliser.denominator.eq(self.denominator),
                 normaliser.word.eq(Array(words)[arrived[2:]] if len(words) > 1 else words[0]),
             ]
             beats.append(normaliser.beat)
@@ -139,14 +145,14 @@ class Results(wiring.Component):
         return m
 
     def _sequence(self, m, field):
-        """Step through the words of each normaliser's columns, the denominator one ahead.
+        """Step through the features of each normaliser's columns, the denominator one ahead.
 
-        Return what the words mean (it is a denominator; the sums of the column before begin), the
-        column, and: a beat is full, the column ends with it, the block ends with it.
+        Return flags (a denominator comes; the sums of the column before begin), the column, and:
+        a beat is full, the column ends with it, the block ends with it.
         """
         shape = self.shape
         count = shape.columns // shape.normalisers
-        words = field([task.features for task in self.tasks], "features")
+        last_word = field([task.features - 1 for task in self.tasks], "last_word")
         last = field([row_cycles(task.features) - 1 for task in self.tasks], "row_end")
         running = Signal()
         column = Signal(range(count + 1))
@@ -154,24 +160,27 @@ class Results(wiring.Component):
         self._word = Signal(self.address_bits)
         with m.If(running):
             m.d.sync += word.eq(word + 1)
-            with m.If((column == count) & (word == words)):
+            with m.If((column == count) & (word == last_word)):
                 m.d.sync += running.eq(0)
             with m.Elif(word == last):
                 m.d.sync += [word.eq(0), column.eq(column + 1)]
+            # A denominator for one normaliser after the other.
+            with m.If(word < shape.normalisers):
+                m.d.sync += self.column.eq(self.column + 1)
         with m.If(delay(m, self.begin, READ - 1, "begin")):
-            m.d.sync += [running.eq(1), word.eq(0), column.eq(0)]
+            m.d.sync += [running.eq(1), word.eq(0), column.eq(0), self.column.eq(0)]
         first = running & (word == 0)
         flags = Cat(first & (column != count), first & (column != 0))
         select = Signal(range(max(2, count)))
-        at_work = running & (column != 0) & (word != 0) & (word <= words)
+        at_work = running & (column != 0) & (word <= last_word)
         full, ends = Signal(), Signal()
         leaving = Cat(full, full & ends, full & ends & (column == count))
         low = (shape.lanes - 1).bit_length()
         m.d.comb += [
             self._word.eq(word),
-            select.eq(Mux(word == 0, column, column - 1)),
-            full.eq(at_work & (word[:low] == 0)),
-            ends.eq(word == words),
+            select.eq(column - 1),
+            full.eq(at_work & word[:low].all()),
+            ends.eq(word == last_word),
         ]
         return flags, select, leaving
 

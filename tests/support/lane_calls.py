@@ -135,7 +135,7 @@ def timetable(lanes, task, slots, rng, begin=5, slack=0):
         slot.reload += rng.randint(0, slack)
         slot.merge = slot.reload + tile + lanes.RELOAD
         if before:
-            slot.merge = max(slot.merge, before.merge + max(task.features + 1, 5))
+            slot.merge = max(slot.merge, before.merge + max(task.features, columns, 5))
         slot.merge += rng.randint(0, slack)
         if slot.last:
             if last is not None:

@@ -1,0 +1,175 @@
+"""Denominators and exponents of all columns: how a tile meets the tiles before it."""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from rtl_templates.attention.shape import OCTAVE_BITS
+from rtl_templates.streams.delay import delay
+
+__all__ = ["TOTAL_BITS", "Align"]
+
+TOTAL_BITS = 24
+EXPONENT_BITS = 13
+FEED = 8
+"""Fraction bits with which a tile enters."""
+
+WIDEST = 31
+"""A shift beyond this leaves nothing."""
+
+
+class Align(wiring.Component):
+    """``e' = max(e + over, m)``, ``l = rs(l, e' - e) + rs(L << 8, e' - m)``, a column per cycle.
+
+    ``over`` is 1 where ``l`` has reached 2**23 and the tile has a key that is seen.  Only one of
+    the two shifts is more than the halving by ``over``: the larger operand stays, the other one is
+    shifted.  A tile that is not the larger one is shifted by 1 more than ``amount``.
+
+    Latency: with ``begin`` in c, column p's exponent and total are taken in c + p, how to align
+    its sums stands on the outputs in c + p + 2, and its denominator can be addressed from
+    c + p + 5 on if the tile is the last.  Throughput: two ``begin`` are ``max(columns, 5)``
+    or more cycles apart.  Infers a memory of ``columns`` words of 38 bits and one of 24 bits,
+    and no multiplier.
+
+    Parameters
+    ----------
+    columns, total_bits : int
+        Width of a tile's total.
+
+    Members
+    -------
+    begin, first, last : ``In(1)``
+        A tile begins in column 0; it is the first, the last of its query block.
+    exponents : ``In(columns * 12)``
+        Of the tile, signed; column 0 in the low bits.
+    totals : ``In(columns * total_bits)``
+        Sums of the tile's numerators; 0 if no key of it is seen.
+    amount : ``Out(5)``
+    tile_is_larger, halve, nothing : ``Out(1)``
+        The tile stays as it is; the sums before it are halved, if they are the larger ones; nothing
+        is left of the smaller operand.
+    read : ``In(range(columns))``
+    denominator : ``Out(24)``
+        Of the latest last tile, one cycle after ``read``; 0 if its query sees no key.
+    """
+
+    DENOMINATOR = 5
+
+    def __init__(self, columns, total_bits):
+        self.columns = columns
+        column = range(max(2, columns))
+        super().__init__(
+            {
+                "begin": In(1),
+                "first": In(1),
+                "last": In(1),
+                "exponents": In(columns * OCTAVE_BITS),
+                "totals": In(columns * total_bits),
+                "amount": Out(5),
+                "tile_is_larger": Out(1),
+                "halve": Out(1),
+                "nothing": Out(1),
+                "read": In(column),
+                "denominator": Out(TOTAL_BITS),
+            }
+        )
+        self.total_bits = total_bits
+
+    def elaborate(self, platform):
+        m = Module()
+        columns = self.columns
+        depth = max(2, columns)
+        # Stage 0: the columns in turn.
+        count = Signal(range(depth))
+        more, now_first, now_last = Signal(), Signal(), Signal()
+        column, valid, first, last = Signal.like(count), Signal(), Signal(), Signal()
+        m.d.comb += [
+            column.eq(Mux(self.begin, 0, count)),
+            valid.eq(self.begin | more),
+            first.eq(Mux(self.begin, self.first, now_first)),
+            last.eq(Mux(self.begin, self.last, now_last)),
+        ]
+        with m.If(valid):
+            m.d.sync += [
+                count.eq(column + 1),
+                more.eq(column != columns - 1),
+                now_first.eq(first),
+                now_last.eq(last),
+            ]
+        tile, total = Signal(signed(OCTAVE_BITS)), Signal(self.total_bits)
+        m.d.sync += [
+            tile.eq(self.exponents.word_select(column, OCTAVE_BITS)),
+            total.eq(self.totals.word_select(column, self.total_bits)),
+        ]
+        # Stage 1: how far the tile's exponent lies above that of what was before.
+        flags = delay(m, Cat(valid, first, last, column), 1, "flags_1")
+        exponents = Memory(shape=signed(EXPONENT_BITS), depth=depth, init=[])
+        totals = Memory(shape=unsigned(TOTAL_BITS), depth=depth, init=[])
+        m.submodules.exponents, m.submodules.totals = exponents, totals
+        exponent_reader = exponents.read_port(domain="comb")
+        total_reader = totals.read_port(domain="comb")
+        exponent, old = Signal(signed(EXPONENT_BITS)), Signal(TOTAL_BITS)
+        higher = Signal(signed(EXPONENT_BITS + 1))
+        over = Signal()
+        carries = total_reader.data[-1] & (total != 0) & ~flags[1]
+        m.d.comb += [exponent_reader.addr.eq(flags[3:]), total_reader.addr.eq(flags[3:])]
+        m.d.sync += [
+            over.eq(carries),
+            # One adder: the lowest place borrows.
+            higher.eq(
+                (
+                    Cat(Const(0, 1), tile).as_signed()
+                    - Cat(carries, exponent_reader.data).as_signed()
+                )
+                >> 1
+            ),
+            exponent.eq(exponent_reader.data),
+            old.eq(total_reader.data),
+        ]
+        # Stage 2: what is shifted, and how far.
+        flags = delay(m, flags, 1, "flags_2")
+        tile, new = delay(m, tile, 1, "tile"), delay(m, total, 1, "total")
+        larger = Signal()
+        distance = Signal(EXPONENT_BITS + 1)
+        exponent_writer = exponents.write_port()
+        m.d.comb += [
+            larger.eq(flags[1] | ~higher[-1]),
+            # The complement is 1 less than what the tile is shifted by.
+            distance.eq((higher ^ (~larger).replicate(len(higher))) + (larger & over)),
+            self.amount.eq(distance),
+            self.tile_is_larger.eq(larger),
+            self.halve.eq(over),
+            self.nothing.eq(flags[1] | (distance > WIDEST)),
+            exponent_writer.en.eq(flags[0]),
+            exponent_writer.addr.eq(flags[3:]),
+            exponent_writer.data.eq(Mux(larger, tile, exponent + over)),
+        ]
+        # Stages 3 and 4: the denominator, as the sums in every column.
+        wide = TOTAL_BITS + 1
+        smaller, nearer, kept = Signal(wide), Signal(wide), Signal(TOTAL_BITS)
+        fed = Signal(TOTAL_BITS)
+        m.d.comb += [
+            fed.eq(new << FEED),
+            smaller.eq(Mux(larger, Cat(Const(0, 1), old), fed)),
+        ]
+        m.d.sync += [
+            nearer.eq(Mux(self.nothing, 0, smaller >> self.amount)),
+            kept.eq(Mux(larger, fed, Mux(over, (old >> 1) + old[0], old))),
+        ]
+        flags = delay(m, flags, 1, "flags_3")
+        result = Signal(TOTAL_BITS)
+        m.d.sync += result.eq(kept + (nearer >> 1) + nearer[0])
+        flags = delay(m, flags, 1, "flags_4")
+        results = Memory(shape=unsigned(TOTAL_BITS), depth=depth, init=[])
+        m.submodules.results = results
+        for memory, enable in ((totals, flags[0]), (results, flags[0] & flags[2])):
+            writer = memory.write_port()
+            m.d.comb += [writer.en.eq(enable), writer.addr.eq(flags[3:]), writer.data.eq(result)]
+        reader = results.read_port()
+        m.d.comb += [
+            reader.en.eq(1),
+            reader.addr.eq(self.read),
+            self.denominator.eq(reader.data),
+        ]
+        return m
