@@ -10,8 +10,10 @@ import numpy as np
 
 from hwgen.errors import Mark
 from hwgen.ops.base import Lowered, Shape
+from hwgen.ops.products import attend_attrs
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
+from hwgen.ops.work import Attend
 from hwgen.plan import make_plan
 from hwgen.plan.model import Plan
 from hwgen.quant.model import QGraph, QNode, QTensor
@@ -85,6 +87,30 @@ class Net:
             weight_type=QType(4, True, 1.0),
         )
         return self._add(name, "linear", [source], lowered, (*tokens, features), **kind)
+
+    def attention(self, name: str, *sources: str, heads: int = 1, **keys: Any) -> str:
+        """Add attention; ``cache`` is the number of slots."""
+        shapes = [self.tensors[source].shape for source in sources]
+        kv_heads = keys.pop("kv_heads", heads)
+        attend = Attend(
+            queries=shapes[0][0],
+            keys=keys.pop("cache", 0) or shapes[1][0],
+            heads=heads,
+            kv_heads=kv_heads,
+            inner=shapes[0][1] // heads,
+            features=shapes[2][1] // kv_heads,
+            **{"tile": 8, **keys},
+        )
+        shape = (attend.queries, heads * attend.features)
+        lowered = Lowered(attrs=attend_attrs(attend))
+        return self._add(name, "attention", sources, lowered, shape, signed=True)
+
+    def matmul(self, name: str, first: str, second: str, *, transposed: bool = False) -> str:
+        (tokens, inner), other = self.tensors[first].shape, self.tensors[second].shape
+        features = other[0] if transposed else other[1]
+        attend = Attend(tokens, other[0], 1, 1, inner, features, 0, transposed=transposed)
+        lowered = Lowered(attrs=attend_attrs(attend))
+        return self._add(name, "matmul", [first, second], lowered, (tokens, features), signed=True)
 
     def pool(self, name: str, source: str, kernel: int = 2, stride: int = 2) -> str:
         depth, height, width = self.tensors[source].shape

@@ -1,0 +1,281 @@
+"""Plans with products of activations: one array, caches that stay, and what cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from hwgen.errors import SpecError
+from hwgen.plan import predict
+from hwgen.plan.caches import ring_of
+from hwgen.plan.check import problems
+from hwgen.plan.cost import useful_of
+from hwgen.plan.text import describe
+from hwgen.quant.model import QGraph
+from support.plan_graphs import Net, plan, works
+
+
+def block(tokens: int = 16, features: int = 32, **keys: int | bool) -> QGraph:
+    """Return attention between linear layers."""
+    net = Net(x=(tokens, features))
+    for name in "qkv":
+        net.linear(name, "x", features, signed=True)
+    net.attention("a", "q", "k", "v", heads=4, **keys)
+    net.linear("o", "a", features)
+    net.add("y", "o", "x")
+    return net.qgraph()
+
+
+def test_linear_layers_run_on_the_array_that_attention_needs() -> None:
+    qgraph = block(tile=16)
+    made = plan(qgraph, "sequential", 128)
+    array, vector = made.engines
+
+    assert (array.template, vector.template) == ("array", "vector")
+    assert (array.fold.rows, array.fold.elements) == (16, 1)
+    assert {task.engine for task in made.tasks} == {"array", "vector"}
+    assert [task.engine for task in made.tasks if task.node in "qkvao"] == ["array"] * 5
+    assert made.multipliers == array.multipliers == 16 * array.fold.outputs <= 128
+    assert made.buffers[0].banks >= 16
+
+
+def test_without_products_of_activations_there_is_no_array() -> None:
+    net = Net(x=(8, 16))
+    net.linear("y", "x", 8)
+
+    assert [engine.template for engine in plan(net.qgraph(), "sequential", 64).engines] == ["mac"]
+
+
+def test_convolution_keeps_its_engine_and_they_share_the_budget() -> None:
+    net = Net(image=(3, 6, 6), x=(8, 16))
+    net.conv("c", "image", 8)
+    net.linear("q", "x", 16, signed=True)
+    net.attention("a", "q", "q", "q", heads=2)
+    qgraph = net.qgraph("c", "a")
+    for budget in (9, 20, 40, 100):
+        made = plan(qgraph, "sequential", budget)
+        assert {task.name: task.engine for task in made.tasks} == {
+            "c": "mac",
+            "q": "array",
+            "a": "array",
+        }
+        assert [engine.name for engine in made.engines] == ["mac", "array"]
+        assert made.multipliers <= budget
+        assert list(problems(made, qgraph)) == []
+
+
+@pytest.mark.parametrize("tile", [8, 16, 32])
+def test_more_multipliers_never_make_it_slower(tile: int) -> None:
+    qgraph = block(tokens=40, tile=tile)
+    intervals = [
+        plan(qgraph, "sequential", tile * columns).prediction.interval
+        for columns in (1, 2, 3, 5, 8, 16, 40, 64)
+    ]
+
+    assert intervals == sorted(intervals, reverse=True)
+    assert intervals[-1] < intervals[0]
+
+
+def test_columns_beyond_the_tokens_are_not_bought() -> None:
+    made = plan(block(tokens=5), "sequential", 4096)
+
+    assert made.engine("array").fold.outputs <= 5
+
+
+def test_a_matmul_alone_chooses_the_rows() -> None:
+    net = Net(a=(12, 40), b=(40, 24))
+    net.matmul("y", "a", "b")
+    for budget, rows in ((8, {8}), (64, {8, 16, 32, 64}), (2000, {8, 16, 32, 64})):
+        made = plan(net.qgraph(), "sequential", budget)
+        assert made.engine("array").fold.rows in rows
+        assert made.multipliers <= budget
+
+
+def test_tiles_of_one_graph_are_the_same() -> None:
+    net = Net(x=(16, 32))
+    net.attention("a", "x", "x", "x", tile=8)
+    net.attention("b", "a", "a", "a", tile=32)
+    with pytest.raises(SpecError) as error:
+        plan(net.qgraph(), "sequential", 4096)
+    found = error.value.diagnostics[0]
+
+    assert (found.code, found.message) == (
+        "HG413",
+        "attention with tiles of 8 and 32 keys in one graph",
+    )
+
+
+@pytest.mark.parametrize(("with_conv", "budget", "needed"), [(False, 15, 16), (True, 16, 17)])
+def test_an_array_needs_a_column(with_conv: bool, budget: int, needed: int) -> None:
+    net = Net(x=(16, 32), image=(1, 5, 5))
+    net.attention("a", "x", "x", "x", tile=16)
+    if with_conv:
+        net.conv("c", "image", 2)
+    qgraph = net.qgraph("a", *(["c"] if with_conv else []))
+    with pytest.raises(SpecError) as error:
+        plan(qgraph, "sequential", budget)
+    found = error.value.diagnostics[0]
+
+    assert found.code == "HG412"
+    assert f"{budget} multipliers" in found.message
+    assert found.hint.startswith(f"multipliers: {needed} or more")
+    assert plan(qgraph, "sequential", needed).multipliers <= needed
+
+
+@pytest.mark.parametrize("product", ["attention", "matmul"])
+def test_dataflow_has_no_array(product: str) -> None:
+    net = Net(x=(8, 8))
+    if product == "attention":
+        net.attention("y", "x", "x", "x")
+    else:
+        net.matmul("y", "x", "x")
+    with pytest.raises(SpecError) as error:
+        plan(net.qgraph(), "dataflow", 4096)
+    found = error.value.diagnostics[0]
+
+    assert found.code == "HG414"
+    assert "schedule dataflow with y" in found.message
+    assert "schedule: sequential" in found.hint
+
+
+# -- useful products ------------------------------------------------------------------------------
+
+
+def seen(queries: int, keys: int, window: int = 0, sinks: int = 0, *, causal: bool = False) -> int:
+    """Count the pairs by looking at each."""
+    pairs = 0
+    for query in range(queries):
+        place = keys - queries + query
+        for key in range(keys):
+            near = not window or key > place - window or key < sinks
+            pairs += near and (not causal or key <= place)
+    return pairs
+
+
+@pytest.mark.parametrize(
+    ("keys", "options"),
+    [
+        (16, {}),
+        (16, {"causal": True}),
+        (24, {"causal": True}),
+        (10, {"causal": True}),
+        (16, {"causal": True, "window": 5}),
+        (16, {"causal": True, "window": 5, "sinks": 3}),
+        (16, {"causal": True, "window": 20, "sinks": 3}),
+    ],
+)
+def test_attention_counts_pairs_that_are_seen(keys: int, options: dict[str, int]) -> None:
+    net = Net(q=(16, 32), k=(keys, 32), v=(keys, 64))
+    net.attention("a", "q", "k", "v", heads=4, **options)
+    (work,) = works(net.qgraph()).values()
+
+    assert useful_of(work) == 4 * seen(16, keys, **options) * (8 + 16)
+
+
+def test_utilisation_counts_all_products() -> None:
+    made = plan(block(tile=16), "sequential", 128)
+    products = 4 * 16 * 32 * 32 + 4 * 16 * 16 * (8 + 8)
+
+    assert sum(task.useful for task in made.tasks) == products
+    assert made.utilisation == products / (made.multipliers * made.prediction.interval)
+
+
+# -- caches ---------------------------------------------------------------------------------------
+
+
+def cached(**keys: int | bool) -> QGraph:
+    net = Net(x=(2, 32))
+    for name in "qkv":
+        net.linear(name, "x", 32, signed=True)
+    net.attention("a", "q", "k", "v", heads=4, causal=True, cached=True, **keys)
+    net.linear("o", "a", 32)
+    return net.qgraph()
+
+
+def test_a_cache_is_never_anybody_elses_memory() -> None:
+    qgraph = cached(cache=64)
+    made = plan(qgraph, "sequential", 64)
+    places = {place.tensor: place for place in made.placements}
+    others = [place for name, place in places.items() if not name.startswith("a.")]
+
+    assert places["a.k"].elements == places["a.v"].elements == 64 * 32
+    for cache in (places["a.k"], places["a.v"]):
+        for place in [*others, places["a.v"]]:
+            apart = (
+                place.address + place.elements <= cache.address
+                or cache.address + cache.elements <= place.address
+            )
+            assert apart or place is cache
+
+
+def test_tasks_append_before_attention_reads() -> None:
+    made = plan(cached(cache=64), "sequential", 64)
+    names = [task.name for task in made.tasks]
+    key, value, attention = (made.task(name) for name in ("a_K", "a_V", "a"))
+
+    assert names.index("a_K") < names.index("a_V") < names.index("a")
+    assert (key.reads, key.appends, key.engine) == (("k",), "a.k", "vector")
+    assert (value.reads, value.appends, value.engine) == (("v",), "a.v", "vector")
+    assert attention.reads == ("q", "a.k", "a.v")
+    assert key.work.results == 2 * 32
+
+
+def test_a_window_is_a_ring_after_the_sinks() -> None:
+    (node,) = [node for node in cached(cache=27, window=10, sinks=3).nodes if node.name == "a"]
+    ring = ring_of(cached(cache=27, window=10, sinks=3), node)
+
+    assert (ring.slots, ring.pinned, ring.start, ring.tokens) == (27, 3, 8, 2)
+    assert not ring.restarts
+    plain = ring_of(cached(cache=64), next(n for n in cached(cache=64).nodes if n.name == "a"))
+    assert (plain.slots, plain.pinned, plain.start, plain.restarts) == (64, 0, 0, True)
+
+
+def test_the_verifier_knows_caches_and_arrays() -> None:
+    qgraph = cached(cache=64)
+    made = plan(qgraph, "sequential", 64)
+    tasks = {task.name: task for task in made.tasks}
+    places = {place.tensor: place for place in made.placements}
+
+    def with_task(name: str, **keys: object) -> list[str]:
+        changed = tuple(replace(t, **keys) if t.name == name else t for t in made.tasks)
+        return list(problems(replace(made, tasks=changed), qgraph))
+
+    def with_fold(**keys: int) -> list[str]:
+        changed = tuple(
+            replace(e, fold=replace(e.fold, **keys)) if e.name == "array" else e
+            for e in made.engines
+        )
+        return list(problems(replace(made, engines=changed), qgraph))
+
+    assert list(problems(made, qgraph)) == []
+    assert "the tasks of a do not append to a.k, a.v" in with_task("a_K", appends="a.v")
+    assert with_task("a_V", reads=("k",)) == ["the tasks of a do not read q, k, v"]
+    assert any("takes" in text for text in with_task("a", cycles=tasks["a"].cycles + 1))
+    assert any("tiles of 8 keys" in text for text in with_fold(rows=16))
+    assert any("has no array of 12 x" in text for text in with_fold(rows=12))
+    assert any("beats of 64 do not divide" in text for text in with_fold(lanes=64))
+    moved = replace(places["a.k"], address=places["x"].address)
+    kept = tuple(moved if p.tensor == "a.k" else p for p in made.placements)
+    overlap = list(problems(replace(made, placements=kept), qgraph))
+    assert any("live together and overlap" in text for text in overlap)
+
+
+# -- prediction and text --------------------------------------------------------------------------
+
+
+def test_every_tensor_takes_the_same_time() -> None:
+    made = plan(cached(cache=64), "sequential", 64)
+    ends = predict(made, 4)
+
+    assert ends[0] + 1 == made.prediction.latency
+    assert {b - a for a, b in pairwise(ends)} == {made.prediction.interval}
+
+
+def test_the_text_names_arrays_and_what_bounds_them() -> None:
+    text = describe(plan(block(tokens=9, tile=16), "sequential", 128))
+
+    assert "array   array       16         1" in text
+    assert "16 x " in text
+    assert "of their cycles useful" in text
