@@ -48,7 +48,8 @@ def bound_of(template: str, work: Work, fold: Fold) -> str:
     if template == "row":
         return "unit" if length_of(work, fold) > steps_of(work, fold) else "lanes"
     if template != "mac":
-        widened = work.kind == "argmax" or (work.channel.count > 1 and work.channel.dx != 1)
+        alone = work.channel.count > 1 and work.channel.dx != 1 and work.kind != "gather"
+        widened = work.kind == "argmax" or alone
         return "input" if widened else "lanes"
     if group_beats(work, fold)[0] > steps_of(work, fold):
         return "output"
