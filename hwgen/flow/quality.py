@@ -13,6 +13,7 @@ from hwgen.golden import encode_inputs, most_tensors, run, run_real
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
+from hwgen.ops.events import Events
 from hwgen.quant.calibration import random_samples
 from hwgen.quant.model import QGraph
 from hwgen.quant.samples import Samples, load_samples
@@ -51,12 +52,16 @@ class Quality:
         (argmax) have none.
     accuracy
         None without labelled data.
+    events
+        Per layer, over all samples: results that saturate, clamped logits and masked rows of
+        attention.  Layers without any are left out.
     """
 
     source: str
     samples: int
     sqnr: Mapping[str, float]
     accuracy: Accuracy | None
+    events: Mapping[str, Events]
 
 
 def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
@@ -64,10 +69,15 @@ def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     samples, source = _samples(spec, graph)
     meter = NoiseMeter(qgraph)
     right = np.zeros(2)
+    events: dict[str, Events] = {}
     batch = min(most_tensors(qgraph) or _BATCH, _BATCH)
     for start in range(0, samples.count, batch):
         real_in = {name: array[start : start + batch] for name, array in samples.inputs.items()}
-        real, codes = run_real(graph, real_in), run(qgraph, encode_inputs(qgraph, real_in))
+        counts: dict[str, Events] = {}
+        real = run_real(graph, real_in)
+        codes = run(qgraph, encode_inputs(qgraph, real_in), counts)
+        for name, found in counts.items():
+            events[name] = events.get(name, Events()) + found
         meter.add(real, codes)
         if samples.labels is not None:
             labels = samples.labels[start : start + batch]
@@ -77,7 +87,8 @@ def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     if samples.labels is not None:
         share = right / samples.count
         accuracy = Accuracy(samples.count, float(share[0]), float(share[1]))
-    return Quality(source, samples.count, meter.decibels(), accuracy)
+    events = {name: found for name, found in events.items() if found != Events()}
+    return Quality(source, samples.count, meter.decibels(), accuracy, events)
 
 
 def read_quality(folder: Path) -> Quality:

@@ -94,6 +94,7 @@ def write_report(
         clock_mhz=front.spec.accelerator.clock_mhz,
         sqnr=quality.sqnr,
         sqnr_source=f"{quality.samples} samples of {quality.source}",
+        events=quality.events,
         accuracy=(accuracy.samples, accuracy.real, accuracy.integer) if accuracy else None,
         sim=read(SIM, lambda data: restore(Measured, data, {})),
         csim=read(CSIM, lambda data: (bool(data["ok"]), int(data["vectors"]))),

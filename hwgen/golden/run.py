@@ -11,6 +11,7 @@ from hwgen.errors import Mark, SpecError
 from hwgen.golden.stream import stream_index, to_stream
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
+from hwgen.ops.events import Events
 from hwgen.quant import execute
 from hwgen.quant.model import QGraph, QTensor
 
@@ -26,13 +27,17 @@ __all__ = [
 ]
 
 
-def run(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
+def run(
+    qgraph: QGraph, inputs: Mapping[str, Int], events: dict[str, Events] | None = None
+) -> dict[str, Int]:
     """Return the codes of every tensor, bit exact, the inputs included.
 
     Parameters
     ----------
     inputs
         Integer arrays (n, *shape) by input name, codes inside their type.
+    events
+        Filled with what each node counted: results and logits that were clamped, masked rows.
 
     Raises
     ------
@@ -54,9 +59,8 @@ def run(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
     if len(counts) > 1:
         raise SpecError("HG309", f"inputs have different numbers of samples: {sorted(counts)}")
     expect_room(qgraph, max(counts, default=0))
-    return execute.run_integer(
-        qgraph, {name: np.asarray(codes, np.int64) for name, codes in inputs.items()}
-    )
+    codes = {name: np.asarray(array, np.int64) for name, array in inputs.items()}
+    return execute.run_integer(qgraph, codes, events)
 
 
 def most_tensors(qgraph: QGraph) -> int | None:

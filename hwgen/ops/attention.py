@@ -13,6 +13,7 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.attention_keys import Slots, slots_of
 from hwgen.ops.attention_params import AttentionParams, attend_for, input_names
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.events import masked
 from hwgen.ops.kv4 import KEY_UNIT, LEVELS, WHOLE, key_multipliers, pack, value_logs
 from hwgen.ops.products import attend_attrs, attend_of, expect_operands
 from hwgen.ops.scaling import fixed_point
@@ -151,8 +152,9 @@ class Attention(Op):
                 scores = (left @ keys.swapaxes(-1, -2).astype(np.float32)).astype(np.int64)
                 multiplier = attrs["sink_multiplier" if sinks else "score_multiplier"]
                 factor, below = stored.sizes(block, tile, multiplier)
-                y = logits(scores, factor, attrs["score_shift"])
+                y = logits(scores, factor, attrs["score_shift"], seen)
                 state = state.visit(y, seen, values, below)
+            masked(state.masked)
             result[block.where] = block.tokens(lowered.requant.apply(state.finish()))
         return result
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwgen.ops.arithmetic import Int, round_shift, saturate
+from hwgen.ops.events import clamped
 
 __all__ = [
     "EMPTY",
@@ -53,7 +54,7 @@ TABLE: Int = np.floor(_FULL * 2.0 ** (-np.arange(1 << FRACTION) / (1 << FRACTION
 """``T[r] = floor(4080 * 2**(-r / 64) + 0.5)``, 12 bits; no entry is near a half."""
 
 
-def logits(scores: Int, multiplier: Int | int, shift: int) -> Int:
+def logits(scores: Int, multiplier: Int | int, shift: int, seen: Seen | None = None) -> Int:
     """Return the base-2 logarithms ``y`` of scores in 1/64 (rule 1).
 
     Parameters
@@ -62,8 +63,13 @@ def logits(scores: Int, multiplier: Int | int, shift: int) -> Int:
         Exact products of query and key.
     multiplier, shift
         ``M`` in [0, 2**16), one for all or one for each score, and ``s``.
+    seen
+        Keys whose clamping counts; of a shape that broadcasts.
     """
-    return saturate(round_shift(scores * multiplier, shift), -Y_LIMIT, Y_LIMIT)
+    exact = round_shift(scores * multiplier, shift)
+    if seen is not None:
+        clamped(exact, Y_LIMIT, seen)
+    return saturate(exact, -Y_LIMIT, Y_LIMIT)
 
 
 def tile_exponent(y: Int, seen: Seen) -> Int:

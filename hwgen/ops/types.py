@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.ops.arithmetic import Int, round_shift, saturate
+from hwgen.ops.events import saturated
 
 __all__ = ["QType", "Requant"]
 
@@ -92,4 +93,6 @@ class Requant:
 
     def finish(self, scaled: Int) -> Int:
         """Return the codes of already multiplied values: round, shift, offset, clamp."""
-        return saturate(round_shift(scaled, self.shift) + self.zero_point, self.low, self.high)
+        value = round_shift(scaled, self.shift) + self.zero_point
+        saturated(value, self.low, self.high, self.zero_point)
+        return saturate(value, self.low, self.high)

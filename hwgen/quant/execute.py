@@ -11,6 +11,7 @@ from hwgen.errors import Mark, SpecError
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, OpParams, Real
+from hwgen.ops.events import Events, recorded
 from hwgen.ops.registry import get_op
 from hwgen.ops.scaling import encode
 from hwgen.ops.types import QType
@@ -82,10 +83,22 @@ def _parts(op: str, sources: Sequence[np.ndarray[Any, Any]]) -> list[slice]:
     return [slice(start, start + size) for start in range(0, count, size)]
 
 
-def run_integer(qgraph: QGraph, inputs: Mapping[str, Int]) -> dict[str, Int]:
-    """Return the codes of every tensor, the inputs included, batch axis first."""
+def run_integer(
+    qgraph: QGraph, inputs: Mapping[str, Int], events: dict[str, Events] | None = None
+) -> dict[str, Int]:
+    """Return the codes of every tensor, the inputs included, batch axis first.
+
+    Parameters
+    ----------
+    events
+        Filled with what each node counted.
+    """
     tensors = {item.name: inputs[item.name] for item in qgraph.inputs}
     for node in qgraph.nodes:
         sources = [tensors[name] for name in node.inputs]
-        tensors[node.name] = integer_node(node.op, node.lowered, sources)
+        if events is None:
+            tensors[node.name] = integer_node(node.op, node.lowered, sources)
+            continue
+        with recorded() as events[node.name]:
+            tensors[node.name] = integer_node(node.op, node.lowered, sources)
     return tensors

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hwgen.ops.events import Events
 from hwgen.plan.model import Plan, Span
 from hwgen.quant.model import QGraph
 
@@ -81,6 +82,8 @@ class ReportData:
         dB per layer; empty if it was not measured.
     sqnr_source
         Which data the SQNR was measured on, and how many samples.
+    events
+        What the golden model counted on the same data, by layer: saturation, masked rows.
     accuracy
         Samples, floating-point and integer accuracy; None without labels.
     csim
@@ -97,6 +100,7 @@ class ReportData:
     clock_mhz: float
     sqnr: Mapping[str, float]
     sqnr_source: str
+    events: Mapping[str, Events]
     accuracy: tuple[int, float, float] | None
     sim: Measured | None
     csim: tuple[bool, int] | None

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hwgen.ops.events import Events
 from hwgen.plan.model import Engine
 from hwgen.quant.model import QNode
 from hwgen.report.graph_picture import shape_text, type_text
@@ -39,6 +40,7 @@ class LayerRow:
     bound: str
     sqnr: str
     sqnr_share: float
+    events: str
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,18 @@ def layers(data: ReportData) -> Iterator[LayerRow]:
             bound=", ".join(dict.fromkeys(task.bound for task in tasks)),
             sqnr="" if sqnr is None else "exact" if sqnr == math.inf else f"{sqnr:.1f} dB",
             sqnr_share=min(1.0, share),
+            events=_events(data.events.get(node.name, Events())),
         )
+
+
+def _events(found: Events) -> str:
+    """Return what the golden model counted in a layer."""
+    counts = (
+        (found.saturated, "saturated"),
+        (found.clamped, "clamped logits"),
+        (found.masked, "masked rows"),
+    )
+    return ", ".join(f"{count:,} {name}" for count, name in counts if count)
 
 
 def engines(data: ReportData) -> Iterator[EngineRow]:

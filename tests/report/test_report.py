@@ -8,6 +8,7 @@ import pytest
 
 import hwgen
 from hwgen.flow.front import Front
+from hwgen.ops.events import Events
 from hwgen.plan.model import Span
 from hwgen.report import Area, Measured, ReportData, render
 from hwgen.report.graph_picture import draw_graph
@@ -55,6 +56,7 @@ def data(front):
         clock_mhz=50.0,
         sqnr={"conv1": 20.5, "pool1": float("inf")},
         sqnr_source="7 samples of t.npz",
+        events={"conv1": Events(1234, 0, 0), "fc": Events(0, 5, 6)},
         accuracy=(599, 0.9833, 0.9733),
         sim=None,
         csim=None,
@@ -205,3 +207,9 @@ def test_a_build_without_labels_has_a_page(tmp_path):
     text = Page(built.files["report"].read_text()).text
     assert "Accuracy" not in text
     assert "samples of random" in text
+
+
+def test_what_the_golden_model_counted_is_shown(data):
+    text = render(data)
+    assert "1,234 saturated</td>" in text
+    assert "5 clamped logits, 6 masked rows</td>" in text
