@@ -106,7 +106,11 @@ def test_equals_the_golden_model(name, stalls):
 
 
 @pytest.mark.parametrize(
-    "name", ["conv2d", "linear", "max_pool2d", "add", "concat", "argmax", "layer_norm", "softmax"]
+    "name",
+    [
+        *("conv2d", "linear", "max_pool2d", "add", "concat", "argmax", "layer_norm", "softmax"),
+        *("gelu", "mul", "rope", "embedding"),
+    ],
 )
 def test_initiation_interval(name):
     """With room for whole tensors, the slowest of engine and streams sets the pace."""
