@@ -14,6 +14,7 @@ from rtl_templates.vector.mul import Mul
 from rtl_templates.vector.rope import Rope
 from rtl_templates.vector.rows import Rows, RowTable
 from rtl_templates.vector.turns import Turn, Turns
+from rtl_templates.vector.vector_core import VectorCore
 from support.streams import bench_of, drive, pack, unpack
 
 TURN = 1 << 32
@@ -133,8 +134,28 @@ def test_factors_are_those_of_the_positions(interleaved):
 
 
 X = Codes(4, True)
+VECTOR = {"positions": 1, "channels": 8, "out_bits": 4, "lanes": 4, "beat": 2}
 SCALE = Scale(4, 0, -8, 7)
 ROWS = RowTable(((1, 2, 3), (4, 5, 6)), low=-8, high=7)
+
+
+@pytest.mark.parametrize(
+    ("build", "inputs", "beats", "arrival", "steps"),
+    [
+        (lambda: Gelu(x=X, table=[0] * 16, **VECTOR), 1, 4, 4, 1),
+        (lambda: Mul(x=X, zeros=(0, 0), multiplier=3, scale=SCALE, **VECTOR), 2, 4, 4, 2),
+        (lambda: Rope(x=X, turn=Turn((5, 6), SINE, 1, 1), scale=SCALE, out_bits=4), 1, 4, 4, 2),
+        (lambda: Embedding(x=Codes(2, False), tokens=2, rows=ROWS, out_bits=4), 1, 2, 1, 1),
+    ],
+    ids=["gelu", "mul", "rope", "embedding"],
+)
+def test_latency(build, inputs, beats, arrival, steps):
+    """A group starts when its elements have arrived, and leaves so much after its last step."""
+    dut = build()
+    seen = drive(dut, [[0] * beats] * inputs, dut.cycles // steps)
+
+    assert seen.offered == arrival + steps + VectorCore.LATENCY
+    assert seen.active == dut.cycles
 
 
 @pytest.mark.parametrize(
