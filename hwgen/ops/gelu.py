@@ -13,7 +13,8 @@ from hwgen.ops.table import TableOp
 
 __all__ = ["OP", "Gelu", "GeluParams"]
 
-_erf = np.frompyfunc(math.erf, 1, 1)
+_PIECE = 1 << 18
+"""Values at a time: each is a Python number for a moment."""
 
 
 class GeluParams(OpParams):
@@ -41,9 +42,18 @@ class Gelu(TableOp):
             inner = math.sqrt(2 / math.pi) * (values + 0.044715 * values**3)
             tanh: Real = 0.5 * values * (1.0 + np.tanh(inner))
             return tanh
-        erf = np.asarray(_erf(values / math.sqrt(2.0)), dtype=np.float64)
-        exact: Real = 0.5 * values * (1.0 + erf)
+        exact: Real = 0.5 * values * (1.0 + _erf(values / math.sqrt(2.0)))
         return exact
+
+
+def _erf(values: Real) -> Real:
+    """Return the error function of each value."""
+    flat = values.ravel()
+    result = np.empty(flat.shape)
+    for start in range(0, flat.size, _PIECE):
+        piece = flat[start : start + _PIECE].tolist()
+        result[start : start + _PIECE] = [math.erf(value) for value in piece]
+    return result.reshape(values.shape)
 
 
 OP = Gelu()
