@@ -51,7 +51,9 @@ class AttentionParams(OpParams):
         False, description="whether a further input of shape [1] holds how many keys count"
     )
     cache: CacheParams | None = Field(
-        None, description="keep the keys and values of all tensors since reset"
+        None,
+        description="keep the keys and values of all tensors since reset: {length: tokens}, or {} "
+        "with a window; bits: 8, or 4 (sizes per token and head)",
     )
     sink_queries: bool = Field(
         False, description="whether a fourth input holds the queries for the sinks (rope)"
