@@ -24,6 +24,7 @@ class _Network:
     inputs: dict = field(default_factory=dict)
     unread: list = field(default_factory=list)
     ended: list = field(default_factory=list)
+    counts: list = field(default_factory=list)  # inputs that nothing else reads
     windows: dict = field(default_factory=dict)  # MAC layers: (kernel rows, elements, outputs)
 
     def read(self, name):
@@ -141,7 +142,7 @@ def _partners(net, source, same):
     return [
         name
         for name, shape in net.shapes.items()
-        if name not in net.ended and same(shape, net.shapes[source])
+        if name not in (*net.ended, *net.counts) and same(shape, net.shapes[source])
     ]
 
 
@@ -169,12 +170,102 @@ def _concat(draw, net, source):
     return None if prod(shape) > MAX_ELEMENTS else net.add("concat", sources, shape)
 
 
+def _mul(draw, net, source):
+    others = _partners(net, source, lambda a, b: a == b)
+    return net.add("mul", [source, draw(st.sampled_from(others))], net.shapes[source])
+
+
+def _divisors(number):
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
+def _rope(draw, net, source):
+    shape = net.shapes[source]
+    heads = [n for n in _divisors(shape[-1]) if shape[-1] % (2 * n) == 0]
+    if not heads:
+        return None
+    start = draw(st.integers(0, 40))
+    keys = {"limit": start + draw(st.integers(1, 9))} if draw(st.booleans()) else {}
+    return net.add(
+        "rope",
+        [source],
+        shape,
+        heads=draw(st.sampled_from(heads)),
+        theta=draw(st.sampled_from([10000.0, 50.0, 1.5])),
+        style=draw(st.sampled_from(["half", "interleaved"])),
+        start=start,
+        running=draw(st.booleans()),
+        **keys,
+    )
+
+
+def _embedding(draw, net, source):
+    if source not in net.inputs:  # what computes ids would have to count them
+        return None
+    shape = (net.shapes[source][0], draw(st.integers(1, 9)))
+    keys = {}
+    if draw(st.booleans()):
+        keys["positions"] = True
+        keys["max_positions"] = shape[0] + draw(st.integers(0, 3))
+    vocabulary = draw(st.integers(2, 40))
+    return net.add("embedding", [source], shape, vocabulary=vocabulary, features=shape[1], **keys)
+
+
+def _matmul(draw, net, source):
+    rows, inner = net.shapes[source]
+    turned = draw(st.booleans())
+    axis = 1 if turned else 0
+    others = _partners(net, source, lambda a, _: len(a) == 2 and a[axis] == inner)
+    if not others:
+        return None
+    other = draw(st.sampled_from(others))
+    shape = (rows, net.shapes[other][1 - axis])
+    if prod(shape) > MAX_ELEMENTS or prod(shape) * inner > MAX_MACS:
+        return None
+    return net.add("matmul", [source, other], shape, transpose_b=turned)
+
+
+def _attention(draw, net, source):
+    rows, features = net.shapes[source]
+    heads = draw(st.sampled_from(_divisors(features)))
+    kv_heads = draw(st.sampled_from(_divisors(heads)))
+    wide = features // heads * kv_heads
+    keys = _partners(net, source, lambda a, _: len(a) == 2 and a[1] == wide)
+    if not keys:
+        return None
+    key = draw(st.sampled_from(keys))
+    length = net.shapes[key][0]
+    values = _partners(net, key, lambda a, b: len(a) == 2 and a[0] == b[0] and not a[1] % kv_heads)
+    value = draw(st.sampled_from(values))
+    shape = (rows, heads * (net.shapes[value][1] // kv_heads))
+    if prod(shape) > MAX_ELEMENTS:
+        return None
+    options, inputs = {"causal": draw(st.booleans())}, [source, key, value]
+    if options["causal"]:
+        if draw(st.booleans()):
+            options["window"] = draw(st.integers(1, 9))
+            options["sinks"] = draw(st.integers(0, min(3, options["window"])))
+        if length == rows and draw(st.booleans()):
+            room = {} if "window" in options else {"length": rows * draw(st.integers(3, 5))}
+            options["cache"] = room
+    if "cache" not in options and draw(st.booleans()):
+        count = f"n{len(net.layers)}"
+        net.inputs[count] = net.shapes[count] = (1,)
+        net.counts.append(count)
+        options["padded"] = True
+        inputs.append(count)
+    return net.add("attention", inputs, shape, heads=heads, kv_heads=kv_heads, tile=8, **options)
+
+
 IMAGE_OPS = {
     "conv2d": _conv2d,
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool2d": _pool("avg_pool2d"),
 }
-VECTOR_OPS = {"argmax": _argmax}
+VECTOR_OPS = {"argmax": _argmax, "embedding": _embedding}
+ARRAY_OPS = {"matmul": _matmul, "attention": _attention}  # of sequences, schedule sequential
+TABLE_OPS = {"gelu": _plain("gelu"), "silu": _plain("silu")}  # of 10 bits at most
+TURN_OPS = {"rope": _rope}  # of a sequence or a vector
 PLACE_OPS = {"flatten": _plain("flatten")}  # of an image or a sequence
 ANY_OPS = {
     "linear": _linear,
@@ -182,20 +273,25 @@ ANY_OPS = {
     "requantize": _plain("requantize"),
     "add": _add,
     "concat": _concat,
+    "mul": _mul,
+    "layer_norm": _plain("layer_norm"),
+    "rms_norm": _plain("rms_norm"),
+    "softmax": _plain("softmax"),
+    **TABLE_OPS,
 }
-DRAWN_OPS = {**IMAGE_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS}
+DRAWN_OPS = {**IMAGE_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS, **TURN_OPS}
 CHOICE = {  # by rank
-    1: (*ANY_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat"),
-    2: (*ANY_OPS, *PLACE_OPS, "linear", "linear", "add", "concat"),
+    1: (*ANY_OPS, *TURN_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat"),
+    2: (*ANY_OPS, *TURN_OPS, *PLACE_OPS, "linear", "linear", "add", "concat"),
     3: (*ANY_OPS, *PLACE_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "add", "concat"),
 }
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
-SIZED_OPS = {"conv2d", "linear", "add", "concat", "requantize", "avg_pool2d"}
+SIZED_OPS = set(DRAWN_OPS) - {"relu", "max_pool2d", "flatten", "argmax"}
 
 
-def _shape(draw):
-    rank = draw(st.sampled_from([1, 3, 2, 3]))
+def _shape(draw, ranks=(1, 3, 2, 3)):
+    rank = draw(st.sampled_from(ranks))
     if rank == 1:
         return (draw(st.integers(1, 12)),)
     if rank == 2:
@@ -204,16 +300,24 @@ def _shape(draw):
 
 
 @st.composite
-def networks(draw):
-    """Return a network of one to six layers: chains, residual additions, branches that join."""
+def networks(draw, first=()):
+    """Return a network of one to six layers: chains, residual additions, branches that join.
+
+    One of the ops ``first`` is applied to the first input, if there are any.
+    """
     net = _Network()
+    start = draw(st.sampled_from(first)) if first else ""
+    ranks = [rank for rank, ops in CHOICE.items() if start in ops]
     for index in range(draw(st.sampled_from([1, 1, 1, 2]))):
         name = f"x{index}"
-        net.inputs[name] = net.shapes[name] = _shape(draw)
+        shape = _shape(draw, ranks) if ranks and not index else _shape(draw)
+        net.inputs[name] = net.shapes[name] = shape
         net.unread.append(name)
-    for _ in range(draw(st.integers(1, 6))):
+    if start:
+        DRAWN_OPS[start](draw, net, "x0")
+    for _ in range(draw(st.integers(0 if net.layers else 1, 5))):
         pending = [name for name in net.unread if name in net.inputs]
-        living = [name for name in net.shapes if name not in net.ended]
+        living = [name for name in net.shapes if name not in (*net.ended, *net.counts)]
         # The newest tensor first: it makes chains, and what is simplest when shrinking.
         source = draw(st.sampled_from([*pending, *living[::-1]]))
         choice = CHOICE[len(net.shapes[source])]
@@ -223,11 +327,17 @@ def networks(draw):
     return net
 
 
-def _precision(draw):
+def _precision(draw, ops):
+    """Return widths that every op of the network can work on."""
+    widths, symmetric = WIDTHS, [True, False]
+    if ops & {"mul", *TABLE_OPS, *ARRAY_OPS}:
+        widths = WEIGHT_WIDTHS
+    if ops & set(ARRAY_OPS):  # unsigned codes are two's complement of one bit more
+        widths, symmetric = [width for width in widths if width < 8], [True]
     return {
         "weights": f"int{draw(st.sampled_from(WEIGHT_WIDTHS))}",
-        "activations": f"int{draw(st.sampled_from(WIDTHS))}",
-        "symmetric": draw(st.booleans()),
+        "activations": f"int{draw(st.sampled_from(widths))}",
+        "symmetric": draw(st.sampled_from(symmetric)),
     }
 
 
@@ -249,17 +359,22 @@ def _folding(draw, net):
 
 
 @st.composite
-def specs(draw):
-    """Return the YAML text of a legal spec with random weights."""
-    net = draw(networks())
+def specs(draw, first=()):
+    """Return the YAML text of a legal spec with random weights; ``first`` as in `networks`."""
+    net = draw(networks(first))
+    ops = {item["op"] for item in net.layers}
     schedule = draw(st.sampled_from(["sequential", "dataflow"]))
+    if ops & set(ARRAY_OPS):
+        schedule = "sequential"
     folding, needed = _folding(draw, net) if schedule == "dataflow" else ({}, 1)
+    if ops & set(ARRAY_OPS):
+        needed = 8 + bool(net.windows)  # a column, and an engine of convolution
     budget = max(1, needed) + draw(st.integers(0, 30))
     names = [*net.inputs, *(item["name"] for item in net.layers if item["op"] in SIZED_OPS)]
     precise = draw(st.lists(st.sampled_from(names), unique=True, max_size=3))
     layers = {}
     for name in precise:
-        layers[name] = _precision(draw)
+        layers[name] = _precision(draw, ops)
         if name not in net.windows:
             del layers[name]["weights"]
     spec = {
@@ -271,7 +386,7 @@ def specs(draw):
             "outputs": [*net.unread, *net.ended],
         },
         "weights": {"random": draw(st.integers(0, 99))},
-        "quantize": {"default": _precision(draw), "layers": layers},
+        "quantize": {"default": _precision(draw, ops), "layers": layers},
         "accelerator": {"schedule": schedule, "budget": {"multipliers": budget}},
     }
     if folding:
