@@ -127,12 +127,14 @@ def exact_matmul(left: Int, right: Int) -> Int:
     """Return ``left @ right`` exactly.
 
     Floating-point matrix products are exact, whatever their order, while the sum of all
-    magnitudes stays below 2**53, and many times faster than integer ones.
+    magnitudes stays below 2**53 (2**24 in single precision), and many times faster than
+    integer ones.
     """
     largest = int(np.max(np.abs(left), initial=0))
     bound = largest * int(np.max(np.abs(right).sum(axis=-2), initial=0))
     if bound < 1 << 53:
-        product = left.astype(np.float64) @ right.astype(np.float64)
-        return product.astype(np.int64)
-    result: Int = left @ right
+        kind = np.float32 if bound < 1 << 24 else np.float64
+        result: Int = (left.astype(kind) @ right.astype(kind)).astype(np.int64)
+        return result
+    result = left @ right
     return result

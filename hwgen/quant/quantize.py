@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -185,37 +185,46 @@ class _Quantizer:
         lowered = op.lower(node.params, weights, shapes, types, out, options)
         if not measured or "bias" not in weights or lowered.weight_type is None:
             return lowered, out
-        wanted = self._before_activation(node)
-        linear = node.params.model_copy(update={"activation": "none"})
         scale = np.array(lowered.attrs["weight_scale"])
         weight = lowered.constants["weight"]
         rounded = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
-        got = real_node(node.op, linear, self._decoded(node), {**weights, "weight": rounded})
-        error = np.moveaxis(wanted - got, 1 + channel_axis(node.shape), -1)
-        weight_of = self._importance(node, wanted) if len(node.shape) == 2 else None
-        places = error.reshape(-1, error.shape[-1])
-        shift = np.average(places, axis=0, weights=weight_of)
+        shift = self._mean_error(node, {**weights, "weight": rounded})
         weights = {**weights, "bias": weights["bias"] + shift}
         return op.lower(node.params, weights, shapes, types, out, options), out
+
+    def _mean_error(self, node: Node, weights: Mapping[str, Real]) -> Real:
+        """Return how much is missing in each channel with rounded inputs and these weights."""
+        params = node.params.model_copy(update={"activation": "none"})
+        inputs, wanted = self._decoded(node), self._before_activation(node)
+        importance = None
+        if len(node.shape) == 2:
+            importance = self._importance(node)
+            counts = importance > 0
+            # As one long sequence of the rows that count.
+            inputs = [array.reshape(-1, array.shape[-1])[counts][None] for array in inputs]
+            wanted = wanted.reshape(-1, wanted.shape[-1])[counts][None]
+            importance = importance[counts]
+        error = wanted - real_node(node.op, params, inputs, weights)
+        places = np.moveaxis(error, 1 + channel_axis(node.shape), -1)
+        mean: Real = np.average(places.reshape(-1, places.shape[-1]), axis=0, weights=importance)
+        return mean
 
     def _compensated(self, node: Node, bits: int) -> tuple[Int, Real]:
         weight = self._weights[f"{node.name}.weight"]
         (inputs,) = self._decoded(node)
-        wanted = self._before_activation(node)
+        rows, importance = inputs.reshape(-1, weight.shape[1]), np.ones(len(inputs))
         if len(node.shape) == 2:
-            rows = inputs.reshape(-1, inputs.shape[-1])
-            importance = self._importance(node, wanted)
-        else:
-            rows, importance = inputs.reshape(len(inputs), -1), np.ones(len(inputs))
+            importance = self._importance(node)
         counts = importance > 0
         return compensate(weight, rows[counts], importance[counts], bits)
 
-    def _importance(self, node: Node, wanted: Real) -> Real:
+    def _importance(self, node: Node) -> Real:
         """Return how much each row of a sequence counts: the less, the larger its results are.
 
         A few rows can be hundreds of times larger than all others, and would be all that the
         bias and the rounding of a layer look at.  Rows of padding count for nothing.
         """
+        wanted = self._before_activation(node)
         power = np.mean(wanted * wanted, axis=-1)
         mask = self._mask.rows(node.name, self._calibration.inputs)
         counts = np.ones(power.shape) if mask is None or not mask.any() else mask.astype(np.float64)
