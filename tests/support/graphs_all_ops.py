@@ -19,16 +19,33 @@ LAYERS = (
 )  # fmt: skip
 
 SEQUENCE_LAYERS = (
-    {"name": "up", "op": "linear", "in": "tokens", "features": 16, "activation": "relu"},
-    {"name": "down", "op": "linear", "in": "up", "features": 8},
-    {"name": "sum", "op": "add", "in": ["down", "tokens"]},
-)
-"""A spec is `sequential` if attention is among these."""
+    {"name": "e", "op": "embedding", "in": "ids", "vocabulary": 12, "features": 8,
+     "positions": True},
+    {"name": "n1", "op": "layer_norm", "in": "e"},
+    {"name": "q", "op": "linear", "in": "n1", "features": 8},
+    {"name": "k", "op": "linear", "in": "n1", "features": 4},
+    {"name": "v", "op": "linear", "in": "n1", "features": 4},
+    {"name": "qr", "op": "rope", "in": "q", "heads": 4, "running": True},
+    {"name": "kr", "op": "rope", "in": "k", "heads": 2, "running": True},
+    {"name": "at", "op": "attention", "in": ["qr", "kr", "v"], "heads": 4, "kv_heads": 2,
+     "tile": 8, "causal": True, "window": 9, "sinks": 2, "cache": {}},
+    {"name": "s1", "op": "add", "in": ["e", "at"]},
+    {"name": "n2", "op": "rms_norm", "in": "s1"},
+    {"name": "g", "op": "linear", "in": "n2", "features": 16},
+    {"name": "ga", "op": "silu", "in": "g"},
+    {"name": "u", "op": "linear", "in": "n2", "features": 16},
+    {"name": "m", "op": "mul", "in": ["ga", "u"]},
+    {"name": "d", "op": "linear", "in": "m", "features": 8},
+    {"name": "s2", "op": "add", "in": ["s1", "d"]},
+    {"name": "ge", "op": "gelu", "in": "s2"},
+    {"name": "sc", "op": "matmul", "in": ["ge", "s2"], "transpose_b": True},
+    {"name": "sm", "op": "softmax", "in": "sc"},
+)  # fmt: skip
 
 
 def sequence_graph():
-    """Return a Graph with a sequence of 6 tokens of 8 features."""
-    return make_graph({"tokens": (6, 8)}, SEQUENCE_LAYERS)
+    """Return a Graph on 6 token ids: every op of sequences, its schedule is sequential."""
+    return make_graph({"ids": (6,)}, SEQUENCE_LAYERS)
 
 
 def all_ops_graph():
