@@ -59,6 +59,36 @@ _FAMILIES = {
             "lutram": {"RAM32M": 1, "RAM64M": 1, "RAM32X1D": 1, "RAM64X1D": 1, "RAM128X1D": 1},
         },
     ),
+    "xcup": _Synth(
+        "synth_xilinx -family xcup -flatten",
+        {
+            "lut6": _LUT6,
+            "ff": {"FDRE": 1, "FDSE": 1, "FDCE": 1, "FDPE": 1},
+            "multipliers": {"DSP48E2": 1},
+            "block_ram": {"RAMB36E2": 2, "RAMB18E2": 1},
+            "lutram": {"RAM32M": 1, "RAM64M": 1, "RAM32M16": 1, "RAM64M8": 1},
+        },
+    ),
+    "nexus": _Synth(
+        "synth_nexus -family lifcl",
+        {
+            "lut4": {"LUT4": 1, "CCU2": 2},
+            "ff": {"FD1P3BX": 1, "FD1P3DX": 1, "FD1P3IX": 1, "FD1P3JX": 1},
+            "multipliers": {"MULT9X9": 1, "MULT18X18": 1, "MULT18X36": 1, "MULT36X36": 1},
+            "block_ram": {"PDPSC16K": 1, "PDP16K": 1, "DP16K": 1},
+            "lutram": {"DPR16X4": 1},
+        },
+    ),
+    "gowin": _Synth(
+        "synth_gowin -family gw2a",
+        {
+            "lut4": {"LUT1": 1, "LUT2": 1, "LUT3": 1, "LUT4": 1, "ALU": 1},
+            "ff": {f"DFF{kind}": 1 for kind in ("", "E", "S", "SE", "R", "RE")},
+            "multipliers": {"MULT9X9": 1, "MULT18X18": 1, "MULT36X36": 1},
+            "block_ram": {"SDPB": 1, "SP": 1, "DPB": 1},
+            "lutram": {"RAM16SDP4": 1, "RAM16SDP2": 1, "RAM16SDP1": 1},
+        },
+    ),
 }
 SYNTH_FAMILIES = tuple(_FAMILIES)
 """Families that :func:`synth_stats` knows."""
@@ -70,7 +100,7 @@ def synthesise(folder: Path, top: str, family: str) -> dict[str, int]:
     Returns
     -------
     dict
-        Cells by the family's own names, and as ``lut4`` (``lut6`` for xilinx), ``ff``,
+        Cells by the family's own names, and as ``lut4`` (``lut6`` for xilinx and xcup), ``ff``,
         ``multipliers``, ``block_ram`` (18 kbit, 4 kbit for ice40) and ``lutram``; carry cells
         and distributed RAM count as the LUTs they occupy.
 

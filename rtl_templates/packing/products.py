@@ -86,6 +86,11 @@ class PackedProducts(wiring.Component):
             lane = form.lane(i, j)
             overlap = form.lanes.overlap(lane - 1) if lane else 0
             if overlap:
-                term = (low[0][i][:overlap] * low[1][j][:overlap])[:overlap]
-                sums[lane] = (sums[lane] + term)[:2]
+                term = _low_product(low[0][i], low[1][j])
+                sums[lane] = (sums[lane] + term)[:2]  # Decode uses as many as it needs
         return Cat(sums[1:])
+
+
+def _low_product(a, w):
+    """Return the two low bits of a product, in gates: a family may make a multiplier of ``*``."""
+    return Cat(a[0] & w[0], (a[1] & w[0]) ^ (a[0] & w[1]))
