@@ -122,6 +122,7 @@ class Op(ABC):
     categorical : whether the result is an index, so that signal-to-noise has no meaning.
     remembers : whether results can depend on earlier tensors; the batch axis is time then, and
         ``real`` and ``integer`` get all of it at once.
+    alike : whether nodes of this op that read the same tensors have results of one type.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -132,6 +133,7 @@ class Op(ABC):
     max_acc_bits: ClassVar[int] = 32
     categorical: ClassVar[bool] = False
     remembers: ClassVar[bool] = False
+    alike: ClassVar[bool] = False
     example: ClassVar[str]
 
     # -- real-valued meaning ------------------------------------------------------------------

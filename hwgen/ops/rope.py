@@ -59,6 +59,7 @@ class Rope(Op):
     Params: ClassVar[type[OpParams]] = RopeParams
     max_acc_bits: ClassVar[int] = 48
     remembers: ClassVar[bool] = True
+    alike: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: rope, in: x, heads: 2}"
 
     def shape(self, params: RopeParams, inputs: Sequence[Shape]) -> Shape:

@@ -174,7 +174,8 @@ class _Quantizer:
         op = get_op(node.op)
         shapes, types = [t.shape for t in sources], [t.type for t in sources]
         precision = _precision(self._choice, *node.labels)
-        out = op.out_type(node.params, types, self._proposed(node.name, precision), shapes)
+        proposed = self._proposed(node.name, precision, self._others(node) if op.alike else ())
+        out = op.out_type(node.params, types, proposed, shapes)
         weights = self._arrays(node)
         options = LowerOptions(weight_bits=precision.weights)
         if node.op == "attention":
@@ -191,6 +192,14 @@ class _Quantizer:
         shift = self._mean_error(node, {**weights, "weight": rounded})
         weights = {**weights, "bias": weights["bias"] + shift}
         return op.lower(node.params, weights, shapes, types, out, options), out
+
+    def _others(self, node: Node) -> list[Real]:
+        """Return the results of the other nodes of the same op that read the same tensors."""
+        return [
+            real_node(other.op, other.params, self._reals(node), self._arrays(other))
+            for other in self._graph.nodes
+            if (other.op, other.inputs) == (node.op, node.inputs) and other.name != node.name
+        ]
 
     def _mean_error(self, node: Node, weights: Mapping[str, Real]) -> Real:
         """Return how much is missing in each channel with rounded inputs and these weights."""
@@ -260,15 +269,19 @@ class _Quantizer:
 
     def _counting(self, name: str) -> Real:
         """Return the real values of a tensor without its padding, the last axis kept."""
-        real = self._real[name]
+        return self._without_padding(name, self._real[name])
+
+    def _without_padding(self, name: str, real: Real) -> Real:
         mask = self._mask.rows(name, self._calibration.inputs)
         if mask is None or not mask.any():
             return real
         rows: npt.NDArray[np.float64] = real[mask]
         return rows
 
-    def _proposed(self, name: str, precision: Precision) -> QType:
-        histogram = Histogram.of(self._counting(name))
+    def _proposed(self, name: str, precision: Precision, more: Sequence[Real] = ()) -> QType:
+        """Return the type of the least error for a tensor's values, and ``more`` of its shape."""
+        values = [self._counting(name), *(self._without_padding(name, real) for real in more)]
+        histogram = Histogram.of(np.concatenate(values) if more else values[0])
         return choose_type(histogram, precision.activations, symmetric=precision.symmetric)
 
     def _forget(self, node: Node) -> None:

@@ -257,3 +257,23 @@ def test_values_that_floating_point_cannot_measure_are_refused(weights, text):
     with pytest.raises(SpecError, match=text) as caught:
         quantize(graph, make_spec(graph))
     assert caught.value.diagnostics[0].code == "HG310"
+
+
+def test_two_rotations_of_one_tensor_have_one_type(tmp_path):
+    layers = [
+        {"name": "a", "op": "rope", "in": "x", "heads": 1, "limit": 1},  # turns nothing
+        {"name": "b", "op": "rope", "in": "x", "heads": 1, "start": 1, "limit": 2},
+    ]
+    graph = make_graph({"x": (1, 2)}, layers, outputs=("a", "b"))
+    # Alone, a would have half the range: (3, -3) turned by one radian is about (4.1, 0.9), and
+    # steps are powers of two of x's.
+    np.savez(tmp_path / "c.npz", x=np.full((4, 1, 2), 3.0) * [1, -1])
+    widths = {"default": Precision(8, 5), "layers": {"x": Precision(8, 8)}}
+    spec = make_spec(graph, **widths, calibrate=tmp_path / "c.npz")
+    alone = make_graph({"x": (1, 2)}, layers[:1], outputs=("a",))
+
+    kinds = [node.out.type for node in quantize(graph, spec).nodes]
+
+    assert kinds[0] == kinds[1]
+    other = quantize(alone, make_spec(alone, **widths, calibrate=tmp_path / "c.npz"))
+    assert 2 * other.node("a").out.type.scale == kinds[0].scale
