@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.attention.exp2 import Exp2
+from rtl_templates.attention.exp2 import LOWERED_BITS, Exp2
 from rtl_templates.attention.merge import Merge
 from rtl_templates.attention.score import ScoreScale
 from rtl_templates.attention.shape import FRACTION, OCTAVE_BITS
@@ -54,6 +54,10 @@ class Lane(wiring.Component):
     read_row, read_first : ``In``
         Key, and whether it is the tile's first.
     total_valid, total_first : ``In(1)``
+    factor : ``In(16)``
+        Beside ``s``, if a task has sizes of keys.
+    lowered : ``In(9)``
+        With ``read_*``, if a task has sizes of values.
     p : ``Out(8)``
     clamped : ``Out(1)``
         A seen key's logarithm was clamped, together with ``key_*``.
@@ -74,8 +78,10 @@ class Lane(wiring.Component):
         self.merge = Merge(max(task.features for task in self.tasks), shape.sum_bits)
         passed = ("load", "amount", "tile_is_larger", "halve", "nothing", "read", "sum")
         self.passed = (*passed, "write", "write_last", "written", "result_read")
+        self.sized = any(task.kv4 for task in self.tasks)
         super().__init__(
             {
+                **({"factor": In(16), "lowered": In(LOWERED_BITS)} if self.sized else {}),
                 "task": In(range(max(2, len(self.tasks)))),
                 "s": In(signed(shape.score_bits)),
                 "score_load": In(1),
@@ -134,8 +140,18 @@ class Lane(wiring.Component):
             reader.addr.eq(self.read_row),
             Cat(exp2.below, exp2.octave).eq(reader.data),
             exp2.exponent.eq(maximum.exponent),
-            self.p.eq(exp2.p),
         ]
+        if self.sized:
+            m.submodules.of_values = of_values = Exp2(lowers=True)
+            m.d.comb += [
+                score.factor.eq(self.factor),
+                Cat(of_values.below, of_values.octave).eq(reader.data),
+                of_values.exponent.eq(maximum.exponent),
+                of_values.lowered.eq(self.lowered),
+                self.p.eq(of_values.p),
+            ]
+        else:
+            m.d.comb += self.p.eq(exp2.p)
         with m.If(self.total_valid):
             m.d.sync += self.total.eq(Mux(self.total_first, 0, self.total) + exp2.p)
         with m.If(self.read_first):

@@ -1,11 +1,14 @@
 """The lanes of an array's columns: from scores to results, without a memory of scores."""
 
-from amaranth.hdl import Cat, Module, Signal
+from math import log2
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.attention.align import Align
 from rtl_templates.attention.bounds import Bounds
+from rtl_templates.attention.exp2 import LOWERED_BITS
 from rtl_templates.attention.lane import Lane
 from rtl_templates.attention.normaliser import WORD
 from rtl_templates.attention.results import Results
@@ -13,7 +16,10 @@ from rtl_templates.attention.shape import OCTAVE_BITS
 from rtl_templates.memory.select import TaskField
 from rtl_templates.streams.delay import delay
 
-__all__ = ["Lanes"]
+__all__ = ["LOGS", "Lanes"]
+
+LOGS = tuple(int(64 * log2(128 / max(size, 7)) + 0.5) for size in range(129))
+"""``Z[a]``: how much a value of size ``a`` lowers its numerator, in 1/64 octaves."""
 
 
 class Lanes(wiring.Component):
@@ -53,7 +59,7 @@ class Lanes(wiring.Component):
     last ``merge`` to the last beat of its block.  Throughput: :meth:`interval`.  Memory: per
     column ``tile`` words of 18 bits and twice ``features`` words of 32 bits, whatever the
     number of keys.  Infers ``columns`` multipliers ``score_bits`` by 16 and those of
-    :class:`Results`; exponentials and rescaling take none.
+    :class:`Results`, and one more for sizes of keys; exponentials and rescaling take none.
 
     Parameters
     ----------
@@ -75,6 +81,9 @@ class Lanes(wiring.Component):
         Scores, signed, column 0 in the low bits.
     reload : ``In(1)``
     p : ``Out(columns * 8)``
+    key_size, value_size : ``In(8)``
+        If a task has 4-bit keys and values: the size of key ``tile - 1`` with ``score``, of value
+        ``tile - 1`` with ``reload``, then of one row per cycle, falling.
     merge, merge_first, merge_last : ``In(1)``
         With ``merge``: the tile is the first, the last of its block.
     sum : ``In(columns * sum_bits)``
@@ -99,8 +108,11 @@ class Lanes(wiring.Component):
         self.tasks = tuple(tasks)
         self.bounds = bounds = Bounds(shape, self.tasks)
         self.results = results = Results(shape, self.tasks)
+        self.sized = any(task.kv4 for task in self.tasks)
+        sizes = ("key_size", "value_size") if self.sized else ()
         super().__init__(
             {
+                **{name: In(8) for name in sizes},
                 "task": In(range(max(2, len(self.tasks)))),
                 "start": In(1),
                 **{name: In(getattr(bounds, name).shape()) for name in ("seen", "slot", "length")},
@@ -157,6 +169,7 @@ class Lanes(wiring.Component):
         scores = self._scores(m)
         reads = self._reads(m)
         words = self._merges(m)
+        factors, lowered = self._sizes(m) if self.sized else ([], [])
         clamped = Signal(shape.columns)
         bits = results.address_bits
         for p in range(shape.columns):
@@ -198,6 +211,8 @@ class Lanes(wiring.Component):
                 lane.result_read.eq(results.address.word_select(p % shape.normalisers, bits)),
                 results.words.word_select(p, WORD).eq(lane.result),
             ]
+            if self.sized:
+                m.d.comb += [lane.factor.eq(factors[p]), lane.lowered.eq(lowered[p])]
         m.d.sync += self.clamped.eq(sum(clamped[1:], start=clamped[0]))
         return m
 
@@ -227,6 +242,26 @@ class Lanes(wiring.Component):
                 key.row.eq(key.row - 1),
             ]
         return [call, *_travel(m, key, count)]
+
+    def _sizes(self, m):
+        """Return factor of the score and drop of the numerator of each column, in its cycle."""
+        field, columns = TaskField(m, self.task), self.shape.columns
+        factors = [field([task.multiplier for task in self.tasks], "multiplier")]
+        factors.append(field([task.sink_multiplier for task in self.tasks], "sink_multiplier"))
+        pinned = Signal()
+        with m.If(self.score):
+            m.d.sync += pinned.eq(self.score_pinned)
+        now = Mux(self.score, self.score_pinned, pinned)
+        product, factor = Signal(24), Signal(16)
+        m.d.sync += [
+            product.eq(self.key_size * Mux(now, factors[1], factors[0])),
+            factor.eq((product + 128) >> 8),
+        ]
+        drops = Array(Const(drop, LOWERED_BITS) for drop in LOGS)
+        drop = Signal(LOWERED_BITS)
+        sized = field([task.kv4 for task in self.tasks], "sized")
+        m.d.sync += drop.eq(Mux(sized, drops[self.value_size], 0))
+        return _travel(m, factor, columns), _travel(m, drop, columns)
 
     def _scores(self, m):
         count = self.shape.columns + self.SCORE + 3
@@ -263,5 +298,5 @@ def _travel(m, value, count):
     """Return ``value`` in ``count`` stages, each a cycle after the one before."""
     stages = [value]
     while len(stages) < count:
-        stages.append(delay(m, stages[-1], 1, f"{value.as_value().name}_{len(stages)}"))
+        stages.append(delay(m, stages[-1], 1, f"{Value.cast(value).name}_{len(stages)}"))
     return stages

@@ -32,6 +32,8 @@ class ScoreScale(wiring.Component):
     s : ``In(signed)``
     pinned : ``In(1)``
         Beside ``s``: the key is one of the sinks, which have a multiplier of their own.
+    factor : ``In(16)``
+        Beside ``s``: ``M`` of a task with sizes of keys; only if there is one.
     seen : ``In(1)``
         Whether the key counts, two cycles after its score.
     octave : ``Out(signed(12))``
@@ -45,10 +47,12 @@ class ScoreScale(wiring.Component):
 
     def __init__(self, score_bits, tasks):
         self.tasks = tuple(tasks)
+        self.sized = any(task.kv4 for task in self.tasks)
         super().__init__(
             {
                 "task": In(range(max(2, len(self.tasks)))),
                 "s": In(signed(score_bits)),
+                **({"factor": In(16)} if self.sized else {}),
                 "pinned": In(1),
                 "seen": In(1),
                 "octave": Out(signed(OCTAVE_BITS)),
@@ -66,6 +70,9 @@ class ScoreScale(wiring.Component):
         if any(task.sink_multiplier != task.multiplier for task in tasks):
             of_sinks = field([task.sink_multiplier for task in tasks], "sink_multiplier")
             multiplier = Mux(self.pinned, of_sinks, multiplier)
+        if self.sized:
+            sized = field([task.kv4 for task in tasks], "sized")
+            multiplier = Mux(sized, self.factor, multiplier)
         rounding = field(
             [((1 << task.shift) >> 1) + (full << task.shift) for task in tasks], "rounding"
         )

@@ -84,6 +84,9 @@ class LaneTask:
         ring of ``ring`` slots.
     ring
         Slots of the ring, the last ones of ``keys``; 0 if there is none.
+    kv4
+        Keys and values have sizes: a key's is a factor of its logit (``multiplier`` is for a
+        size of 256), a value's lowers its numerator.
     """
 
     multiplier: int
@@ -102,6 +105,7 @@ class LaneTask:
     padded: bool = False
     cached: bool = False
     ring: int = 0
+    kv4: bool = False
 
     @property
     def group(self):

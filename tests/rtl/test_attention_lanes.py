@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hwgen.ops import kv4
 from hwgen.ops.attention_keys import slots_for, slots_of
 from hwgen.ops.work import Attend
-from rtl_templates.attention.lanes import Lanes
+from rtl_templates.attention.lanes import LOGS, Lanes
 from rtl_templates.attention.shape import LaneShape
 from support.lane_calls import Pass, lane_task, play, timetable
 
@@ -198,6 +199,56 @@ def test_the_denominator_carries(code):
     shape = shape_of(columns=2, tile=64, normalisers=1)
     tensor = one(attend, shape, operands=(scores, values), shift=16, result=(32768, 31))
     assert (tensor.results == code).all()
+
+
+def test_what_sizes_lower_is_that_of_the_golden_model():
+    assert list(LOGS) == kv4.LOGS.tolist()
+
+
+def sizes_of(rng, attend):
+    shape = attend.kv_heads, slots_of(attend)
+    return rng.integers(7, 256, shape), rng.integers(7, 129, shape)
+
+
+@pytest.mark.parametrize(("window", "sinks"), [(0, 0), (19, 9)])
+def test_keys_and_values_of_four_bits(window, sinks):
+    attend = attend_of(
+        queries=3,
+        keys=slots_for(3, window, sinks, 8) if window else 33,
+        causal=True,
+        window=window,
+        sinks=sinks,
+        cached=True,
+        kv4=True,
+    )
+    rng = np.random.default_rng(window)
+    task = lane_task(attend, multiplier=65535, sink_multiplier=50000, shift=24)
+    other = attend_of(queries=3)  # in between: a task without sizes
+    tasks = [task, lane_task(other, multiplier=40000, shift=24)]
+    lanes = Lanes(shape_of(), tasks)
+    tensors = []
+    for number in (0, 4, 9):
+        scores, values = operands(rng, attend, 1 << 17)
+        sizes = sizes_of(rng, attend)
+        codes = values // 19
+        assert np.abs(codes).max() <= 7
+        tensor = Pass(lanes.shape, attend, task, scores, codes, tensor=number, sizes=sizes)
+        tensors += [(0, tensor), (1, Pass(lanes.shape, other, tasks[1], *operands(rng, other, 9)))]
+    check(lanes, tensors)
+
+
+def test_values_below_the_lowest_exponent():
+    """All logarithms at their lower limit: the sizes of values go below it."""
+    attend = attend_of(queries=2, heads=1, keys=16, causal=True, cached=True, kv4=True)
+    scores = np.full((1, 2, 16), -(1 << 23))
+    sizes = np.full((1, 16), 255), np.arange(7, 129, 8)[None]
+    values = np.full((1, 16, 8), 7)
+    task = lane_task(attend, multiplier=65535, shift=8)
+    lanes = Lanes(shape_of(), [task])
+    tensor = Pass(lanes.shape, attend, task, scores, values, tensor=7, sizes=sizes)
+    assert tensor.clamped == 2 * 16 - 1
+    assert tensor.results.any()
+    check(lanes, [(0, tensor)])
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.ops.attention_keys import Slots, ring_start, slots_of
+from hwgen.ops.kv4 import value_logs
 from hwgen.ops.tile_exponent import State, logits, numerators, tile_exponent
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.attention.shape import LaneTask
@@ -32,6 +33,7 @@ def lane_task(attend, *, multiplier, shift, sink_multiplier=None, result=(50000,
         padded=attend.padded,
         cached=attend.cached,
         ring=attend.keys - ring_start(attend) if attend.cached and attend.window else 0,
+        kv4=attend.kv4,
     )
 
 
@@ -46,15 +48,22 @@ class Slot:
     scores: np.ndarray
     numerators: np.ndarray
     sums: np.ndarray
+    key_sizes: np.ndarray
+    value_sizes: np.ndarray
     score: int = 0
     reload: int = 0
     merge: int = 0
 
 
 class Pass:
-    """One tensor: scores (key heads, entries, slots), values (key heads, slots, features)."""
+    """One tensor: scores (key heads, entries, slots), values (key heads, slots, features).
 
-    def __init__(self, shape, attend, task, scores, values, *, tensor=0, length=None):
+    Keys and values of four bits have ``sizes``, (key heads, slots) of both.
+    """
+
+    def __init__(self, shape, attend, task, scores, values, *, tensor=0, length=None, sizes=None):
+        slots = slots_of(attend)
+        sizes = sizes or (np.zeros((attend.kv_heads, slots), np.int64),) * 2
         self.shape, self.attend, self.task = shape, attend, task
         seen_before = tensor * attend.queries
         lengths = None if length is None else np.array([length])
@@ -72,9 +81,10 @@ class Pass:
         for kv in range(attend.kv_heads):
             for start in range(0, entries, shape.columns):
                 members = np.arange(start, min(start + shape.columns, entries))
-                self._block(kv, members, scores[kv], values[kv], sees[members // group])
+                of_head = [size[kv] for size in sizes]
+                self._block(kv, members, scores[kv], values[kv], sees[members // group], of_head)
 
-    def _block(self, kv, members, scores, values, sees):
+    def _block(self, kv, members, scores, values, sees, sizes):
         attend, task, shape = self.attend, self.task, self.shape
         state = State.empty((len(members),), attend.features)
         starts = range(0, slots_of(attend), shape.tile)
@@ -83,13 +93,19 @@ class Pass:
             pinned = start < task.sinks
             multiplier = task.sink_multiplier if pinned else task.multiplier
             some, seen = scores[members, keys], sees[:, keys]
+            key_sizes, value_sizes = (size[keys] for size in sizes)
+            if task.kv4:
+                multiplier = (key_sizes * multiplier + 128) >> 8
             exact = (some * multiplier + ((1 << task.shift) >> 1)) >> task.shift
             self.clamped += int(((np.abs(exact) > 131008) & seen).sum())
             y = logits(some, multiplier, task.shift)
             exponent = tile_exponent(y, seen)
             parts = numerators(y, exponent, seen)
+            total = parts.sum(axis=-1)
+            if task.kv4:
+                parts = numerators(y - value_logs(value_sizes), exponent, seen)
             sums = parts @ values[keys]
-            state = state.add(exponent, parts.sum(axis=-1), sums)
+            state = state.add(exponent, total, sums)
 
             def block(array, wide):
                 """Fill up columns that no query has, and keys behind the last, with noise."""
@@ -107,6 +123,8 @@ class Pass:
                     pinned=pinned,
                     scores=block(some, shape.tile),
                     numerators=parts_of_all,
+                    key_sizes=key_sizes,
+                    value_sizes=value_sizes,
                     sums=np.vstack(
                         [sums, np.zeros((shape.columns - len(members), attend.features), np.int64)]
                     ),
@@ -178,6 +196,7 @@ def play(lanes, tensors, *, reset_at=None):
 async def _one(ctx, dut, index, tensor, end):
     shape = dut.shape
     calls, scores, sums, due = {}, {}, {}, {}
+    sizes = {"key_size": {}, "value_size": {}}
     for slot in tensor.slots:
         for name in ("score", "reload", "merge"):
             calls.setdefault(getattr(slot, name), {})[name] = slot
@@ -186,6 +205,13 @@ async def _one(ctx, dut, index, tensor, end):
                 key = shape.tile - 1 - k
                 scores[slot.score + dut.SCORE + p + k, p] = slot.scores[p, key]
                 due[slot.reload + dut.RELOAD + p + k, p] = slot.numerators[p, key]
+        for name, begin, of_slot in (
+            ("key_size", slot.score, slot.key_sizes),
+            ("value_size", slot.reload, slot.value_sizes),
+        ):
+            for key, size in enumerate(of_slot):
+                sizes[name][begin + shape.tile - 1 - key] = int(size)
+        for p in range(shape.columns):
             for f in range(slot.sums.shape[1]):
                 sums[slot.merge + dut.MERGE + p + f, p] = slot.sums[p, f]
 
@@ -211,6 +237,9 @@ async def _one(ctx, dut, index, tensor, end):
         if "merge" in call:
             ctx.set(dut.merge_first, call["merge"].first)
             ctx.set(dut.merge_last, call["merge"].last)
+        if dut.sized:
+            for name, of_cycle in sizes.items():
+                ctx.set(getattr(dut, name), of_cycle.get(cycle, 255))
         ctx.set(dut.s, word(scores, cycle, shape.score_bits))
         ctx.set(dut.sum, word(sums, cycle, shape.sum_bits))
         p = ctx.get(dut.p)
