@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from hwgen.ops.work import Work
 from hwgen.plan.cost import (
+    ROWS,
     group_beats,
     length_of,
     power_of_two_at_least,
@@ -35,7 +36,10 @@ def fifo_beats(work: Work, fold: Fold) -> int:
     """
     steps, length = steps_of(work, fold), length_of(work, fold)
     beats = max(group_beats(work, fold))
-    groups = -(-(steps + latency(work, fold) + beats + 2) // length) + 1
+    pending = steps + latency(work, fold) + beats + 2
+    groups = -(-pending // length) + 1
+    if work.kind in ROWS:  # long packets: places are free again one by one, a beat per cycle
+        return min(beats * groups, beats + pending)
     return beats * groups
 
 

@@ -179,6 +179,7 @@ class NormCore(wiring.Component):
             [task.epsilon for task in tasks],
             total_bits=total_bits,
             square_bits=square_bits,
+            spread_bits=self._spread_bits(powers),
         )
         totals, squared = Signal(signed(total_bits)), Signal(square_bits)
         with m.If(summed[0]):
@@ -207,11 +208,19 @@ class NormCore(wiring.Component):
         self._scale(m, field, root, replay, queue, x_shape)
         return m
 
+    def _spread_bits(self, powers):
+        """Return the even width of ``features`` times a sum of squares, epsilon included."""
+        bits = max(
+            (task.features * power + task.epsilon).bit_length()
+            for task, power in zip(self.tasks, powers, strict=True)
+        )
+        return max(ReciprocalRoot.MANTISSA, bits + bits % 2)
+
     def _scale(self, m, field, root, replay, queue, x_shape):
         """Multiply what leaves the queue by the root, then by its gain."""
         shape, tasks = self.shape, self.tasks
         scale = Signal.like(root.scale)
-        largest_half = (1 << (15 - FRACTION)) << ReciprocalRoot.PRODUCT
+        largest_half = (1 << (15 - FRACTION)) << (root.spread_bits // 2)
         constant_bits = max(len(root.offset) + 1, bits_for(largest_half) + 1)
         constant = Signal(signed(constant_bits))  # what rounds, less the row's mean
         half = Signal.like(root.half)

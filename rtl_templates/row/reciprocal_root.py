@@ -33,7 +33,9 @@ class ReciprocalRoot(wiring.Component):
     total_bits : int
         Width of the signed sum of a row.
     square_bits : int
-        Width of the unsigned sum of its squares; ``n * squares + epsilon < 2**62``.
+        Width of the unsigned sum of its squares.
+    spread_bits : int
+        Width of the unsigned ``n * squares + epsilon``: even, 20 to 62.
 
     Members
     -------
@@ -52,11 +54,13 @@ class ReciprocalRoot(wiring.Component):
     MANTISSA = 20
     CYCLES = 2 + PRODUCT + len(ALIGN) + ROOT
 
-    def __init__(self, counts, centered, epsilons, *, total_bits, square_bits):
+    def __init__(self, counts, centered, epsilons, *, total_bits, square_bits, spread_bits=62):
         self.counts = tuple(counts)
         self.centered = tuple(centered)
         self.epsilons = tuple(epsilons)
-        self.spread_bits = 2 * self.PRODUCT
+        if spread_bits % 2 or not self.MANTISSA <= spread_bits <= 2 * self.PRODUCT:
+            raise ValueError(f"Spread must have an even width in [20, 62], not {spread_bits}")
+        self.spread_bits = spread_bits
         count_bits = max(self.counts).bit_length()
         super().__init__(
             {
@@ -67,7 +71,7 @@ class ReciprocalRoot(wiring.Component):
                 "done": Out(1),
                 "scale": Out(self.ROOT + count_bits),
                 "offset": Out(signed(self.ROOT + total_bits)),
-                "half": Out(range(self.PRODUCT + 1)),
+                "half": Out(range(spread_bits // 2 + 1)),
             }
         )
 
@@ -111,7 +115,7 @@ class ReciprocalRoot(wiring.Component):
                 bits_of_total.eq(bits_of_total << 1),
             ]
         with m.Elif(time <= ends[1]):
-            m.d.sync += [spread.eq(spread + epsilon), self.half.eq(self.PRODUCT)]
+            m.d.sync += [spread.eq(spread + epsilon), self.half.eq(self.spread_bits // 2)]
         with m.Elif(time <= ends[2]):
             self._align(m, time, ends[1], spread)
             m.d.sync += [self.scale.eq(0), self.offset.eq(0)]
@@ -121,6 +125,8 @@ class ReciprocalRoot(wiring.Component):
     def _align(self, m, time, before, spread):
         """Move the leading two bits of ``spread`` to the top, by even numbers of places."""
         for k, places in enumerate(self.ALIGN):
+            if places >= self.spread_bits:
+                continue
             top = spread[self.spread_bits - places : self.spread_bits]
             with m.If((time == before + 1 + k) & (top == 0)):
                 m.d.sync += [spread.eq(spread << places), self.half.eq(self.half - places // 2)]

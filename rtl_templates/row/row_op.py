@@ -32,6 +32,13 @@ class RowOp(RowEngine):
         Part of these in which a lane works, 0 to 1.
     """
 
+    @staticmethod
+    def _queue(walk, latency):
+        """Return the beats with which a ready sink never lets the queue run out of room."""
+        beats = walk.group_steps
+        # The places of a row are free again one by one: at most one beat per cycle is under way.
+        return min(queue_beats(walk, latency, beats), 3 * beats + latency + 2)
+
     def __init__(self, core, rows, *, latency, beat=1, depth=None, queue=None):
         lanes = core.shape.lanes
         walk = row_walk(rows, core.tasks[0].features, lanes=lanes, period=core.PERIOD)
@@ -46,5 +53,5 @@ class RowOp(RowEngine):
             beat=beat,
             banks=banks,
             granule=granule_of(walk, banks),
-            queue=queue or queue_beats(walk, latency, walk.group_steps),
+            queue=queue or self._queue(walk, latency),
         )
