@@ -2,7 +2,7 @@
 
 from math import log2
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -176,7 +176,7 @@ class Lanes(wiring.Component):
             m.submodules[f"lane_{p}"] = lane = Lane(shape, self.tasks)
             score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
             read, numerator = reads[p + 1], reads[p + self.RELOAD]
-            aligned, addressed, written = (words[p + k] for k in (2, 2, 5))
+            addressed, aligned, written = (words[p + k] for k in (1, 2, 5))
             m.d.comb += [
                 lane.task.eq(self.task),
                 lane.s.eq(self.s.word_select(p, shape.score_bits)),
@@ -271,18 +271,17 @@ class Lanes(wiring.Component):
         return self._keys(m, self.reload, 0, self.shape.columns + self.RELOAD, "numerator")
 
     def _merges(self, m):
-        """Count a tile's features from 2 cycles after ``merge`` on; return them ever later."""
+        """Count a tile's features from the cycle after ``merge`` on; return them ever later."""
         field = TaskField(m, self.task)
         last_word = field([task.features - 1 for task in self.tasks], "last_word")
         words = max(2, *(task.features for task in self.tasks))
         layout = data.StructLayout({"valid": 1, "first": 1, "last": 1, "word": range(words)})
         word = Signal(layout)
-        begin = delay(m, Cat(self.merge, self.merge_last), 1, "merge")
-        with m.If(begin[0]):
+        with m.If(self.merge):
             m.d.sync += [
                 word.valid.eq(1),
                 word.first.eq(1),
-                word.last.eq(begin[1]),
+                word.last.eq(self.merge_last),
                 word.word.eq(0),
             ]
         with m.Elif(word.valid):
@@ -291,7 +290,7 @@ class Lanes(wiring.Component):
                 word.first.eq(0),
                 word.word.eq(word.word + 1),
             ]
-        return [None, None, *_travel(m, word, self.shape.columns + self.MERGE)]
+        return [None, *_travel(m, word, self.shape.columns + self.MERGE + 1)]
 
 
 def _travel(m, value, count):

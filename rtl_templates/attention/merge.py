@@ -20,7 +20,7 @@ class Merge(wiring.Component):
     does.  Sums are kept in a memory; those of the last tile go into a second one, where they
     stay to be read while the next query is at work.
 
-    Latency: a feature is addressed a cycle before its sum comes, and kept at the end of the
+    Latency: a feature is addressed 2 cycles before its sum comes, and kept at the end of the
     second cycle after that.  Throughput: a feature per cycle.  Infers two memories of
     ``features`` words of 32 bits, and no multiplier.
 
@@ -38,7 +38,7 @@ class Merge(wiring.Component):
     read : ``In(range(features))``
         Feature to address.
     sum : ``In(signed(sum_bits))``
-        That of the feature addressed in the cycle before.
+        That of the feature addressed 2 cycles before.
     write, write_last : ``In(1)``
         2 cycles after a sum: keep it; its tile is the last one.
     written : ``In(range(features))``
@@ -84,7 +84,9 @@ class Merge(wiring.Component):
         reader = kept.read_port()
         m.d.comb += [reader.en.eq(1), reader.addr.eq(self.read)]
         old, new = Signal(signed(SUM_BITS)), Signal(signed(SUM_BITS))
-        m.d.comb += [old.eq(reader.data), new.eq(self.sum << FEED)]
+        # Block RAM is slow: what it reads waits a cycle.
+        m.d.sync += old.eq(reader.data)
+        m.d.comb += new.eq(self.sum << FEED)
         # The last bit shifted out rounds: it stays below the result.  A tile that is not the
         # larger one is shifted by 1 in any case, which is not part of `amount`.
         smaller, nearer, shifted = (
