@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from hwgen.ops.work import Attend, Work
 
-__all__ = ["ArraySize", "Slots", "array_slots"]
+__all__ = ["ArraySize", "Fetch", "Slots", "array_slots"]
 
 FEED = 3
 """Cycles from a step of a slot to its multiplication in row 0 and column 0."""
@@ -30,7 +30,7 @@ WRITE = 2
 SCORE, READY, RELOAD, MERGE = 2, 4, 3, 3
 """Attention: the lanes' latencies (``rtl_templates.attention.lanes.Lanes``)."""
 
-DIVISION, NORMALISE, RESULTS = 27, 6, 4
+DIVISION, NORMALISE, RESULTS = 27, 6, 5
 """Attention: a division, the way of a sum through a normaliser, what comes before the first."""
 
 _PRODUCT_CHUNKS = 3  # chunks of rows that a product's ring holds
@@ -83,7 +83,35 @@ class Slots:
     steps: int = 0
 
 
-def array_slots(work: Work, size: ArraySize, *, seen: int = 0, length: int | None = None) -> Slots:
+@dataclass(frozen=True)
+class Fetch:
+    """How keys and values come from external memory.
+
+    Parameters
+    ----------
+    first
+        Cycle of the first beat that the array can take.
+    beats, per
+        ``beats`` beats of the port make ``per`` beats of the array; one of them is 1.
+    """
+
+    first: int
+    beats: int
+    per: int
+
+    def there(self, beat: int) -> int:
+        """Return the cycle in which a beat of the array, counted from the start, is there."""
+        return self.first + ((beat + 1) * self.beats - 1) // self.per
+
+
+def array_slots(
+    work: Work,
+    size: ArraySize,
+    *,
+    seen: int = 0,
+    length: int | None = None,
+    fetch: Fetch | None = None,
+) -> Slots:
     """Return when the slots of a task start, and when its last result leaves.
 
     Parameters
@@ -94,17 +122,21 @@ def array_slots(work: Work, size: ArraySize, *, seen: int = 0, length: int | Non
         Tokens in the cache before this tensor.
     length
         Keys that count in padded attention; all of them by default.
+    fetch
+        How keys and values come, if they lie in external memory.
     """
     if work.kind == "attention":
         assert work.attend is not None
-        return _Attention(work.attend, size).run(seen, length)
+        return _Attention(work.attend, size, fetch).run(seen, length)
     return _Product(work, size).run()
 
 
 class _Loader:
     """Asks for one beat per cycle, chunk by chunk, as far as the rings have room."""
 
-    def __init__(self, **places: int) -> None:
+    def __init__(self, fetch: Fetch | None = None, **places: int) -> None:
+        self._fetch = fetch
+        self._fetched = 0  # beats from external memory
         self._free_from = 1  # the cycle in which the next beat can be asked for
         self._places = places
         self._freed: dict[str, list[int]] = {name: [] for name in places}
@@ -116,8 +148,13 @@ class _Loader:
         self._asked[name] += 1
         freed = number - self._places[name]
         begin = self._free_from if freed < 0 else max(self._free_from, self._freed[name][freed] + 1)
-        self._free_from = begin + beats
-        return self._free_from - 1 + LOAD
+        end = begin + beats - 1
+        if self._fetch is not None and name != "columns":
+            first, self._fetched = self._fetched, self._fetched + beats
+            there = self._fetch.there
+            end = max(end, there(first) + beats - 1, there(first + beats - 1))
+        self._free_from = end + 1
+        return end + LOAD
 
     def free(self, name: str, cycle: int) -> None:
         """Free the oldest chunk of a ring in a cycle."""
@@ -178,9 +215,10 @@ class _Product:
 class _Attention:
     """Keys of a tile and values of the tile ``lag`` slots before, in each slot."""
 
-    def __init__(self, attend: Attend, size: ArraySize) -> None:
+    def __init__(self, attend: Attend, size: ArraySize, fetch: Fetch | None = None) -> None:
         self.attend = attend
         self.size = size
+        self.fetch = fetch
         work = attend.inner + attend.features
         turn = 3 * size.rows + READY + RELOAD - SCORE
         self.lag = 1 if work >= turn else 2
@@ -189,13 +227,12 @@ class _Attention:
             chain = 2 * size.rows + RELOAD + MERGE - FEED - 2
             self.length = max(self.length, chain, -(-turn // 2))
         self.group = attend.heads // attend.kv_heads
-        rows_of_query = max(attend.features + 1, DIVISION)
-        self._rows = size.columns // size.normalisers * rows_of_query
-        self.interval = self._rows + attend.features + 1
+        self._query = max(attend.features, DIVISION)
+        self.interval = size.columns // size.normalisers * self._query + attend.features
 
     def run(self, seen: int, length: int | None) -> Slots:
         attend, size, slots = self.attend, self.size, Slots(self.length)
-        loader = _Loader(columns=2, rows=_ATTENTION_CHUNKS, values=self.lag + 2)
+        loader = _Loader(self.fetch, columns=2, rows=_ATTENTION_CHUNKS, values=self.lag + 2)
         query = -(-attend.inner // size.reads)
         value = -(-attend.features // size.reads)
         before: list[tuple[int, bool, int]] = []  # values loaded, last of its block, columns used
@@ -240,8 +277,8 @@ class _Attention:
         attend, size = self.attend, self.size
         merge = attend.inner + FEED + size.rows - MERGE
         turn, normaliser = divmod(count - 1, size.normalisers)
-        divided = RESULTS + (turn + 1) * max(attend.features + 1, DIVISION)
-        return merge + divided + attend.features + 1 + NORMALISE + normaliser
+        divided = RESULTS + (turn + 1) * self._query
+        return merge + divided + attend.features + NORMALISE + normaliser
 
     def _blocks(self, seen: int, length: int | None) -> Iterator[_Block]:
         """Yield the blocks of a key head."""
@@ -249,20 +286,26 @@ class _Attention:
         entries = attend.queries * self.group
         base = seen if attend.cached else attend.keys - attend.queries
         ring = attend.cached and attend.window > 0
-        # A ring begins at a tile, which puts its slots later than their positions.
-        gap = -attend.sinks % attend.tile if ring else 0
-        limit = (attend.keys if length is None else length) - 1
+        sinks = -(-attend.sinks // rows)
+        gap = sinks * rows - attend.sinks  # empty slots between the sinks and the next tile
+        slots = attend.keys if attend.cached else attend.keys + gap
         for first in range(0, entries, columns):
             count = min(columns, entries - first)
-            last = limit
+            last = (attend.keys if length is None else length) - 1
             if attend.causal:
-                last = min(base + (first + count - 1) // self.group + gap, limit)
-            high = max(last, 0) // rows
-            low = 0
+                end = base + (first + count - 1) // self.group
+                last = end if attend.cached else min(end, last)
+            last += gap if last >= attend.sinks else 0
+            high = min(max(last, 0), slots - 1) // rows
+            begin = attend.sinks
             if attend.window and not ring:
-                low = min(max(base + first // self.group + 1 - attend.window, 0) // rows, high)
-            sinks = 0 if ring else -(-attend.sinks // rows)
-            tiles = high - low + 1 + min(sinks, low)
+                begin = max(begin, base + first // self.group + 1 - attend.window)
+            low = (begin + gap) // rows
+            tiles = (
+                min(sinks, high + 1) + max(0, high + 1 - low)
+                if sinks
+                else high + 1 - min(low, high)
+            )
             yield _Block(count, tiles)
 
 

@@ -63,7 +63,13 @@ class _Kind:
 
 
 def build_native_model(
-    verilog: str, top: str, ports: str, *, wave: bool = False, optimise: int = 1
+    verilog: str,
+    top: str,
+    ports: str,
+    *,
+    wave: bool = False,
+    optimise: int = 1,
+    main: Path | None = None,
 ) -> Path:
     """Return the executable that runs a request file with clock and memories inside.
 
@@ -77,8 +83,10 @@ def build_native_model(
         Whether it can write a VCD file.
     optimise
         Level of the C++ compiler, 0 to 3.
+    main
+        Program around the model; ``sim/harness/main.cpp`` by default.
     """
-    main = data_dir("sim") / "harness" / "main.cpp"
+    main = main or data_dir("sim") / "harness" / "main.cpp"
     return _build(verilog, top, _Kind(main, vpi=False, wave=wave, optimise=optimise), ports)
 
 

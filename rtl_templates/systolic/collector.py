@@ -186,9 +186,10 @@ class Collector(wiring.Component):
         columns = shape.columns
         features = field([task.features for task in self.tasks], "features")
         entries = field([task.entries for task in self.tasks], "entries")
+        block_step = self._block_step(field)
         start = delay(m, self.drained, 1 + self.wait(shape), "leave")
         sending = Signal()
-        column, count = (Signal(range(max(2, columns)), name=f"leave_{k}") for k in range(2))
+        column = Signal(range(max(2, columns)))
         word = Signal(range(max(2, self.words)))
         # Where the tile and its block begin; what is left of the features and tokens.
         tile, line, index = (Signal.like(self.index, name=f"index_{k}") for k in range(3))
@@ -221,7 +222,7 @@ class Collector(wiring.Component):
                     m.d.sync += [
                         feature.eq(0),
                         tile.eq(block),
-                        block.eq(block + self._block_step(field)),
+                        block.eq(block + block_step),
                         left.eq(left - columns),
                     ]
                 with m.Else():
@@ -230,7 +231,7 @@ class Collector(wiring.Component):
             m.d.sync += [
                 sending.eq(0),
                 tile.eq(0),
-                block.eq(self._block_step(field)),
+                block.eq(block_step),
                 feature.eq(0),
                 left.eq(entries),
             ]

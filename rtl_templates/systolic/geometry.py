@@ -43,9 +43,25 @@ class Geometry:
         return self.task.kind == "plain"
 
     @property
+    def sink_tiles(self):
+        """Tiles that hold nothing but sinks."""
+        return -(-self.task.lane.sinks // self.shape.rows) if self.attention else 0
+
+    @property
+    def gap(self):
+        """Empty slots of keys between the sinks and the next tile."""
+        return self.sink_tiles * self.shape.rows - self.task.lane.sinks if self.attention else 0
+
+    @property
+    def key_slots(self):
+        """Slots of keys; those of a cache count the gap."""
+        lane = self.task.lane
+        return lane.keys if lane.cached else lane.keys + self.gap
+
+    @property
     def tiles(self):
-        """Tiles of a block: of output features, or of all keys."""
-        results = self.task.lane.keys if self.attention else self.task.features
+        """Tiles of a block: of output features, or of all slots of keys."""
+        results = self.key_slots if self.attention else self.task.features
         return -(-results // self.shape.rows)
 
     @property

@@ -1,6 +1,6 @@
 """Rows and columns of processing elements, with the waves that drain and reload them."""
 
-from amaranth.hdl import Cat, Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 

@@ -147,6 +147,11 @@ class BeatWalk(wiring.Component):
         self._address(m, each, line_ends, chunk_ends, ends)
         return m
 
+    @staticmethod
+    def _gap(size):
+        """Return the lines that a slot of a key lies behind its row, after the sinks."""
+        return 0 if not size.attention or size.task.lane.cached else size.gap
+
     def _address(self, m, each, line_ends, chunk_ends, tile_ends):
         """Follow the walk with the element that a beat begins with."""
         walk = self.walk
@@ -204,10 +209,17 @@ class BeatWalk(wiring.Component):
                 *(register.eq(0) for register in (line, phase)),
             ]
         operand = Signal(shape)
+        # Rows without a cache have no empty slots between the sinks' tiles and the others.
+        sinks = each(lambda size: size.sink_tiles, "sink_tiles")
+        row_gap = each(lambda size: self._gap(size) * size.row_pitch, "row_gap")
+        value_gap = each(lambda size: self._gap(size) * size.value_pitch, "value_gap")
+        after = walk.tile >= sinks
         with m.If(is_query):
             m.d.comb += operand.eq(query)
         with m.Elif(is_rows):
-            m.d.comb += operand.eq(head_row + walk.tile * row_tile + line)
+            rows = head_row + walk.tile * row_tile + line
+            m.d.comb += operand.eq(rows - Mux(after, row_gap, 0))
         with m.Else():
-            m.d.comb += operand.eq(head_value + walk.tile * value_tile + line)
+            values = head_value + walk.tile * value_tile + line
+            m.d.comb += operand.eq(values - Mux(after, value_gap, 0))
         m.d.comb += self.address.eq(operand + (self.beat << low))

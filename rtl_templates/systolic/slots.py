@@ -205,7 +205,7 @@ class Slots(wiring.Component):
         value_end = each(lambda size: size.row_depth, "value_end")
         chunk = each(lambda size: size.column_words * size.column_parts, "column_chunk")
         pinned_offset = each(lambda size: size.task.pinned * size.column_words, "pinned_offset")
-        sink_tiles = each(self._sink_tiles, "pinned_tiles")
+        sink_tiles = each(lambda size: size.sink_tiles, "sink_tiles")
         last_lane = self.shape.lanes - 1
 
         def ring(name, words, end, begin, taken):
@@ -250,10 +250,6 @@ class Slots(wiring.Component):
                 m.d.sync += self.rom_address.eq(base)
         with m.If(self.start):
             m.d.sync += self.rom_address.eq(base)
-
-    def _sink_tiles(self, size):
-        """Return how many tiles meet the queries for the sinks."""
-        return -(-size.task.lane.sinks // self.shape.rows) if size.task.pinned else 0
 
 
 class _Tile:

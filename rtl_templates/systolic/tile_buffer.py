@@ -62,7 +62,7 @@ class TileBuffer(wiring.Component):
         self.lanes = lanes
         self.bits = bits
         self.out_bits = out_bits
-        self.tags = tags
+        self.tags = max(1, tags)  # a vector of no bits is no legal Verilog
         self.spread = spread
         self.rom = [list(line) for line in rom]
         self.rom_bits = rom_bits
@@ -74,9 +74,9 @@ class TileBuffer(wiring.Component):
                 "from_rom": In(1),
                 "rom_address": In(range(depth)),
                 "is_signed": In(1),
-                "tag": In(tags),
+                "tag": In(self.tags),
                 "operands": Out(count * out_bits),
-                "tags_o": Out(count * tags),
+                "tags_o": Out(count * self.tags),
                 "w_enable": In(count),
                 "w_word": In(range(self.words)),
                 "w_spread": In(1),

@@ -78,14 +78,17 @@ class TileWalk(wiring.Component):
         tile = Signal.like(self.tile)  # after the first one of a block
         low, high, sinks = self._limits(m, field)
 
+        # Without sinks ``low`` may be beyond ``high`` where no key is seen.
+        begin = Mux(sinks != 0, 0, Mux(low > high, high, low))
         m.d.comb += [
             self.head_ends.eq(left <= columns),
             self.count.eq(Mux(self.head_ends, left, columns)),
-            self.tile.eq(Mux(self.first, Mux(sinks != 0, 0, low), tile)),
-            self.last.eq(self.tile == high),
+            self.tile.eq(Mux(self.first, begin, tile)),
+            # After the sinks there may be nothing.
+            self.last.eq((self.tile == high) | ((self.tile + 1 == sinks) & (low > high))),
         ]
         with m.If(self.advance):
-            following = Mux((self.tile + 1 == sinks) & (low > sinks), low, self.tile + 1)
+            following = Mux(self.tile + 1 == sinks, low, self.tile + 1)
             m.d.sync += [tile.eq(following), self.first.eq(self.last)]
             with m.If(self.last & self.head_ends):
                 m.d.sync += [head.eq(head + 1), left.eq(entries)]
@@ -103,7 +106,7 @@ class TileWalk(wiring.Component):
         return m
 
     def _limits(self, m, field):
-        """Return the first tile of the window, the last tile, and the tiles of the sinks."""
+        """Return the first tile after the sinks', the last tile, and the sinks' tiles."""
         last_tile = field([tiles - 1 for tiles in self.tiles], "last_tile")
         if not any(lane.causal or lane.padded for lane in self.lanes):
             return 0, last_tile, 0
@@ -112,41 +115,39 @@ class TileWalk(wiring.Component):
         def of_lane(value, name):
             return field([value(task.lane) if task.lane else 0 for task in self.tasks], name)
 
-        rows = self.shape.rows
-        bits = (rows - 1).bit_length()
+        bits = (self.shape.rows - 1).bit_length()
         causal = of_lane(lambda lane: lane.causal, "causal")
         padded = of_lane(lambda lane: lane.padded, "padded")
         cached = of_lane(lambda lane: lane.cached, "cached")
+        moves = of_lane(lambda lane: lane.window and not lane.ring, "moves")
         window = of_lane(lambda lane: lane.window, "window")
+        sinks = of_lane(lambda lane: lane.sinks, "sinks")
         keys = of_lane(lambda lane: lane.keys, "keys")
         offset = of_lane(lambda lane: lane.keys - lane.queries, "offset")
-        # Slots of a ring lie as much later as it begins after the sinks' places.
-        ring = of_lane(lambda lane: bool(lane.ring), "ring")
-        gap = of_lane(lambda lane: lane.ring and lane.keys - lane.ring - lane.sinks, "gap")
-        sinks = of_lane(lambda lane: 0 if lane.ring else -(-lane.sinks // rows), "sink_tiles")
+        gap = field([size.gap for size in self.sizes], "gap")
+        sink_tiles = field([size.sink_tiles for size in self.sizes], "sink_tiles")
 
         base = Mux(cached, self.seen, offset)
-        begin = Signal(signed(len(self.seen) + len(last_token) + 2))
-        end = Signal.like(begin)
-        limit = Signal(range(max(lane.keys for lane in self.lanes) + 1))
-        last = Signal.like(begin)
-        low, high = Signal(range(max(2, *self.tiles))), Signal(range(max(2, *self.tiles)))
+        begin = Signal(signed(max(len(self.seen), len(last_token)) + 3))
+        end, limit, last, slot = (
+            Signal.like(begin, name=f"{name}_key") for name in ("end", "limit", "last", "slot")
+        )
+        low, high = Signal(self.tile.shape()), Signal(self.tile.shape())
         m.d.comb += [
             begin.eq(base + first_token + 1 - window),
-            end.eq(base + last_token + gap),
+            end.eq(base + last_token),
             limit.eq(Mux(padded, self.length, keys) - 1),
-            last.eq(Mux(causal & (end < limit), end, limit)),
-            low.eq(0),
+            last.eq(Mux(causal & (cached | (end < limit)), end, limit)),
+            slot.eq(last + Mux(last >= sinks, gap, 0)),
+            low.eq((Mux(moves & (begin > sinks), begin, sinks) + gap) >> bits),
             high.eq(last_tile),
         ]
-        with m.If(causal | padded):
-            # No key at all: one tile, of which nothing is seen.
-            m.d.comb += high.eq(Mux((padded & (self.length == 0)) | (last < 0), 0, last >> bits))
-        with m.If((window != 0) & ~ring & (begin > 0)):
-            m.d.comb += low.eq(begin >> bits)
-        with m.If(low > high):
-            m.d.comb += low.eq(high)
-        return low, high, sinks
+        bounded = causal | padded
+        with m.If(bounded & (last < 0)):  # one tile, of which nothing is seen
+            m.d.comb += high.eq(0)
+        with m.Elif(bounded & ((slot >> bits) < last_tile)):
+            m.d.comb += high.eq(slot >> bits)
+        return low, high, sink_tiles
 
     def _tokens(self, m, field):
         """Return the tokens of a block's first and last entry."""
