@@ -38,8 +38,8 @@ of another type, or a name that refers to nothing is an error with its line and 
 - Layers may stand in any order. Every input and every layer must be read by another layer or be an
   output.
 - A `relu` layer is merged into the `conv2d`, `linear` or `add` layer before it if nothing else
-  reads that one; the result has the relu's name. A `flatten` layer that only `linear` layers read
-  disappears. Layers with an entry of their own in `quantize.layers` or `accelerator.folding` are
+  reads that one; the result has the relu's name. A `flatten` of an image that only `linear` layers
+  read disappears. Layers with an entry of their own in `quantize.layers` or `accelerator.folding` are
   not merged into the next one.
 
 An example:
