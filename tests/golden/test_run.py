@@ -143,3 +143,12 @@ def test_a_cache_of_four_bits_knows_the_mean_of_its_keys():
     got = qgraph.node("a").lowered.constants["key_mean"]
     assert np.abs(got - mean).max() <= 0.5
     golden.run(qgraph, golden.random_inputs(qgraph, 32, seed=1))
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (4, 6), (7,)])
+def test_an_element_of_the_stream_has_its_place_in_the_tensor(shape):
+    codes = np.arange(np.prod(shape)).reshape(1, *shape)
+    stream = golden.to_stream(codes)
+    for element, code in enumerate(stream[0]):
+        assert codes[(0, *golden.stream_index(element, shape))] == code
+    assert np.array_equal(golden.from_stream(stream, shape), codes)

@@ -146,6 +146,15 @@ def test_a_flatten_stays(tmp_path, layers, outputs, more):
     assert "flat" in [node.name for node in graph.nodes]
 
 
+def test_a_flatten_of_a_sequence_stays(tmp_path):
+    layers = ["name: flat, op: flatten, in: x", "name: fc, op: linear, in: flat, features: 5"]
+
+    graph = graph_of(tmp_path, layers, "[fc]", inputs="x: {shape: [4, 3]}")
+
+    assert [node.name for node in graph.nodes] == ["flat", "fc"]
+    assert graph.shape("fc") == (5,)  # of all tokens, not of each
+
+
 # -- fuse_activation ------------------------------------------------------------------------------
 
 RELU = [
