@@ -27,6 +27,8 @@ from rtl_templates.mac.mac_op import MacFold
 from rtl_templates.memory.banked_memory import BankedMemory
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.window_buffer import WindowBuffer
+from rtl_templates.row.layer_norm import LayerNorm
+from rtl_templates.row.softmax import Softmax
 from rtl_templates.streams.credits import CreditQueue
 from rtl_templates.streams.fifo import Fifo
 from rtl_templates.streams.fork import Fork
@@ -112,6 +114,21 @@ def _embedding() -> Embedding:
     return Embedding(x=Codes(9, False), tokens=16, rows=table, out_bits=8, lanes=4)
 
 
+def _layer_norm() -> LayerNorm:
+    rng = random.Random(6)
+    return LayerNorm(
+        x=Codes(8, True),
+        rows=16,
+        gains=[rng.randrange(-40_000, 40_000) for _ in range(256)],
+        addends=[rng.randrange(-1 << 24, 1 << 24) for _ in range(256)],
+        scale=Scale(20, 0, -128, 127),
+        out_bits=8,
+        epsilon=77,
+        lanes=4,
+        beat=4,
+    )
+
+
 _SEQUENCE = {"x": Codes(8, True), "positions": 16, "channels": 64, "beat": 4, "lanes": 4}
 _IMAGE = {"x": Codes(8, True), "height": 32, "width": 32, "channels": 16, "beat": 4, "lanes": 4}
 _WINDOW = {"depth": 2048, "bits": 8, "beat": 4, "banks": 4, "reads": 1, "low": 0, "high": 2047}
@@ -184,6 +201,18 @@ TEMPLATES: dict[str, Callable] = {
     ),
     "Rope of 16 x 4 heads of 64, int8, 4 lanes": lambda: _rope(4),
     "Embedding of 512 x 64, int8, 4 lanes": _embedding,
+    "LayerNorm of 16x256, int8, 4 lanes": _layer_norm,
+    "Softmax of 16x256, int8, 4 lanes": lambda: Softmax(
+        x=Codes(8, True),
+        rows=16,
+        features=256,
+        log=(47000, 12),
+        multiplier=65280,
+        scale=Scale(24, 0, 0, 255),
+        out_bits=8,
+        lanes=4,
+        beat=4,
+    ),
     "Store, 256 beats of 32 bits": lambda: Store(address=0, lanes=4, bits=8, beats=256),
     "Sequencer, 12 phases": lambda: Sequencer(12),
     "Registers, 4 engines": lambda: Registers(identity=1, version=1, engines=4),
