@@ -46,7 +46,7 @@ class TransformerBlockParams(BlockParams):
     )
     norm: Literal["layer_norm", "rms_norm"] = Field("layer_norm", description="the normalisation")
     eps: float | None = Field(
-        None, ge=0, le=1e6, description="of the normalisation; its default if absent"
+        None, ge=1e-12, le=1e6, description="of the normalisation; its default if absent"
     )
     activation: Literal["gelu", "relu", "silu"] = Field("gelu", description="of the MLP")
     approximate: Literal["none", "tanh"] = Field("none", description="form of gelu")
