@@ -22,6 +22,15 @@ LAYERS = [
     {"name": "best", "op": "argmax", "in": "fc"},
 ]
 
+POINTS = [
+    {"name": "rows", "op": "embedding", "in": "ids", "vocabulary": 5, "features": 4,
+     "positions": True},
+    {"name": "gate", "op": "silu", "in": "rows"},
+    {"name": "both", "op": "mul", "in": ["rows", "gate"]},
+]  # fmt: skip
+
+NETS = {"image": ({"image": (1, 4, 4)}, LAYERS), "points": ({"ids": (3,)}, POINTS)}
+
 CELLS = Path(pyosys.__file__).parent / "share" / "lattice"
 
 # What the vendor-neutral cell models of Yosys are warned of.
@@ -72,8 +81,9 @@ def _models(name, seen=None):
 @pytest.mark.nightly
 @pytest.mark.verilator
 @pytest.mark.parametrize("schedule", ["sequential", "dataflow"])
-def test_netlist_equals_golden_model(schedule, tmp_path):
-    graph = make_graph({"image": (1, 4, 4)}, LAYERS)
+@pytest.mark.parametrize("net", NETS)
+def test_netlist_equals_golden_model(net, schedule, tmp_path):
+    graph = make_graph(*NETS[net])
     spec = make_spec(graph, multipliers=3, schedule=schedule)
     qgraph = quantize(graph, spec)
     plan = make_plan(qgraph, spec.accelerator)
