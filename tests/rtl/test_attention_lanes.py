@@ -12,6 +12,7 @@ from hwgen.ops.work import Attend
 from rtl_templates.attention.lanes import LOGS, Lanes
 from rtl_templates.attention.shape import LaneShape
 from support.lane_calls import Pass, lane_task, play, timetable
+from support.memories import memory_bits
 
 
 def shape_of(columns=4, tile=8, normalisers=2, lanes=4):
@@ -282,11 +283,14 @@ def test_two_tasks_in_turn_and_a_reset_in_between():
 
 
 def test_state_does_not_grow_with_the_keys():
-    def words(keys):
-        attend = attend_of(queries=64, keys=keys, features=64, tile=32)
-        return Lanes(shape_of(), [lane_task(attend, multiplier=40000, shift=22)])
+    shape = shape_of(columns=32, tile=32, normalisers=4)
 
-    assert words(256).latency(words(256).tasks[0]) == words(16384).latency(words(16384).tasks[0])
+    def bits(keys):
+        attend = attend_of(queries=256, keys=keys, features=64, tile=32, causal=True)
+        return memory_bits(Lanes(shape, [lane_task(attend, multiplier=40000, shift=22)]))
+
+    logarithms, sums, totals = 32 * 18, 2 * 64 * 32, 13 + 2 * 24
+    assert bits(256) == bits(1024) == bits(16384) == 32 * (logarithms + sums + totals)
 
 
 def test_what_does_not_fit_is_refused():
