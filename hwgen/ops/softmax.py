@@ -8,7 +8,17 @@ from typing import ClassVar
 import numpy as np
 
 from hwgen.ops.arithmetic import Int, round_shift
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape, channel_axis
+from hwgen.ops.base import (
+    Lowered,
+    LowerOptions,
+    Op,
+    OpParams,
+    ParamError,
+    Real,
+    Shape,
+    channel_axis,
+)
+from hwgen.ops.params import MAX_SIZE
 from hwgen.ops.rows import channels_last, row_work, shift_each
 from hwgen.ops.scaling import fixed_point
 from hwgen.ops.tile_exponent import FRACTION, TABLE, logits
@@ -36,10 +46,16 @@ class Softmax(Op):
     name: ClassVar[str] = "softmax"
     summary: ClassVar[str] = "softmax of each row; attention has its own"
     Params: ClassVar[type[OpParams]] = SoftmaxParams
+    max_acc_bits: ClassVar[int] = 33
     example: ClassVar[str] = "{name: y, op: softmax, in: x}"
 
     def shape(self, params: SoftmaxParams, inputs: Sequence[Shape]) -> Shape:
         """Return the input's shape."""
+        features = inputs[0][channel_axis(inputs[0])]
+        if features > MAX_SIZE:
+            raise ParamError(
+                f"softmax of rows of {features} elements", key="in", hint=f"at most {MAX_SIZE}"
+            )
         return inputs[0]
 
     def real(

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hwgen.ops import LowerOptions, QType, get_op
+from hwgen.ops import LowerOptions, ParamError, QType, get_op
+from hwgen.ops.arithmetic import bits_for
 from support import rows
 from support.op_cases import cases, check_walk, shapes_of
 from support.row_cases import check_rows, decibels, per_row
@@ -83,10 +84,16 @@ def test_the_largest_takes_all():
     assert OP.integer(lowered, [np.array([[127, -128, 3]])]).tolist() == [[255, 0, 0]]
 
 
+def test_a_longer_row_is_refused():
+    with pytest.raises(ParamError, match="rows of 65537 elements") as caught:
+        OP.shape(OP.Params(), [(65537,)])
+    assert (caught.value.key, caught.value.hint) == ("in", "at most 65536")
+
+
 def test_a_row_of_the_largest_size():
     features = 65536
     kind, out = QType(16, True, 1e-4), QType(16, False, 2.0**-31)
     lowered = OP.lower(OP.Params(), {}, [(features,)], [kind], out, LowerOptions(8))
-    assert OP.accumulator(lowered, [(features,)], [kind])[1] < 1 << 32
+    assert bits_for(*OP.accumulator(lowered, [(features,)], [kind])) == OP.max_acc_bits
     codes = np.full((1, features), 5)
     assert set(OP.integer(lowered, [codes]).ravel().tolist()) == {32768}
