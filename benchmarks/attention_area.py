@@ -1,18 +1,20 @@
 """LUTs of attention's lanes beside those of the array, counted by Yosys part by part.
 
-``python benchmarks/attention_area.py`` prints a table; ``--write docs/attention.md`` puts it between
-the markers of that page.  The parts of a 32 x 32 array are synthesised one by one and multiplied
-by how often they occur: a thousand elements at once would take Yosys hours.  Figures are those
-after synthesis, before place and route; distributed RAM counts as the LUTs that it takes.
+``python benchmarks/attention_area.py`` prints a table; ``--write docs/templates.md`` puts it
+between the markers of that page.  The parts of a 32 x 32 array are synthesised one by one and
+multiplied by how often they occur: a thousand elements at once would take Yosys hours.  Figures are
+those after synthesis, before place and route; distributed RAM counts as the LUTs that it takes.
 """
 
 import argparse
 import sys
+import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
 from amaranth.back import rtlil
+from amaranth.hdl import UnusedElaboratable
 
 from hwgen.board.synth import synth_stats
 from hwgen.emit.rtl.yosys import verilog_of
@@ -29,6 +31,10 @@ FAMILIES = {"ecp5": "ECP5 (LUT4)", "xilinx": "Xilinx 7 (LUT6)"}
 BEGIN, END = "<!-- attention area: begin -->", "<!-- attention area: end -->"
 RAM_LUTS = {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4}
 """What Xilinx's distributed RAMs take; those of ECP5 are among the LUTs already."""
+
+
+# Only parts of the cores are elaborated.
+warnings.simplefilter("ignore", UnusedElaboratable)
 
 
 def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
@@ -129,20 +135,21 @@ def luts_of(component: object, family: str) -> tuple[int, int]:
 
 def table(rows: int, columns: int, head: int, normalisers: int) -> str:
     """Return the table in Markdown."""
+    size = f"{rows} x {columns} elements, heads of {head}, {normalisers} normalisers"
     lines = [
-        f"Yosys {version('pyosys')}, {rows} x {columns} elements, heads of {head}, "
-        f"{normalisers} normalisers: LUTs / multipliers.",
+        f"Yosys {version('pyosys')}, {size}: LUTs / multipliers.",
         "",
         f"| part | number | {' | '.join(FAMILIES.values())} |",
         "|---|---:|---:|---:|",
     ]
     totals = {(of_lanes, family): [0, 0] for of_lanes in (False, True) for family in FAMILIES}
     # A component is elaborated once: each family gets an array of its own.
-    cores = {family: parts(core_of(rows, columns, head, normalisers)) for family in FAMILIES}
-    for name, (of_lanes, count, _) in cores["ecp5"].items():
+    cores = {family: core_of(rows, columns, head, normalisers) for family in FAMILIES}
+    components = {family: parts(core) for family, core in cores.items()}
+    for name, (of_lanes, count, _) in components["ecp5"].items():
         cells = [name, f"{count:,}"]
         for family in FAMILIES:
-            area = luts_of(cores[family][name][2](), family)
+            area = luts_of(components[family][name][2](), family)
             total = totals[of_lanes, family]
             for k, value in enumerate(area):
                 total[k] += value * count
