@@ -99,6 +99,12 @@ class Results(wiring.Component):
         m = Module()
         shape = self.shape
         field = TaskField(m, self.task)
+        # What is left of the task before, columns without a query, is dropped.
+        live = Signal()
+        with m.If(self.begin):
+            m.d.sync += live.eq(1)
+        with m.If(self.start):
+            m.d.sync += live.eq(0)
         flags, select, leaving = self._sequence(m, field)
         leaving = delay(m, leaving, 1 + Normaliser.LATENCY, "leaving")
         beats, emits, empties, addresses = [], [], [], []
@@ -123,7 +129,7 @@ class Results(wiring.Component):
             ]
             beats.append(normaliser.beat)
             empties.append(normaliser.empty)
-            emits.append(leaving)
+            emits.append(leaving & live.replicate(len(leaving)))
         m.d.comb += self.address.eq(Cat(addresses))
 
         leaves = Signal()
@@ -141,6 +147,8 @@ class Results(wiring.Component):
         blocks = Signal(2)
         finished = emits[-1][2]
         m.d.sync += blocks.eq(blocks + self.begin - finished)
+        with m.If(self.start):
+            m.d.sync += blocks.eq(0)
         m.d.comb += self.busy.eq(blocks != 0)
         return m
 
@@ -169,6 +177,8 @@ class Results(wiring.Component):
                 m.d.sync += self.column.eq(self.column + 1)
         with m.If(delay(m, self.begin, READ - 1, "begin")):
             m.d.sync += [running.eq(1), word.eq(0), column.eq(0), self.column.eq(0)]
+        with m.If(self.start):
+            m.d.sync += running.eq(0)
         first = running & (word == 0)
         flags = Cat(first & (column != count), first & (column != 0))
         select = Signal(range(max(2, count)))

@@ -100,7 +100,7 @@ class Slots(wiring.Component):
         slow = each(lambda size: size.attention and size.lag == 2, "slow")
 
         # What the slots at work, and those before, are about.
-        now, before, earlier = (_Tile(f"{name}_tile") for name in ("now", "before", "earlier"))
+        now, before = _Tile("now_tile"), _Tile("before_tile")
         pv = _Tile("value")
         tail = Signal(2)  # slots without rows that end an attention task
         k = Signal(range(max(2, *(size.slot for size in self.sizes))))
@@ -139,14 +139,15 @@ class Slots(wiring.Component):
         with m.If(go):
             m.d.sync += [self.running.eq(1), k.eq(0)]
             m.d.sync += now.take(walk.active, walk.first, walk.last)
-            m.d.sync += before.take(*now.all()) + earlier.take(*before.all())
+            m.d.sync += before.take(*now.all())
             m.d.sync += pv.take(next_valid, *next_pv[1:])
             with m.If(walk.active):
                 m.d.sync += tail.eq(Mux(has_values, Mux(slow, 2, 1), 0))
             with m.Else():
                 m.d.sync += tail.eq(tail - 1)
         with m.If(self.start):
-            m.d.sync += now.take(0, 0, 0) + before.take(0, 0, 0) + [tail.eq(0)]
+            m.d.sync += now.take(0, 0, 0) + before.take(0, 0, 0)
+            m.d.sync += [tail.eq(0), rest.eq(0), self.running.eq(0)]
 
         flow = Signal()
         inner_ends = self.running & ~flow & (k == inner_end)
