@@ -1,0 +1,170 @@
+"""The masters of the memory port: they append to caches, and fetch their tiles for the array."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Any, ClassVar
+
+from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.lib import wiring
+
+from hwgen.emit.rtl.bound.base import Bound
+from hwgen.plan.caches import CACHED, cache_of, ring_of
+from hwgen.plan.cost import reads_of
+from hwgen.plan.external import is_external
+from hwgen.plan.model import Engine, Plan, Task
+from hwgen.quant.model import QGraph
+from rtl_templates.memory_port.block_reader import BlockReader
+from rtl_templates.memory_port.block_writer import BlockWriter
+from rtl_templates.memory_port.kv_fetch import KvFetch
+from rtl_templates.memory_port.kv_layout import KvLayout
+from rtl_templates.memory_port.kv_store import KvStore
+from rtl_templates.streams.gearbox import Gearbox
+
+__all__ = ["BoundMemory"]
+
+
+class BoundMemory(Bound):
+    """See :class:`Bound`; it writes nothing to the buffer and says itself when a phase is done.
+
+    Attributes
+    ----------
+    done : last cycle of a phase, whose rows are all acknowledged.
+    ar, r, aw, w, b : channels of the port, to be connected.
+    error : an error response.
+    """
+
+    template: ClassVar[str] = "memory"
+    done: Any
+    error: Any
+
+    def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
+        super().__init__(plan, qgraph, engine)
+        assert plan.memory is not None
+        self.port = plan.memory
+        for task in self.tasks:
+            self.granule = gcd(self.granule, plan.placement(task.reads[0]).address, self.reads)
+        self.users = [task for task in plan.tasks if is_external(task.work.attend)]
+        self.layouts = {task.node: self._layout(task) for task in self.users}
+        self.masters = {"address_bits": self.port.address_bits, "data_bits": self.port.data_bits}
+        self.masters["burst"] = self.port.burst
+
+    def _layout(self, task: Task) -> KvLayout:
+        attend = task.work.attend
+        assert attend is not None
+        key = self.qgraph.tensor(self.qgraph.node(task.node).inputs[CACHED["k"]])
+        return KvLayout(
+            base=self.port.caches[task.node],
+            kv_heads=attend.kv_heads,
+            tiles=-(-attend.keys // attend.tile),
+            tile=attend.tile,
+            inner=attend.inner,
+            features=attend.features,
+            bits=key.type.bits,
+            data_bits=self.port.data_bits,
+        )
+
+    def build(self, m: Module, task: Any, start: Any) -> None:
+        """Instantiate the writer and a unit per cache; ``start`` begins to append a tensor."""
+        longest = max(max(item.key_beats, item.value_beats) for item in self.layouts.values())
+        m.submodules.writer = writer = BlockWriter(beats=longest, **self.masters)
+        (code_bits,) = {item.bits for item in self.layouts.values()}
+        m.submodules.pack = pack = Gearbox(self.reads * code_bits, self.port.data_bits)
+        wiring.connect(m, pack.o, writer.i)
+        running, fetching = Signal(name="appending"), Const(0, 1)
+        self.data = Signal(self.reads * self.buffer.bits, name="memory_data")
+        self.address, asked = Signal(range(max(2, self.buffer.elements))), Signal(name="asked")
+        for k, item in enumerate(self.tasks):
+            unit = self._store(item)
+            m.submodules[f"append_{item.name}"] = unit
+            m.d.comb += [
+                unit.run.eq(running & (task == k)),
+                unit.clear.eq(self.fresh),
+                unit.data.eq(self.data),
+            ]
+            with m.If(task == k):
+                m.d.comb += [
+                    self.address.eq(unit.read),
+                    asked.eq(unit.asked),
+                    pack.i.payload.eq(unit.o.payload),
+                    pack.i.valid.eq(unit.o.valid),
+                    unit.o.ready.eq(pack.i.ready),
+                    writer.blocks.valid.eq(unit.blocks.valid),
+                    writer.blocks.payload.address.eq(unit.blocks.payload.address),
+                    writer.blocks.payload.beats.eq(unit.blocks.payload.beats),
+                    unit.blocks.ready.eq(writer.blocks.ready),
+                ]
+        self.done = Signal(name="appended")
+        m.d.comb += self.done.eq(running & asked & writer.idle)
+        with m.If(start):
+            m.d.sync += running.eq(1)
+        with m.Elif(self.done):
+            m.d.sync += running.eq(0)
+        self.step, self.beat_valid, self.beat = running, fetching, Const(0, 1)
+        self.aw, self.w, self.b = writer.aw, writer.w, writer.b
+        self._fetch(m, code_bits)
+        self.error = writer.error | self.reader.error
+
+    def _store(self, item: Task) -> KvStore:
+        attend = self.plan.task(item.node).work.attend
+        assert attend is not None
+        ring = ring_of(attend)
+        return KvStore(
+            self.layouts[item.node],
+            value=item.appends == cache_of(item.node, "v"),
+            tokens=ring.tokens,
+            slots=ring.slots,
+            pinned=ring.pinned,
+            start=ring.start,
+            address=self.plan.placement(item.reads[0]).address,
+            lanes=self.reads,
+            bits=self.buffer.bits,
+            address_bits=self.port.address_bits,
+        )
+
+    def _fetch(self, m: Module, code_bits: int) -> None:
+        """Instantiate the reader: beats for the array, asked for when its task starts."""
+        longest = max(item.tiles * item.tile_beats for item in self.layouts.values())
+        m.submodules.reader = self.reader = reader = BlockReader(
+            beats=longest, depth=self.port.depth, **self.masters
+        )
+        self.ar, self.r = reader.ar, reader.r
+        arrays = {self.plan.engine(task.engine).name for task in self.users}
+        (array,) = (engine for engine in self.plan.engines if engine.name in arrays)
+        lanes = reads_of(array.template, array.fold)
+        m.submodules.unpack = unpack = Gearbox(self.port.data_bits, lanes * code_bits)
+        wiring.connect(m, reader.o, unpack.i)
+        self.beats = unpack.o
+        self.code_bits = code_bits
+        self.asks: dict[str, Any] = {}
+        for user in self.users:
+            unit = KvFetch(self.layouts[user.node], address_bits=self.port.address_bits)
+            m.submodules[f"fetch_{user.node}"] = unit
+            self.asks[user.node] = ask = Signal(name=f"ask_{user.node}")
+            m.d.comb += [
+                unit.start.eq(ask),
+                unit.tiles.eq(self._tiles(m, user)),
+            ]
+            with m.If(unit.blocks.valid):
+                m.d.comb += [
+                    reader.blocks.valid.eq(1),
+                    reader.blocks.payload.address.eq(unit.blocks.payload.address),
+                    reader.blocks.payload.beats.eq(unit.blocks.payload.beats),
+                    unit.blocks.ready.eq(reader.blocks.ready),
+                ]
+
+    def _tiles(self, m: Module, user: Task) -> Any:
+        """Return the tiles of slots in use once the present tensor is there."""
+        attend = user.work.attend
+        assert attend is not None
+        ring = ring_of(attend)
+        tiles, gap = self.layouts[user.node].tiles, ring.start - ring.pinned
+        last = Signal(range(ring.most + attend.queries), name=f"last_key_{user.node}")
+        # The ring begins that much later than the pinned slots end.
+        slot = Signal(range(ring.most + attend.queries + gap), name=f"last_slot_{user.node}")
+        m.d.comb += [
+            last.eq(self.caches[user.node].seen + (attend.queries - 1)),
+            slot.eq(last + Mux(last >= ring.pinned, gap, 0)),
+        ]
+        tile = slot >> (attend.tile - 1).bit_length()
+        return Mux(tile >= tiles, tiles, tile + 1)

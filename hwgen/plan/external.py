@@ -1,0 +1,200 @@
+"""What lies in external memory: where, how wide the port is, and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hwgen.errors import Diagnostic, LimitError, SpecError
+from hwgen.ops.work import Attend, Work
+from hwgen.plan.array_cycles import Fetch
+from hwgen.plan.cost import lowest_set_bit
+from hwgen.plan.items import Item
+from hwgen.plan.model import Engine, Fold, MemoryPort
+from hwgen.plan.timing import APPEND, FETCH
+from hwgen.spec.model import Accelerator, Memory
+
+__all__ = [
+    "EXTERNAL",
+    "append_cycles",
+    "cache_bytes",
+    "check_columns",
+    "fetch_of",
+    "is_external",
+    "memory_engine",
+    "memory_fold",
+    "memory_port",
+]
+
+EXTERNAL = "memory"
+"""Name of the external memory, as a place of tensors and as the engine that serves it."""
+
+_PAGE = 4096
+_LONGEST_BURST = 16
+_CODES = (4, 8)
+
+
+def is_external(attend: Attend | None) -> bool:
+    """Return whether a work's cache lies in external memory."""
+    return attend is not None and attend.external
+
+
+def cache_bytes(attend: Attend, bits: int) -> int:
+    """Return the bytes of a cache: whole tiles of keys and values of every key head."""
+    tiles = -(-attend.keys // attend.tile)
+    return attend.kv_heads * tiles * attend.tile * (attend.inner + attend.features) * bits // 8
+
+
+def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort | None:
+    """Return the port and the places of all caches that lie behind it, or None.
+
+    Raises
+    ------
+    SpecError
+        HG416 (a cache wants external memory and ``accelerator.memory`` is absent, or its rows
+        are no whole number of beats).
+    LimitError
+        HG417 (the caches are larger than the memory).
+    """
+    users = [item for item in items if is_external(item.work.attend)]
+    if not users:
+        return None
+    memory = accelerator.memory
+    if memory is None:
+        raise SpecError(
+            "HG416",
+            f"the cache of {users[0].name} lies in external memory, and there is none",
+            where=accelerator.mark,
+            hint="memory: {port_bits: 128, kib: 65536} under accelerator, or cache: {memory: "
+            "onchip}",
+        )
+    problems = [problem for item in users for problem in _row_problems(item, memory, accelerator)]
+    if problems:
+        raise SpecError.of(problems)
+    caches, end = {}, 0
+    for item in users:
+        assert item.work.attend is not None
+        caches[item.name] = end
+        end += -(-cache_bytes(item.work.attend, item.types[1].bits) // _PAGE) * _PAGE
+    if end > memory.kib << 10:
+        sizes = ", ".join(
+            f"{item.name} {cache_bytes(item.work.attend, item.types[1].bits)}"
+            for item in users
+            if item.work.attend is not None
+        )
+        raise LimitError(
+            "HG417",
+            f"caches of {end} bytes do not fit {memory.kib} KiB of external memory ({sizes})",
+            where=accelerator.mark,
+            hint=f"kib: {-(-end >> 10)} or more, or a shorter cache or window",
+        )
+    burst = min(_LONGEST_BURST, _PAGE * 8 // memory.port_bits)
+    return MemoryPort(
+        data_bits=memory.port_bits,
+        address_bits=max(13, (end - 1).bit_length()),
+        burst=burst,
+        depth=1 << (memory.latency + 4 + 2 * burst - 1).bit_length(),
+        latency=memory.latency,
+        caches=caches,
+    )
+
+
+def memory_fold(items: Sequence[Item], memory: MemoryPort) -> Fold:
+    """Return the beats in which keys and values are read to be appended: up to a port's beat."""
+    lanes = min(
+        lowest_set_bit(port.row)
+        for item in items
+        if is_external(item.work.attend)
+        for port in item.work.ports[1:3]
+    )
+    (bits,) = {item.types[1].bits for item in items if is_external(item.work.attend)}
+    return Fold(lanes=min(lanes, memory.data_bits // bits))
+
+
+def memory_engine(items: Sequence[Item], fold: Fold) -> Engine:
+    """Return the engine that serves external memory."""
+    bits = max(item.types[1].bits for item in items if is_external(item.work.attend))
+    return Engine(
+        name=EXTERNAL,
+        template=EXTERNAL,
+        fold=fold,
+        in_bits=bits,
+        in_signed=True,
+        weight_bits=0,
+        acc_bits=0,
+        out_bits=bits,
+        out_depth=0,
+    )
+
+
+def check_columns(items: Sequence[Item], array: Fold, accelerator: Accelerator) -> None:
+    """Refuse more queries at once than the array has columns: tiles are fetched once.
+
+    Raises
+    ------
+    SpecError
+        HG418.
+    """
+    for item in items:
+        attend = item.work.attend
+        if attend is None or not attend.external:
+            continue
+        entries = attend.queries * attend.heads // attend.kv_heads
+        if entries > array.outputs:
+            raise SpecError(
+                "HG418",
+                f"{item.name} has {entries} queries per key head and tensor, the array "
+                f"{array.outputs} columns: its cache in external memory would be read twice",
+                where=accelerator.mark,
+                hint=f"multipliers: {entries * array.rows} or more, fewer tokens per tensor, or "
+                "cache: {memory: onchip}",
+            )
+
+
+def append_cycles(work: Work, fold: Fold, bits: int, memory: MemoryPort) -> int:
+    """Return the cycles of appending a tensor, from the phase's first cycle to the last answer."""
+    beats = work.results // fold.lanes
+    sent = work.results * bits // memory.data_bits
+    return max(beats, sent) + APPEND + memory.latency
+
+
+def fetch_of(bits: int, array: Fold, memory: MemoryPort) -> Fetch:
+    """Return how the tiles of a cache come to the array: beats of ``array.rows`` codes."""
+    wanted = array.rows * bits
+    return Fetch(
+        first=FETCH + memory.latency,
+        beats=max(1, wanted // memory.data_bits),
+        per=max(1, memory.data_bits // wanted),
+    )
+
+
+def _row_problems(item: Item, memory: Memory, accelerator: Accelerator) -> list[Diagnostic]:
+    attend, kind = item.work.attend, item.types[1]
+    assert attend is not None
+    found = []
+    kinds = item.types[1:3]
+    if {(k.bits, k.signed) for k in kinds} not in [{(bits, True)} for bits in _CODES]:
+        codes = " and ".join(f"{'' if k.signed else 'u'}int{k.bits}" for k in kinds)
+        found.append(
+            Diagnostic(
+                "HG416",
+                f"keys and values of {item.name} have codes of {codes}",
+                accelerator.mark,
+                "both int4 or both int8 in external memory: quantize.layers",
+            )
+        )
+    for name, elements in (("key", attend.inner), ("value", attend.features)):
+        if elements * kind.bits % memory.port_bits:
+            found.append(
+                Diagnostic(
+                    "HG416",
+                    f"a {name} of {item.name} has {elements} codes of {kind.bits} bits, no whole "
+                    f"number of beats of {memory.port_bits} bits",
+                    accelerator.mark,
+                    f"port_bits: {_widest(elements * kind.bits)} or less, or larger heads",
+                )
+            )
+    return found
+
+
+def _widest(bits: int) -> int:
+    return max(32, min(512, bits & -bits))
