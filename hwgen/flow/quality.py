@@ -27,6 +27,8 @@ QUALITY = "golden/quality.json"
 """Where it is kept in a build."""
 
 _BATCH = 128
+_ELEMENTS = 1 << 26
+"""Most values of a batch, all tensors together: a few GiB with their codes."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,9 @@ def measure_quality(spec: Spec, graph: Graph, qgraph: QGraph) -> Quality:
     meter = NoiseMeter(qgraph)
     right = np.zeros(2)
     events: dict[str, Events] = {}
-    batch = min(most_tensors(qgraph) or _BATCH, _BATCH)
+    elements = sum(item.elements for item in qgraph.inputs)
+    elements += sum(node.out.elements for node in qgraph.nodes)
+    batch = min(most_tensors(qgraph) or _BATCH, max(_ELEMENTS // elements, 1), _BATCH)
     for start in range(0, samples.count, batch):
         real_in = {name: array[start : start + batch] for name, array in samples.inputs.items()}
         counts: dict[str, Events] = {}
