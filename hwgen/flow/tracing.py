@@ -78,7 +78,7 @@ def trace_run(
 def _fill(codes: Int, plan: Plan, port: TracePort, record: TraceRecord) -> None:
     """Write the results of one task into the node's tensors, stream order."""
     elements, _ = task_codes(plan.task(port.task), codes)
-    tensor = np.cumsum(np.diff(record.indices, prepend=-1) <= 0)
+    tensor = port.tensors(record.indices)
     for number, index, beat in zip(tensor, record.indices, record.codes, strict=True):
         if number < len(codes):
             place = elements[index : index + port.lanes]
@@ -91,8 +91,7 @@ def _spans(
     spans = {}
     for port in design.traces:
         record = traces[port.task]
-        again = np.flatnonzero(np.diff(record.indices) <= 0)
-        end = int(again[0]) + 1 if again.size else record.cycles.size
+        end = int(np.count_nonzero(port.tensors(record.indices) == 0))
         if end:
             first, last = int(record.cycles[0]), int(record.cycles[end - 1])
             spans[port.task] = Span(port.task, first - start, last - start + 1)

@@ -25,6 +25,9 @@ class CacheParams(OpParams):
     length: Count | None = Field(
         None, description="tokens that it holds; a multiple of a tensor's, not with window"
     )
+    memory: Literal["onchip", "external"] = Field(
+        "onchip", description="where it lies: on chip, or behind the port of accelerator.memory"
+    )
     bits: Literal[4, 8] = Field(
         8, description="width of a code: 8, or 4 with a size per token and a mean per channel"
     )
@@ -132,6 +135,7 @@ def attend_for(params: AttentionParams, inputs: Sequence[Shape]) -> Attend:
         padded=params.padded,
         sink_queries=params.sink_queries,
         kv4=params.cache is not None and params.cache.bits == 4,
+        external=params.cache is not None and params.cache.memory == "external",
     )
 
 

@@ -65,6 +65,8 @@ class Attend:
         The fourth port holds the queries that the sinks' tiles meet.
     kv4
         The cache keeps 4-bit codes with a size per token and key head.
+    external
+        The cache lies in external memory.
     """
 
     queries: int
@@ -82,6 +84,7 @@ class Attend:
     padded: bool = False
     sink_queries: bool = False
     kv4: bool = False
+    external: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,8 @@ class Ring:
         Rows that a tensor brings.
     restarts
         Whether a full cache is emptied; else the oldest rows are overwritten.
+    most
+        So many tokens, and all larger numbers, are the same to every query.
     """
 
     slots: int
@@ -42,6 +44,12 @@ class Ring:
     start: int
     tokens: int
     restarts: bool
+    most: int
+
+    def seen(self, tensor: int) -> int:
+        """Return the tokens in the cache before a tensor, counted from reset, at most ``most``."""
+        tokens = tensor * self.tokens
+        return tokens % self.slots if self.restarts else min(tokens, self.most)
 
 
 def cache_of(node: str, suffix: str) -> str:
@@ -61,13 +69,19 @@ def caches_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
     return tuple(caches)
 
 
-def ring_of(qgraph: QGraph, node: QNode) -> Ring:
-    """Return how the caches of a cached node are filled."""
-    attend = _attend(qgraph, node)
-    assert attend is not None and attend.cached, f"{node.name} has no cache"
+def ring_of(attend: Attend) -> Ring:
+    """Return how the caches of cached attention are filled."""
+    assert attend.cached, "there is no cache"
     if not attend.window:
-        return Ring(attend.keys, 0, 0, attend.queries, restarts=True)
-    return Ring(attend.keys, attend.sinks, ring_start(attend), attend.queries, restarts=False)
+        return Ring(attend.keys, 0, 0, attend.queries, restarts=True, most=attend.keys)
+    return Ring(
+        slots=attend.keys,
+        pinned=attend.sinks,
+        start=ring_start(attend),
+        tokens=attend.queries,
+        restarts=False,
+        most=attend.window + attend.sinks,
+    )
 
 
 def stored(qgraph: QGraph, name: str) -> QTensor:

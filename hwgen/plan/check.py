@@ -14,6 +14,7 @@ from hwgen.plan.cost import (
     task_cycles,
     template_of,
 )
+from hwgen.plan.external import EXTERNAL
 from hwgen.plan.folding import legal_rows, vector_lanes
 from hwgen.plan.model import Channel, Engine, Plan, Task
 from hwgen.plan.placement import lifetimes
@@ -97,6 +98,8 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
 def _fold(engine: Engine, task: Task) -> Iterator[str]:
     work, fold, name = task.work, engine.fold, task.name
     legal = {template_of(work), template_of(work, array=True)}
+    if task.appends:
+        legal.add(EXTERNAL)
     if engine.template not in legal:
         needed = " or ".join(sorted(legal))
         yield f"{name} needs {needed}, {engine.name} is {engine.template}"
@@ -108,7 +111,7 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
         yield from _array(engine, task)
     elif min(fold.rows, fold.elements, fold.outputs) < 1 or fold.rows not in legal_rows(work):
         yield f"{name} cannot be folded {fold.rows} x {fold.elements} x {fold.outputs}"
-    elif engine.template in ("row", "vector"):
+    elif engine.template in ("row", "vector", EXTERNAL):
         if vector_lanes(work) % fold.lanes:
             yield f"{name} cannot use {fold.lanes} lanes"
             return

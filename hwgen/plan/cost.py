@@ -6,13 +6,19 @@ the starts of two groups that nothing holds up.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hwgen.ops.work import Attend, Work
+from hwgen.plan.array_cycles import ArraySize, Fetch, array_slots
+from hwgen.plan.caches import ring_of
 from hwgen.plan.model import Fold
-from hwgen.plan.timing import ROW_PERIODS
+from hwgen.plan.timing import LENGTH_READ, ROW_PERIODS
 
 __all__ = [
     "PRODUCTS",
     "ROWS",
+    "array_cycles",
+    "array_size",
     "group_beats",
     "groups_of",
     "issue_cycles",
@@ -55,7 +61,8 @@ def template_of(work: Work, *, array: bool = False) -> str:
 def useful_of(work: Work) -> int:
     """Return the multiplications that an op needs for one tensor, of weights or activations.
 
-    Attention counts the pairs of a query and a key that it sees, with a full cache.
+    Attention counts the pairs of a query and a key that it sees, with a full cache and no
+    padding.
     """
     attend = work.attend
     if attend is None:
@@ -134,7 +141,46 @@ def issue_cycles(work: Work, fold: Fold) -> int:
 
 def task_cycles(template: str, work: Work, fold: Fold) -> int:
     """Return the cycles of a task: of an array from start to last beat, else issue cycles."""
-    return padded_cycles(work, fold) if template == "array" else issue_cycles(work, fold)
+    return array_cycles(work, fold) if template == "array" else issue_cycles(work, fold)
+
+
+@lru_cache(maxsize=4096)
+def array_cycles(
+    work: Work,
+    fold: Fold,
+    seen: int | None = None,
+    length: int | None = None,
+    fetch: Fetch | None = None,
+) -> int:
+    """Return the cycles of a task on an array, from its start to its last beat.
+
+    Parameters
+    ----------
+    seen
+        Tokens in the caches before this tensor; full ones by default.
+    length
+        Keys that count in padded attention; all of them by default.
+    fetch
+        How keys and values come, if they lie in external memory.
+    """
+    attend = work.attend
+    if attend is not None and attend.cached and seen is None:
+        ring = ring_of(attend)
+        seen = ring.slots - ring.tokens if ring.restarts else ring.most
+    slots = array_slots(work, array_size(fold), seen=seen or 0, length=length, fetch=fetch)
+    read = LENGTH_READ if attend is not None and attend.padded else 0
+    return slots.last_beat + read
+
+
+def array_size(fold: Fold) -> ArraySize:
+    """Return the size of an array as its recurrence needs it."""
+    return ArraySize(
+        rows=fold.rows,
+        columns=fold.outputs,
+        reads=reads_of("array", fold),
+        beat=fold.lanes,
+        normalisers=fold.normalisers,
+    )
 
 
 def padded_cycles(work: Work, fold: Fold) -> int:

@@ -1,18 +1,23 @@
 """Predicted cycles of a plan: latency, interval, and the last transfer of every tensor.
 
 Exact for free-running streams: every input is valid from cycle 0 on, every output always ready.
+Attention takes longer the fuller its cache is, and the more keys count.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from hwgen.plan.cost import group_beats, length_of, steps_of
+from hwgen.plan.caches import ring_of
+from hwgen.plan.cost import array_cycles, group_beats, length_of, steps_of
 from hwgen.plan.events import DeadlockError, Events
+from hwgen.plan.external import EXTERNAL, append_cycles, fetch_of, is_external
 from hwgen.plan.model import Engine, Plan, Prediction, Span, Task
 from hwgen.plan.timing import PHASE_OVERHEAD, STORE_LATENCY, latency
 
 __all__ = [
+    "Counts",
     "DeadlockError",
     "drain_cycles",
     "predict",
@@ -20,6 +25,9 @@ __all__ = [
     "prediction",
     "with_prediction",
 ]
+
+Counts = Mapping[str, Sequence[int]]
+"""Codes by input and tensor."""
 
 _PATIENCE = 24  # tensors after which the steady state is sought in another way
 _LIMIT = 200  # tensors after which the last interval counts as the steady one
@@ -49,13 +57,19 @@ def prediction(plan: Plan) -> Prediction:
     )
 
 
-def predict_outputs(plan: Plan, tensors: int) -> dict[str, list[int]]:
+def predict_outputs(plan: Plan, tensors: int, counts: Counts | None = None) -> dict[str, list[int]]:
     """Return the cycle of the last transfer of each of ``tensors`` tensors, by output.
 
     Cycle 0 is the first transfer on an input.
+
+    Parameters
+    ----------
+    counts
+        Codes of the inputs that say how many keys count in padded attention, by name and
+        tensor; all keys by default.
     """
     if plan.schedule == "sequential":
-        return _sequential_outputs(plan, tensors)
+        return _sequential_outputs(plan, tensors, counts or {})
     events = Events(plan)
     period = _settle(events, min(tensors, _LIMIT))
     if period is None:
@@ -69,9 +83,16 @@ def predict_outputs(plan: Plan, tensors: int) -> dict[str, list[int]]:
     return {name: cycles[:tensors] for name, cycles in outputs.items()}
 
 
-def predict(plan: Plan, tensors: int) -> list[int]:
-    """Return the cycle of the last transfer on any output, for each of ``tensors`` tensors."""
-    return [max(cycles) for cycles in zip(*predict_outputs(plan, tensors).values(), strict=True)]
+def predict(plan: Plan, tensors: int, counts: Counts | None = None) -> list[int]:
+    """Return the cycle of the last transfer on any output, for each of ``tensors`` tensors.
+
+    Parameters
+    ----------
+    counts
+        See :func:`predict_outputs`.
+    """
+    outputs = predict_outputs(plan, tensors, counts)
+    return [max(cycles) for cycles in zip(*outputs.values(), strict=True)]
 
 
 def _settle(events: Events, limit: int) -> int | None:
@@ -139,39 +160,58 @@ def drain_cycles(engine: Engine, task: Task) -> int:
     return steps - length + latency(task.work, engine.fold) + beats - 1
 
 
-def _durations(plan: Plan) -> tuple[list[int], list[int], list[int]]:
-    """Return the cycles of each LOAD, of each task's phase, and of each STORE."""
+def _phase(plan: Plan, task: Task, tensor: int | None, counts: Counts) -> int:
+    """Return the cycles of a task's phase; ``tensor`` None is any with full caches."""
+    engine, attend = plan.engine(task.engine), task.work.attend
+    if engine.template == EXTERNAL:
+        assert plan.memory is not None
+        return PHASE_OVERHEAD + append_cycles(task.work, engine.fold, engine.in_bits, plan.memory)
+    cycles, fetch = task.cycles, None
+    if is_external(attend):
+        assert plan.memory is not None
+        bits = plan.engine(EXTERNAL).in_bits
+        fetch = fetch_of(bits, engine.fold, plan.memory)
+        cycles = array_cycles(task.work, engine.fold, fetch=fetch)
+    if tensor is not None and attend is not None and (attend.cached or attend.padded):
+        seen = ring_of(attend).seen(tensor) if attend.cached else None
+        codes = counts.get(task.reads[-1]) if attend.padded else None
+        length = None if codes is None else int(codes[tensor])
+        cycles = array_cycles(task.work, engine.fold, seen, length, fetch)
+    return PHASE_OVERHEAD + cycles + drain_cycles(engine, task)
+
+
+def _streams(plan: Plan) -> tuple[list[int], list[int]]:
+    """Return the cycles of each LOAD and of each STORE."""
     sizes = {place.tensor: place.elements for place in plan.placements}
     loads = [PHASE_OVERHEAD + sizes[name] // lanes for name, lanes in plan.input_lanes.items()]
-    tasks = [
-        PHASE_OVERHEAD + task.cycles + drain_cycles(plan.engine(task.engine), task)
-        for task in plan.tasks
-    ]
     stores = [PHASE_OVERHEAD + sizes[name] // lanes for name, lanes in plan.output_lanes.items()]
-    return loads, tasks, stores
+    return loads, stores
 
 
-def _sequential_outputs(plan: Plan, tensors: int) -> dict[str, list[int]]:
-    loads, tasks, stores = _durations(plan)
-    interval = sum(loads) + sum(tasks) + sum(stores)
+def _sequential_outputs(plan: Plan, tensors: int, counts: Counts) -> dict[str, list[int]]:
+    loads, stores = _streams(plan)
     # Cycle 0, the first transfer, is the first cycle after the overhead of the first LOAD.
-    now = sum(loads) + sum(tasks) - PHASE_OVERHEAD
-    ends: dict[str, list[int]] = {}
-    for name, cycles in zip(plan.output_lanes, stores, strict=True):
-        now += cycles
-        ends[name] = [now - 1 + STORE_LATENCY + k * interval for k in range(tensors)]
+    now = -PHASE_OVERHEAD
+    ends: dict[str, list[int]] = {name: [] for name in plan.output_lanes}
+    for tensor in range(tensors):
+        now += sum(loads) + sum(_phase(plan, task, tensor, counts) for task in plan.tasks)
+        for name, cycles in zip(plan.output_lanes, stores, strict=True):
+            now += cycles
+            ends[name].append(now - 1 + STORE_LATENCY)
     return ends
 
 
 def _sequential(plan: Plan) -> Prediction:
-    last = predict(plan, 2)
-    loads, tasks, _ = _durations(plan)
+    (last,) = predict(plan, 1)
+    loads, stores = _streams(plan)
     now = sum(loads) - PHASE_OVERHEAD
     spans = []
-    for task, cycles in zip(plan.tasks, tasks, strict=True):
-        spans.append(Span(task.name, now, now + cycles))
-        now += cycles
-    return Prediction(last[0] + 1, last[1] - last[0], tuple(spans))
+    for task in plan.tasks:
+        end = now + _phase(plan, task, 0, {})
+        spans.append(Span(task.name, now, end))
+        now = end
+    interval = sum((*loads, *stores, *(_phase(plan, task, None, {}) for task in plan.tasks)))
+    return Prediction(last + 1, interval, tuple(spans))
 
 
 def with_prediction(plan: Plan) -> Plan:

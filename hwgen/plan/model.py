@@ -17,6 +17,7 @@ __all__ = [
     "Channel",
     "Engine",
     "Fold",
+    "MemoryPort",
     "Phase",
     "Placement",
     "Plan",
@@ -45,12 +46,16 @@ class Fold:
     lanes
         ``L``: elements per beat of the output stream, a power of two; a ``vector`` or ``row``
         engine also reads and folds this many channels at once.
+    normalisers
+        Of an ``array`` with attention: query rows that are divided at once; divides its columns,
+        and is at most ``lanes``.
     """
 
     rows: int = 1
     elements: int = 1
     outputs: int = 1
     lanes: int = 1
+    normalisers: int = 1
 
     @property
     def multipliers(self) -> int:
@@ -163,11 +168,12 @@ class Task:
         two output rows (concat interleaves); 0 and 0 for a dense tensor in stream order.
     cycles
         Cycles in which the engine issues operations for one tensor, idle pacing included; of an
-        ``array``, cycles from its start to its last beat.
+        ``array``, cycles from its start to its last beat; of attention, with a full cache and
+        no padding.
     useful
         Multiplications, by a weight or of activations, that the op needs for one tensor.
     bound
-        What limits it: ``lanes``, ``fill``, ``output``, ``input``.
+        What limits it: ``lanes``, ``fill``, ``output``, ``input``, ``unit``.
     appends
         Cache whose next rows it writes instead of the node's tensor.
     """
@@ -212,10 +218,11 @@ class Prediction:
     Parameters
     ----------
     latency
-        Cycles from the first input transfer to the last output transfer of one tensor, both
+        Cycles from the first input transfer to the last output transfer of the first tensor, both
         included.
     interval
-        Cycles between the last output transfers of successive tensors in steady state.
+        Cycles between the last output transfers of successive tensors in steady state: caches
+        are full, and no key is padding.
     spans
         Timeline of the first tensor.
     """
@@ -223,6 +230,32 @@ class Prediction:
     latency: int
     interval: int
     spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class MemoryPort:
+    """The port to external memory, and what lies there: see ``KvLayout`` in ``rtl_templates``.
+
+    Parameters
+    ----------
+    data_bits, address_bits
+        Widths of a beat and of a byte address.
+    burst
+        Beats of the longest burst.
+    depth
+        Beats that are asked for ahead.
+    latency
+        Cycles from an address to its first beat, as simulated and predicted.
+    caches
+        Byte address of the cache of each node, by its name.
+    """
+
+    data_bits: int
+    address_bits: int
+    burst: int
+    depth: int
+    latency: int
+    caches: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +270,8 @@ class Plan:
         Elements per beat of each input stream, by name.
     output_lanes
         Elements per beat of each output stream, by name.
+    memory
+        External memory, if the plan uses any.
     """
 
     name: str
@@ -250,6 +285,7 @@ class Plan:
     input_lanes: dict[str, int]
     output_lanes: dict[str, int]
     prediction: Prediction
+    memory: MemoryPort | None = None
 
     @property
     def multipliers(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hwgen.plan.caches import stored
+from hwgen.plan.external import EXTERNAL
 from hwgen.plan.model import Task
 from hwgen.quant.model import QGraph
 
@@ -30,13 +31,14 @@ def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
     """Return when each tensor of a sequential plan is needed: inputs from -1, outputs to the end.
 
     Phases of tasks count from 0; all LOADs are phase -1, all STOREs the one after the last task.
-    A cache is never free.
+    A cache is never free; one in external memory has no place here.
     """
     first = {tensor.name: -1 for tensor in qgraph.inputs}
     last = dict(first)
     for phase, task in enumerate(tasks):
         if task.appends:
-            first[task.appends], last[task.appends] = -1, len(tasks)
+            if task.engine != EXTERNAL:
+                first[task.appends], last[task.appends] = -1, len(tasks)
             last |= dict.fromkeys(task.reads, phase)
             continue
         first.setdefault(task.node, phase)

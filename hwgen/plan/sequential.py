@@ -10,6 +10,14 @@ from hwgen.ops.work import Loop, Port, Work
 from hwgen.plan.caches import CACHED, caches_of, stored
 from hwgen.plan.cost import power_of_two_at_least, reads_of, task_cycles, useful_of
 from hwgen.plan.cycles import with_prediction
+from hwgen.plan.external import (
+    EXTERNAL,
+    check_columns,
+    is_external,
+    memory_engine,
+    memory_fold,
+    memory_port,
+)
 from hwgen.plan.folding import mac_options
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
@@ -48,7 +56,10 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
     Raises
     ------
     SpecError
-        HG407, if the spec folds single layers: they share one engine here.
+        HG407, if the spec folds single layers: they share one engine here; HG416, HG418 for
+        external memory.
+    LimitError
+        HG417, if it is too small.
     """
     if accelerator.folding:
         raise SpecError.of(
@@ -64,8 +75,10 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
         )
     jobs = [job for item in items for job in _jobs(qgraph, item)]
     budget = accelerator.budget.multipliers
-    folds = shared_folds([(job.template, job.work) for job in jobs], accelerator)
-    copied = [qgraph.tensor(name).type for job in jobs if job.appends for name in job.reads]
+    memory = memory_port(items, accelerator)
+    inside = [job for job in jobs if job.template != EXTERNAL]
+    folds = shared_folds([(job.template, job.work) for job in inside], accelerator)
+    copied = [qgraph.tensor(name).type for job in inside if job.appends for name in job.reads]
     engines = tuple(
         engine_for(
             name,
@@ -77,12 +90,18 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
         )
         for name, fold in folds.items()
     )
+    if memory is not None:
+        folds[EXTERNAL] = memory_fold(items, memory)
+        engines += (memory_engine(items, folds[EXTERNAL]),)
+        check_columns(items, folds["array"], accelerator)
     tasks = tuple(_task(job, folds[job.template]) for job in jobs)
     banks = power_of_two_at_least(
         max(max(reads_of(template, fold), fold.lanes) for template, fold in folds.items())
     )
     placements, elements = _placements(qgraph, tasks, banks)
-    widest = max(stored(qgraph, place_.tensor).type.bits for place_ in placements)
+    widest = max(
+        stored(qgraph, item.tensor).type.bits for item in placements if item.buffer == ACTIVATIONS
+    )
     busy = sum(task.cycles for task in tasks)
     plan = Plan(
         name=qgraph.name,
@@ -98,6 +117,7 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
             name: _stream_lanes(qgraph.tensor(name), banks, busy) for name in qgraph.outputs
         },
         prediction=Prediction(0, 0, ()),
+        memory=memory,
     )
     return with_prediction(plan)
 
@@ -112,7 +132,7 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
         _Job(
             f"{item.name}_{suffix.upper()}",  # a capital: no layer has such a name
             item,
-            "vector",
+            EXTERNAL if is_external(work.attend) else "vector",
             _copy(work.ports[port].rows, work.ports[port].row),
             (item.node.inputs[port],),
             appends=cache.name,
@@ -185,6 +205,11 @@ def _placements(
     addresses = place(lives, banks)
     placements = tuple(
         Placement(live.tensor, ACTIVATIONS, addresses[live.tensor], live.elements) for live in lives
+    )
+    placements += tuple(
+        Placement(task.appends, EXTERNAL, 0, stored(qgraph, task.appends).elements)
+        for task in tasks
+        if task.engine == EXTERNAL
     )
     return placements, peak(lives, addresses, banks)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 
 from hwgen.errors import SpecError
 from hwgen.ops.work import Work
-from hwgen.plan.cost import issue_cycles, lowest_set_bit, task_cycles, useful_of
+from hwgen.plan.cost import array_cycles, issue_cycles, lowest_set_bit, useful_of
 from hwgen.plan.folding import mac_sizes, output_sizes, vector_lanes
 from hwgen.plan.model import Fold
 from hwgen.spec.model import Accelerator
@@ -48,7 +49,7 @@ def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> 
     if "array" in works:
         macs = works.get("mac", [])
         folds["array"] = _array_fold(works["array"], macs, accelerator)
-        busy += sum(task_cycles("array", work, folds["array"]) for work in works["array"])
+        busy += sum(array_cycles(work, folds["array"]) for work in works["array"])
     if "mac" in works:
         left = accelerator.budget.multipliers - sum(fold.multipliers for fold in folds.values())
         folds["mac"] = _mac_fold(works["mac"], left)
@@ -83,25 +84,42 @@ def _array_fold(works: Sequence[Work], macs: Sequence[Work], accelerator: Accele
             + (", or a smaller tile of attention" if tiles else ""),
         )
     widest = min(lowest_set_bit(work.outputs) for work in works)
+    needed = {_columns(work) for work in counts}
     options = [
-        Fold(rows, 1, columns, lanes)
+        Fold(rows, 1, columns, lanes, _normalisers(counts, rows, columns, lanes))
         for rows in heights
-        for columns in sorted(
-            {n for work in counts for n in mac_sizes(_columns(work), budget // rows)}
-        )
-        for lanes in _powers(min(widest, _WIDEST_BEAT))
+        for columns in sorted({n for most in needed for n in mac_sizes(most, budget // rows)})
+        for lanes in _powers(min(widest, rows, _WIDEST_BEAT))
     ]
     least = {fold: sum(n * _ideal(work, fold) for work, n in counts.items()) for fold in options}
     best: tuple[float, int, int, Fold] = (inf, 0, 0, Fold())
     for fold in sorted(options, key=lambda fold: (least[fold], fold.multipliers, fold.lanes)):
         if least[fold] > best[0]:
             break  # nothing that follows can be better
-        cycles = sum(n * task_cycles("array", work, fold) for work, n in counts.items())
+        cycles = sum(n * array_cycles(work, fold) for work, n in counts.items())
         if macs:
             rest = _mac_fold(macs, budget + 1 - fold.multipliers)
             cycles += sum(issue_cycles(work, rest) for work in macs)
         best = min(best, (cycles, fold.multipliers, fold.lanes, fold), key=lambda item: item[:3])
     return best[3]
+
+
+def _normalisers(works: Iterable[Work], rows: int, columns: int, lanes: int) -> int:
+    """Return the fewest normalisers with which no attention waits for the one before it.
+
+    Fewer than that if beats are too narrow for them.
+    """
+    legal = [n for n in range(1, min(columns, lanes) + 1) if columns % n == 0]
+    for count in legal:
+        fold = Fold(rows, 1, columns, lanes, count)
+        many = replace(fold, normalisers=legal[-1])
+        if all(
+            array_cycles(work, fold) <= array_cycles(work, many) * (1 + WORTH)
+            for work in works
+            if work.kind == "attention"
+        ):
+            return count
+    return legal[-1]
 
 
 def _columns(work: Work) -> int:

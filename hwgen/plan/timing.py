@@ -9,7 +9,10 @@ from hwgen.ops.work import Work
 from hwgen.plan.model import Fold
 
 __all__ = [
+    "APPEND",
+    "FETCH",
     "FIFO_LATENCY",
+    "LENGTH_READ",
     "MAC_LATENCY",
     "MOST_ENGINES",
     "NORM_LATENCY",
@@ -45,6 +48,12 @@ NORM_WAIT = 59
 SOFTMAX_WAITS = (5, 29)
 """Cycles from the end of a pass over a row to the second pass, and to the third, tree apart."""
 
+APPEND = 8
+"""Sequential: cycles of appending to external memory besides its beats and its latency."""
+
+FETCH = 6
+"""Cycles from the start of a task to the first beat of external memory, besides its latency."""
+
 FIFO_LATENCY = 1
 """Cycles from a beat at the FIFO's input to the beat at its output."""
 
@@ -53,6 +62,9 @@ MOST_ENGINES = 124
 
 PHASE_OVERHEAD = 2
 """Sequential: cycles of every phase before its first step, read or transfer can take place."""
+
+LENGTH_READ = 2
+"""Sequential: cycles of padded attention before it starts, to read how many keys count."""
 
 STORE_LATENCY = 2
 """Sequential: cycles from a STORE's last read, which ends its phase, to the last transfer."""

@@ -269,6 +269,19 @@ class FoldDoc(_Doc):
     """Results at once."""
 
 
+class MemoryDoc(_Doc):
+    """External memory behind an AXI4 port, which caches of attention can use."""
+
+    port_bits: Annotated[Literal[32, 64, 128, 256, 512], Field(examples=[128])] = 128
+    """Width of the port's data in bits."""
+
+    latency: Annotated[int, Field(ge=2, le=1000, examples=[64])] = 64
+    """Cycles from an address to its first data, 2 to 1000, in simulations and predictions."""
+
+    kib: Annotated[int, Field(ge=1, le=1 << 22, examples=[65536])] = 65536
+    """Its size in KiB, up to 4 GiB."""
+
+
 class AcceleratorDoc(_Doc):
     """The hardware that is wanted."""
 
@@ -280,6 +293,9 @@ class AcceleratorDoc(_Doc):
 
     folding: dict[str, FoldDoc] = {}
     """Parallelism by layer, where the planner shall not choose."""
+
+    memory: Annotated[MemoryDoc | None, Field(examples=[{"port_bits": 128}])] = None
+    """External memory; a layer uses it that says so (`cache: {memory: external}`)."""
 
     clock_mhz: Annotated[float, Field(ge=1, le=1000, allow_inf_nan=False, examples=[50])] = 50.0
     """Target clock in MHz, 1 to 1000."""

@@ -19,6 +19,7 @@ __all__ = [
     "FoldSpec",
     "InputSpec",
     "LayerSpec",
+    "Memory",
     "Precision",
     "Quantize",
     "Spec",
@@ -97,6 +98,15 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """External memory: width of its port (bits), latency (cycles), size (KiB)."""
+
+    port_bits: int
+    latency: int
+    kib: int
+
+
+@dataclass(frozen=True)
 class FoldSpec:
     """Parallelism that the user fixes for one layer; None lets the planner choose."""
 
@@ -108,13 +118,14 @@ class FoldSpec:
 
 @dataclass(frozen=True)
 class Accelerator:
-    """Schedule, budget, fixed foldings and the target clock."""
+    """Schedule, budget, fixed foldings, the target clock, and external memory if there is any."""
 
     schedule: str
     budget: Budget
     folding: Mapping[str, FoldSpec]
     clock_mhz: float
     mark: Mark
+    memory: Memory | None = None
 
 
 @dataclass(frozen=True)

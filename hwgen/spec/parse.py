@@ -29,6 +29,7 @@ from hwgen.spec.model import (
     FoldSpec,
     InputSpec,
     LayerSpec,
+    Memory,
     Precision,
     Quantize,
     Spec,
@@ -188,9 +189,10 @@ class _Parser:
         doc = _try(AcceleratorDoc, tree)
         if doc is None:
             schedule, budget, clock = "sequential", BudgetDoc(multipliers=1), 50.0
-            folds = {}
+            folds, external = {}, None
         else:
             schedule, budget, clock = doc.schedule, doc.budget, doc.clock_mhz
+            external = doc.memory
             folds = {
                 name: FoldSpec(
                     fold.rows,
@@ -201,7 +203,10 @@ class _Parser:
                 for name, fold in doc.folding.items()
             }
         limits = Budget(budget.multipliers, budget.onchip_kib)
-        return Accelerator(schedule, limits, folds, float(clock), tree.mark)
+        memory = None
+        if external is not None:
+            memory = Memory(external.port_bits, external.latency, external.kib)
+        return Accelerator(schedule, limits, folds, float(clock), tree.mark, memory)
 
     def _verify(self) -> Verify:
         doc = self._doc(VerifyDoc, "verify") or VerifyDoc()

@@ -53,6 +53,8 @@ class TracePort:
         Results of the task for one tensor.
     lanes, bits, signed
         Layout of ``data``, as for a stream.
+    ordered
+        Whether beats come in stream order.
     """
 
     task: str
@@ -61,6 +63,18 @@ class TracePort:
     lanes: int
     bits: int
     signed: bool
+    ordered: bool = True
+
+    def tensors(self, indices: Codes) -> Codes:
+        """Return the number of the tensor that each beat belongs to, from the beats' indices.
+
+        In stream order a tensor ends where the index falls: its last beats may overlap.  Beats
+        in another order are whole ones.
+        """
+        if self.ordered:
+            falls: Codes = np.cumsum(np.diff(indices, prepend=-1) <= 0)
+            return falls
+        return np.arange(len(indices)) // (self.elements // self.lanes)
 
 
 @dataclass(frozen=True)

@@ -115,8 +115,16 @@ def _stream(qgraph: QGraph, name: str, lanes: int) -> StreamPort:
 
 def _trace(plan: Plan, qgraph: QGraph, task: Task) -> TracePort:
     kind = qgraph.tensor(task.node).type
-    lanes = plan.engine(task.engine).fold.lanes
-    return TracePort(task.name, task.node, task.work.results, lanes, kind.bits, kind.signed)
+    engine = plan.engine(task.engine)
+    return TracePort(
+        task.name,
+        task.node,
+        task.work.results,
+        engine.fold.lanes,
+        kind.bits,
+        kind.signed,
+        ordered=engine.template != "array",
+    )
 
 
 def task_codes(task: Task, codes: Codes) -> tuple[Codes, Codes]:
@@ -182,24 +190,28 @@ def _first_in_trace(
 
     A partial beat is followed by the beat that overlaps its spare lanes, so the latest value of
     an element counts.  A run that ended early has no results of the last tensors: they are not
-    compared, but a gap before the last result is.
+    compared, but a gap before the last result, or in a tensor that is whole, is.
     """
     # In C order whatever the order of `expected` is: the flat views must not be copies.
     got = np.zeros_like(expected, order="C")
     cycle = np.full_like(expected, -1, order="C")
     flat_got, flat_cycle = got.reshape(-1), cycle.reshape(-1)
-    tensor, previous = 0, -1
-    for when, index, codes in zip(record.cycles, record.indices, record.codes, strict=True):
-        tensor += int(index <= previous)
-        previous = int(index)
+    tensors = port.tensors(record.indices).tolist()
+    for tensor, when, index, codes in zip(
+        tensors, record.cycles, record.indices.tolist(), record.codes, strict=True
+    ):
         if tensor >= len(expected):
             break
-        count = min(port.lanes, port.elements - previous)
-        place = slice(tensor * port.elements + previous, tensor * port.elements + previous + count)
+        count = min(port.lanes, port.elements - index)
+        place = slice(tensor * port.elements + index, tensor * port.elements + index + count)
         flat_got[place], flat_cycle[place] = codes[:count], when
-    made = np.flatnonzero(flat_cycle >= 0)
-    end = int(made[-1]) + 1 if made.size else 0
-    wrong = np.flatnonzero((flat_got != expected.reshape(-1))[:end] | (flat_cycle[:end] < 0))
+    made = flat_cycle >= 0
+    if port.ordered:
+        end = int(np.flatnonzero(made)[-1]) + 1 if made.any() else 0
+    else:
+        end = len(tensors) * port.lanes // port.elements * port.elements
+    gap = ~made & (np.arange(made.size) < end)
+    wrong = np.flatnonzero(gap | (made & (flat_got != expected.reshape(-1))))
     if not wrong.size:
         return None
     tensor, result = divmod(int(wrong[0]), port.elements)

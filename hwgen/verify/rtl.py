@@ -286,7 +286,8 @@ class _Check:
                 raise self._failed("HG704", message, request)
 
     def _check_cycles(self, request: Request, observation: Observation) -> None:
-        predicted = predict_outputs(self.plan, request.scenario.tensors)
+        counts = {name: rows[:, 0].tolist() for name, rows in request.inputs.items()}
+        predicted = predict_outputs(self.plan, request.scenario.tensors, counts)
         for port in self.design.outputs:
             ends = observation.sinks[port.name].cycles[port.beats - 1 :: port.beats]
             simulated = (ends - observation.start).tolist()

@@ -51,8 +51,8 @@ class Results(wiring.Component):
         Column whose denominator to address; it arrives one cycle later.
     beat_valid, beat, index : ``Out``
         Results, and the element of the output tensor that the first of them is.
-    masked : ``Out(1)``
-        With ``beat_valid``: the query sees no key.
+    masked, row_ends : ``Out(1)``
+        With ``beat_valid``: the query sees no key; the beat is the query's last one.
     busy : ``Out(1)``
         Beats are still to come.
     """
@@ -76,8 +76,9 @@ class Results(wiring.Component):
                 "denominator": In(TOTAL_BITS),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
-                "index": Out(range(outputs)),
+                "index": Out(range(max(2, outputs))),
                 "masked": Out(1),
+                "row_ends": Out(1),
                 "busy": Out(1),
             }
         )
@@ -133,7 +134,8 @@ class Results(wiring.Component):
         m.d.comb += self.address.eq(Cat(addresses))
 
         leaves = Signal()
-        used = self._queue(m, field, leaves, Cat(emit[1] for emit in emits).any())
+        m.d.comb += self.row_ends.eq(Cat(emit[1] for emit in emits).any())
+        used = self._queue(m, field, leaves, self.row_ends)
         beat, empty = 0, 0
         for w, emit in enumerate(emits):
             chosen = emit[0].replicate(len(self.beat))
@@ -189,7 +191,7 @@ class Results(wiring.Component):
         m.d.comb += [
             self._word.eq(word),
             select.eq(column - 1),
-            full.eq(at_work & word[:low].all()),
+            full.eq(at_work & word[:low].all() if low else at_work),
             ends.eq(word == last_word),
         ]
         return flags, select, leaving

@@ -52,6 +52,8 @@ class Registers(wiring.Component):
         A full cache was emptied.
     saturated : ``In(range(saturations + 1))``
         Logits that were clamped in this cycle.
+    memory : ``In(1)``
+        External memory answered with an error.
     fresh : ``Out(1)``
         A new sequence shall begin.
     """
@@ -76,6 +78,7 @@ class Registers(wiring.Component):
                 "masked": In(1),
                 "overflow": In(1),
                 "saturated": In(range(max(2, saturations + 1))),
+                "memory": In(1),
                 "fresh": Out(1),
             }
         )
@@ -101,7 +104,7 @@ class Registers(wiring.Component):
         words = {
             0: Const(self.identity, 32),
             1: Const(self.version, 32),
-            3: Signal(5),
+            3: Signal(6),
             4: cycles,
             5: tensors,
         }
@@ -132,11 +135,12 @@ class Registers(wiring.Component):
 
     def _attention(self, m, words, counters):
         """Count masked rows and saturated logits; return the bits of the status word."""
-        masked, overflow, saturated = (
-            Signal(name=f"status_{name}") for name in ("masked", "overflow", "saturated")
+        masked, overflow, saturated, memory = (
+            Signal(name=f"status_{name}") for name in ("masked", "overflow", "saturated", "memory")
         )
         rows, clamps = Signal(32, name="masked_rows"), Signal(32, name="saturations")
-        for flag, event in ((masked, self.masked), (overflow, self.overflow)):
+        events = ((masked, self.masked), (overflow, self.overflow), (memory, self.memory))
+        for flag, event in events:
             with m.If(event):
                 m.d.sync += flag.eq(1)
         with m.If(self.masked):
@@ -146,4 +150,4 @@ class Registers(wiring.Component):
             m.d.sync += [clamps.eq(clamps + clamped), saturated.eq(1)]
         words |= {6: clamps, 7: rows}
         counters += [clamps, rows]
-        return [masked, overflow, saturated]
+        return [masked, overflow, saturated, memory]

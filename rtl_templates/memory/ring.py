@@ -56,11 +56,7 @@ class RingWriter(wiring.Component):
 
 
 class TokenCount(wiring.Component):
-    """Tokens that a cache has seen before the present tensor.
-
-    A cache that restarts is empty again when it is full.  Else the count stays below
-    ``pinned + 2 * ring``, where ``ring`` are the slots from ``start`` on: whole turns of the ring
-    are taken off, which changes the age of no slot.
+    """Tokens that a cache has seen before the present tensor, and where the ring stands.
 
     Parameters
     ----------
@@ -70,6 +66,8 @@ class TokenCount(wiring.Component):
         Of a tensor.
     restarts : bool
         Whether a full cache is emptied.
+    most : int
+        Else: what stands for this many tokens and all larger numbers.
 
     Members
     -------
@@ -78,11 +76,14 @@ class TokenCount(wiring.Component):
     clear : ``In(1)``
         Begin anew.
     seen : ``Out``
+    slot : ``Out``
+        ``(tokens - pinned) % ring``, where the ring are the slots from ``start`` on; 0 of a cache
+        that restarts.
     overflow : ``Out(1)``
         ``advance`` of the first tensor after a full cache was emptied.
     """
 
-    def __init__(self, *, slots, pinned, start, tokens, restarts):
+    def __init__(self, *, slots, pinned, start, tokens, restarts, most=0):
         if restarts and slots % tokens:
             raise ValueError(f"{tokens} tokens do not divide {slots} slots")
         if tokens > slots - start:
@@ -91,19 +92,21 @@ class TokenCount(wiring.Component):
         self.ring = slots - start
         self.tokens = tokens
         self.restarts = restarts
-        self.most = slots if restarts else pinned + 2 * self.ring
+        self.most = slots if restarts else most
+        self.first = 0 if restarts else -pinned % self.ring
         super().__init__(
             {
                 "advance": In(1),
                 "clear": In(1),
-                "seen": Out(range(max(2, self.most))),
+                "seen": Out(range(max(2, self.most + 1))),
+                "slot": Out(range(max(2, self.ring)), init=self.first),
                 "overflow": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        following = Signal(range(self.most + self.tokens))
+        following = Signal(range(self.most + self.tokens + 1))
         m.d.comb += following.eq(self.seen + self.tokens)
         if self.restarts:
             emptied = Signal()
@@ -114,9 +117,13 @@ class TokenCount(wiring.Component):
             with m.If(self.clear):
                 m.d.sync += emptied.eq(0)
         else:
-            turn = Mux(following >= self.most, self.ring, 0)
+            slot = Signal(range(2 * self.ring))
+            m.d.comb += slot.eq(self.slot + self.tokens)
             with m.If(self.advance):
-                m.d.sync += self.seen.eq(following - turn)
+                m.d.sync += [
+                    self.seen.eq(Mux(following > self.most, self.most, following)),
+                    self.slot.eq(Mux(slot >= self.ring, slot - self.ring, slot)),
+                ]
         with m.If(self.clear):
-            m.d.sync += self.seen.eq(0)
+            m.d.sync += [self.seen.eq(0), self.slot.eq(self.first)]
         return m

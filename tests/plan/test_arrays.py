@@ -223,13 +223,15 @@ def test_tasks_append_before_attention_reads() -> None:
 
 
 def test_a_window_is_a_ring_after_the_sinks() -> None:
-    (node,) = [node for node in cached(cache=27, window=10, sinks=3).nodes if node.name == "a"]
-    ring = ring_of(cached(cache=27, window=10, sinks=3), node)
+    work = works(cached(cache=27, window=10, sinks=3))["a"]
+    ring = ring_of(work.attend)
 
     assert (ring.slots, ring.pinned, ring.start, ring.tokens) == (27, 3, 8, 2)
+    assert [ring.seen(tensor) for tensor in (0, 1, 6, 7, 10**6)] == [0, 2, 12, 13, 13]
     assert not ring.restarts
-    plain = ring_of(cached(cache=64), next(n for n in cached(cache=64).nodes if n.name == "a"))
+    plain = ring_of(works(cached(cache=64))["a"].attend)
     assert (plain.slots, plain.pinned, plain.start, plain.restarts) == (64, 0, 0, True)
+    assert [plain.seen(tensor) for tensor in (0, 31, 32, 33)] == [0, 62, 0, 2]
 
 
 def test_the_verifier_knows_caches_and_arrays() -> None:
@@ -265,12 +267,34 @@ def test_the_verifier_knows_caches_and_arrays() -> None:
 # -- prediction and text --------------------------------------------------------------------------
 
 
-def test_every_tensor_takes_the_same_time() -> None:
+def test_attention_takes_longer_until_its_cache_is_full() -> None:
     made = plan(cached(cache=64), "sequential", 64)
-    ends = predict(made, 4)
+    ends = predict(made, 66)
+    intervals = [b - a for a, b in pairwise(ends)]
 
     assert ends[0] + 1 == made.prediction.latency
-    assert {b - a for a, b in pairwise(ends)} == {made.prediction.interval}
+    assert intervals[:31] == sorted(intervals[:31])
+    assert intervals[0] < intervals[30] == made.prediction.interval
+    assert intervals[32:63] == intervals[:31]  # it was emptied
+
+
+def test_a_full_ring_takes_the_same_time_for_ever() -> None:
+    made = plan(cached(cache=27, window=10, sinks=3), "sequential", 64)
+    intervals = [b - a for a, b in pairwise(predict(made, 200))]
+
+    assert set(intervals[7:]) == {made.prediction.interval}
+
+
+def test_padding_saves_tiles() -> None:
+    net = Net(x=(32, 32), n=(1,))
+    net.attention("a", "x", "x", "x", "n", heads=4, padded=True)
+    made = plan(net.qgraph(), "sequential", 64)
+    lengths = [32, 25, 24, 9, 8, 1, 0]
+    intervals = [b - a for a, b in pairwise([-1, *predict(made, 7, {"n": lengths})])]
+
+    assert predict(made, 3) == predict(made, 3, {"n": [32] * 3})
+    assert intervals == sorted(intervals, reverse=True)
+    assert intervals[1] > intervals[2] > intervals[3] > intervals[4] >= intervals[6]
 
 
 def test_the_text_names_arrays_and_what_bounds_them() -> None:

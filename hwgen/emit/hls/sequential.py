@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import Int, bits_for
 from hwgen.plan.cost import ROWS
+from hwgen.plan.external import EXTERNAL
 from hwgen.plan.model import Engine, Fold, Plan, Task
 from hwgen.quant.model import QGraph, QNode
 
@@ -65,6 +66,7 @@ class _MacTables:
 
 def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     """Return what the templates of a sequential plan read."""
+    plan = _with_external(plan)
     (buffer,) = plan.buffers
     order = [plan.task(name) for phase in plan.phases for name in phase.tasks]
     units: dict[str, list[Task]] = {}
@@ -111,6 +113,18 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         ),
         "traces": _traces(plan, qgraph, order),
     }
+
+
+def _with_external(plan: Plan) -> Plan:
+    """Return a plan whose external caches lie behind the tensors of the buffer, in one array."""
+    (buffer,) = plan.buffers
+    end, placements = buffer.elements, []
+    for place in plan.placements:
+        if place.buffer == EXTERNAL:
+            place = replace(place, address=end)
+            end += place.elements
+        placements.append(place)
+    return replace(plan, buffers=(replace(buffer, elements=end),), placements=tuple(placements))
 
 
 def _unit(task: Task) -> str:

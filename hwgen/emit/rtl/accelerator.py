@@ -13,6 +13,7 @@ from hwgen.plan.model import Plan, Task
 from hwgen.quant.model import QGraph
 from rtl_templates.control.registers import RegisterPort, Registers
 from rtl_templates.control.tensor_end import TensorEnd
+from rtl_templates.memory_port.axi import AxiPort
 
 __all__ = ["Accelerator", "Trace", "trace_index_bits", "traced"]
 
@@ -72,6 +73,8 @@ class Accelerator(wiring.Component):
         for name, lanes in plan.output_lanes.items():
             members[f"m_{name}"] = Out(stream.Signature(self._payload(name, lanes)))
             self.beats[name] = qgraph.tensor(name).elements // lanes
+        if plan.memory is not None:
+            members["mem"] = Out(AxiPort(plan.memory.address_bits, plan.memory.data_bits))
         if trace:
             for task in traced(plan):
                 lanes = plan.engine(task.engine).fold.lanes

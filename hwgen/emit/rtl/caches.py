@@ -9,7 +9,6 @@ from amaranth.hdl import Module, Signal
 
 from hwgen.plan.caches import ring_of
 from hwgen.plan.model import Plan, Task
-from hwgen.quant.model import QGraph
 from rtl_templates.memory.ring import RingWriter, TokenCount
 
 __all__ = ["Caches", "new_sequence"]
@@ -21,31 +20,33 @@ class Caches:
 
     Parameters
     ----------
-    seen
-        Tokens that the caches of a node have seen before the present tensor, by node.
+    counts
+        A ``TokenCount`` per cached node, by its name: ``seen``, ``slot``.
     """
 
-    seen: dict[str, Any]
-    _counts: dict[str, Any]
+    counts: dict[str, Any]
     _writers: dict[str, Any]
 
     @classmethod
-    def of(cls, m: Module, plan: Plan, qgraph: QGraph, clear: Any) -> Caches:
+    def of(cls, m: Module, plan: Plan, clear: Any) -> Caches:
         """Instantiate a count per cached node and a writer per cache."""
         counts: dict[str, Any] = {}
         writers: dict[str, Any] = {}
         for task in plan.tasks:
             if not task.appends:
                 continue
-            ring = ring_of(qgraph, qgraph.node(task.node))
-            writers[task.name] = RingWriter(
-                slots=ring.slots,
-                pinned=ring.pinned,
-                start=ring.start,
-                row=task.work.channel.count,
-                lanes=plan.engine(task.engine).fold.lanes,
-            )
-            m.submodules[f"append_{task.name}"] = writers[task.name]
+            attend = plan.task(task.node).work.attend
+            assert attend is not None
+            ring = ring_of(attend)
+            if not attend.external:  # the memory engine has writers of its own
+                writers[task.name] = RingWriter(
+                    slots=ring.slots,
+                    pinned=ring.pinned,
+                    start=ring.start,
+                    row=task.work.channel.count,
+                    lanes=plan.engine(task.engine).fold.lanes,
+                )
+                m.submodules[f"append_{task.name}"] = writers[task.name]
             if task.node not in counts:
                 counts[task.node] = TokenCount(
                     slots=ring.slots,
@@ -53,16 +54,17 @@ class Caches:
                     start=ring.start,
                     tokens=ring.tokens,
                     restarts=ring.restarts,
+                    most=ring.most,
                 )
                 m.submodules[f"seen_{task.node}"] = counts[task.node]
         for part in (*counts.values(), *writers.values()):
             m.d.comb += part.clear.eq(clear)
-        return cls({node: count.seen for node, count in counts.items()}, counts, writers)
+        return cls(counts, writers)
 
     @property
     def overflows(self) -> list[Any]:
         """Pulses of caches that were emptied because they were full."""
-        return [count.overflow for count in self._counts.values()]
+        return [count.overflow for count in self.counts.values()]
 
     def follow(self, m: Module, task: Task, here: Any, done: Any, push: Any) -> Any | None:
         """Move on with a task; return the offset of its beats if it appends to a cache.
@@ -76,12 +78,12 @@ class Caches:
         push
             A beat of its engine is written.
         """
-        if task.appends:
+        if task.name in self._writers:
             writer = self._writers[task.name]
             m.d.comb += writer.push.eq(here & push)
             return writer.offset
-        if task.node in self._counts:
-            m.d.comb += self._counts[task.node].advance.eq(here & done)
+        if task.node in self.counts and not task.appends:
+            m.d.comb += self.counts[task.node].advance.eq(here & done)
         return None
 
 

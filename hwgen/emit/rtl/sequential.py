@@ -7,6 +7,7 @@ from math import gcd
 from typing import Any
 
 from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import wiring
 
 from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.bound import Bound, bind
@@ -46,14 +47,16 @@ class SequentialAccelerator(Accelerator):
         field = TaskField(m, sequencer.phase)
 
         fresh = new_sequence(m, self.fresh, sequencer.phase == 0)
-        caches = Caches.of(m, plan, self.qgraph, fresh)
+        caches = Caches.of(m, plan, fresh)
         engines = [bind(plan, self.qgraph, engine) for engine in plan.engines]
-        for engine in engines:
-            engine.fresh, engine.seen = fresh, caches.seen
+        memory = next((engine for engine in engines if engine.template == "memory"), None)
+        for engine in sorted(engines, key=lambda engine: engine is not memory):
+            engine.fresh, engine.caches, engine.memory = fresh, caches.counts, memory
             self._build_engine(m, engine, phases, field, sequencer)
 
         # Writers: the inputs' streams, then the engines' beats.
-        writers = [*plan.input_lanes.values(), *(engine.lanes for engine in engines)]
+        writing = [engine for engine in engines if engine is not memory]
+        writers = [*plan.input_lanes.values(), *(engine.lanes for engine in writing)]
         lanes = max([*plan.output_lanes.values(), *(engine.reads for engine in engines)])
         addresses = [plan.placement(name).address for name in plan.output_lanes]
         m.submodules.buffer = buffer = SharedBuffer(
@@ -68,7 +71,7 @@ class SequentialAccelerator(Accelerator):
             ),
             lanes=lanes,
             writers=writers,
-            phases=[self._writes(phase, list(plan.input_lanes), engines) for phase in phases],
+            phases=[self._writes(phase, list(plan.input_lanes), writing) for phase in phases],
         )
         m.d.comb += [buffer.phase.eq(sequencer.phase), buffer.start.eq(sequencer.start)]
 
@@ -76,15 +79,18 @@ class SequentialAccelerator(Accelerator):
         for k in range(len(phases)):
             m.d.comb += here[k].eq(sequencer.running & (sequencer.phase == k))
         self._load(m, inputs, buffer, phases, here, sequencer)
-        for k, engine in enumerate(engines):
+        for engine in engines:
             mine = [p for p, phase in enumerate(phases) if phase.kind == engine.template]
-            m.d.comb += [
-                engine.data.eq(buffer.r_data),
-                buffer.push[len(plan.input_lanes) + k].eq(engine.beat_valid),
-                buffer.beats[len(plan.input_lanes) + k].eq(engine.beat),
-            ]
+            m.d.comb += engine.data.eq(buffer.r_data)
+            if engine in writing:
+                place = len(plan.input_lanes) + writing.index(engine)
+                m.d.comb += [
+                    buffer.push[place].eq(engine.beat_valid),
+                    buffer.beats[place].eq(engine.beat),
+                ]
             with m.If(Cat(here[p] for p in mine).any()):
-                m.d.comb += [buffer.r_address.eq(engine.address), sequencer.done.eq(buffer.written)]
+                done = buffer.written if engine.done is None else engine.done
+                m.d.comb += [buffer.r_address.eq(engine.address), sequencer.done.eq(done)]
                 if engine.index is not None:
                     m.d.comb += buffer.offset.eq(engine.index)
             for p in mine:
@@ -96,10 +102,19 @@ class SequentialAccelerator(Accelerator):
             for name, pulse in engine.flags.items():
                 self.flags.setdefault(name, []).append(pulse)
         self.flags["overflow"] = caches.overflows
+        if memory is not None:
+            self._connect_memory(m, memory)
         self._store(m, outputs, buffer, phases, here, sequencer)
         return [(engine.step, Const(0, 1)) for engine in engines], self._traces(
             engines, phases, here, buffer
         )
+
+    def _connect_memory(self, m: Module, memory: Any) -> None:
+        for name in ("ar", "aw", "w"):
+            wiring.connect(m, getattr(memory, name), wiring.flipped(getattr(self.mem, name)))
+        for name in ("r", "b"):
+            wiring.connect(m, wiring.flipped(getattr(self.mem, name)), getattr(memory, name))
+        self.flags["memory"] = [memory.error]
 
     def _build_engine(
         self, m: Module, engine: Bound, phases: list[_Phase], field: Any, sequencer: Any
@@ -119,7 +134,7 @@ class SequentialAccelerator(Accelerator):
 
     def _writes(self, phase: _Phase, inputs: list[str], engines: list[Bound]) -> WritePhase:
         """Return where the beats of a phase go."""
-        if phase.kind == "store":
+        if phase.kind in ("store", "memory"):
             return WritePhase()
         if phase.kind == "load":
             place = self.plan.placement(phase.name)

@@ -6,12 +6,15 @@ from typing import Any
 
 from amaranth.back import rtlil
 from amaranth.hdl import Elaboratable, Module, Signal
+from amaranth.lib import wiring
 
 from hwgen.emit.rtl.accelerator import Accelerator, traced
 from hwgen.emit.rtl.top import build_top
 from hwgen.emit.rtl.yosys import verilog_of
-from hwgen.plan.model import Plan
+from hwgen.plan.model import MemoryPort, Plan
 from hwgen.quant.model import QGraph
+from rtl_templates.memory_port.memory_model import MemoryModel
+from rtl_templates.memory_port.pins import axi_pins
 
 __all__ = ["emit_verilog"]
 
@@ -24,7 +27,8 @@ def emit_verilog(plan: Plan, qgraph: QGraph, *, trace: bool = False, identity: i
     Parameters
     ----------
     trace
-        Add the ``trace_*`` ports that testbenches use to find a mismatch.
+        Add the ``trace_*`` ports that testbenches use to find a mismatch, and put a model of
+        external memory behind its port, if the plan has one.
     identity
         32 bits for the ``ID`` register.
     """
@@ -50,6 +54,24 @@ class _AxiPorts(Elaboratable):
                 for part in ("valid", "index", "data"):
                     name = f"trace_{task.name}_{part}"
                     self._link(getattr(accelerator, name), name, into=False)
+        self.module = Module()
+        self.pins: list[Signal] = []
+        memory = accelerator.plan.memory
+        if memory is not None and not accelerator.trace:
+            self.pins = [pin for pin, _ in axi_pins(self.module, accelerator.mem, "m_axi_mem")]
+        elif memory is not None:
+            self._model(memory)
+
+    def _model(self, memory: MemoryPort) -> None:
+        """Put a model of the memory behind the port: testbenches see streams only."""
+        size = 1 << memory.address_bits
+        self.module.submodules.behind_port = model = MemoryModel(
+            address_bits=memory.address_bits,
+            data_bits=memory.data_bits,
+            words=size * 8 // memory.data_bits,
+        )
+        self.module.d.comb += model.latency.eq(memory.latency)
+        wiring.connect(self.module, self.accelerator.mem, model.port)
 
     def _link(self, member: Any, name: str, *, into: bool) -> None:
         self.links.append((Signal(len(member), name=name), member, into))
@@ -63,11 +85,12 @@ class _AxiPorts(Elaboratable):
     @property
     def ports(self) -> dict[str, Any]:
         """Ports by name; their directions follow from who drives them."""
-        return {port.name: (port, None) for port, _, _ in self.links}
+        ports = [*(port for port, _, _ in self.links), *self.pins]
+        return {port.name: (port, None) for port in ports}
 
     def elaborate(self, platform: object) -> Module:
         """Return the module."""
-        m = Module()
+        m = self.module
         m.submodules.accelerator = self.accelerator
         for port, member, into in self.links:
             m.d.comb += member.eq(port) if into else port.eq(member)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hwgen.emit.rtl.bound.array import BoundArray
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.emit.rtl.bound.mac import BoundMac
+from hwgen.emit.rtl.bound.memory import BoundMemory
 from hwgen.emit.rtl.bound.row import BoundRow
 from hwgen.emit.rtl.bound.vector import BoundVector
 from hwgen.plan.model import Engine, Plan
@@ -11,7 +13,13 @@ from hwgen.quant.model import QGraph
 
 __all__ = ["Bound", "bind"]
 
-_KINDS: dict[str, type[Bound]] = {"mac": BoundMac, "row": BoundRow, "vector": BoundVector}
+_KINDS: dict[str, type[Bound]] = {
+    "mac": BoundMac,
+    "array": BoundArray,
+    "row": BoundRow,
+    "vector": BoundVector,
+    "memory": BoundMemory,
+}
 
 
 def bind(plan: Plan, qgraph: QGraph, engine: Engine) -> Bound:

@@ -46,19 +46,23 @@ class Bound(ABC):
     flags : pulses for the status register, set by :meth:`build`: ``masked``, ``saturated`` (a
         number).
     fresh : pulse, given before :meth:`build`: a new sequence begins; never while a task runs.
-    seen : given before :meth:`build`: tokens in the caches of each cached node before the present
-        tensor, by the node's name; stable while its task runs.
+    caches : given before :meth:`build`: of each cached node, by its name, a ``TokenCount`` with
+        ``seen`` and ``slot``, which are stable while its task runs.
+    memory : given before :meth:`build`: the ``memory`` engine, if there is one.
+    done : last cycle of a phase, of an engine that does not write to the buffer; else None.
     """
 
     template: ClassVar[str]
     index: Any = None
+    done: Any = None
+    memory: Any = None
     address: Any
     data: Any
     step: Any
     beat_valid: Any
     beat: Any
     fresh: Any = Const(0)
-    seen: Mapping[str, Any]
+    caches: Mapping[str, Any]
 
     def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
         self.plan = plan
@@ -74,7 +78,7 @@ class Bound(ABC):
         ]
         self.granule = self.buffer.banks
         self.flags: dict[str, Any] = {}
-        self.seen = {}
+        self.caches = {}
 
     @abstractmethod
     def build(self, m: Module, task: Any, start: Any) -> None:

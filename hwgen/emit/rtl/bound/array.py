@@ -1,0 +1,232 @@
+"""The time-shared systolic array: linear layers, matrix products and attention."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Any, ClassVar
+
+import numpy as np
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+
+from hwgen.emit.rtl.array_tasks import (
+    NUMERATOR_BITS,
+    array_channels,
+    array_task,
+    array_weights,
+)
+from hwgen.emit.rtl.bound.base import Bound
+from hwgen.emit.rtl.tasks import multiplier_bits
+from hwgen.ops import get_op
+from hwgen.ops.types import QType
+from hwgen.plan.external import is_external
+from hwgen.plan.model import Engine, Plan, Task
+from hwgen.plan.timing import LENGTH_READ
+from hwgen.quant.model import QGraph
+from rtl_templates.memory.select import TaskField
+from rtl_templates.streams.delay import delay
+from rtl_templates.systolic.array_core import ArrayCore
+from rtl_templates.systolic.loader import COLUMNS, PINNED, ROWS, VALUES
+from rtl_templates.systolic.task import ArrayShape, ArrayTask
+
+__all__ = ["BoundArray"]
+
+_OPERANDS = {COLUMNS: 0, ROWS: 1, VALUES: 2, PINNED: 3}
+"""Which input of a node an operand is."""
+
+
+class BoundArray(Bound):
+    """See :class:`Bound`; the core is :class:`ArrayCore`."""
+
+    template: ClassVar[str] = "array"
+
+    def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
+        super().__init__(plan, qgraph, engine)
+        self.operands = [
+            types[:-1] if task.work.attend and task.work.attend.padded else types
+            for task, types in zip(self.tasks, self.types, strict=True)
+        ]
+        for task in self.tasks:
+            self.granule = gcd(self.granule, *self._strides(task))
+        (self.index,) = (Signal(range(max(2, self.buffer.elements)), name="array_index"),)
+
+    def _strides(self, task: Task) -> list[int]:
+        """Return numbers whose sums are all addresses that a task reads."""
+        attend = task.work.attend
+        starts = [self.plan.placement(name).address for name in task.reads]
+        if attend is None:
+            return [*starts, self.reads, task.work.elements]
+        spread = task.work.kind == "matmul" and not attend.transposed
+        wide = [attend.features] if spread or task.work.kind == "attention" else []
+        return [
+            *starts,
+            self.reads,
+            attend.inner,
+            *wide,
+            *([self.engine.fold.rows] if spread else []),
+        ]
+
+    def build(self, m: Module, task: Any, start: Any) -> None:
+        """Instantiate the core with the weights of all tasks one after the other."""
+        shape, self.task = self._shape(), task
+        tasks, weights, channels = self._constants(shape)
+        m.submodules.array = core = ArrayCore(shape, tasks, weights, channels)
+        field = TaskField(m, task)
+        self.data = Signal(self.reads * self.buffer.bits, name="array_data")
+        begins, length = self._length(m, field, task, start, core)
+        m.d.comb += [
+            core.task.eq(task),
+            core.start.eq(begins),
+            core.length.eq(length),
+            core.data_valid.eq(delay(m, core.read & core.read_ready, 1, "array_read")),
+            core.data.eq(
+                Cat(
+                    self.data.word_select(lane, self.buffer.bits)[: shape.data_bits]
+                    for lane in range(self.reads)
+                )
+            ),
+            self.index.eq(core.index),
+        ]
+        if self.memory is not None:
+            self._fetch(m, field, start, core, shape)
+        for k, item in enumerate(self.tasks):
+            if item.node in self.caches:
+                cache = self.caches[item.node]
+                with m.If(task == k):
+                    m.d.comb += [core.seen.eq(cache.seen), core.slot.eq(cache.slot)]
+        self.step, self.beat_valid, self.beat = core.step, core.beat_valid, core.beat
+        self._report(core)
+
+    def _fetch(self, m: Module, field: Any, start: Any, core: Any, shape: ArrayShape) -> None:
+        """Take keys and values of external caches from the memory's beats, when they come."""
+        memory = self.memory
+        external = field([is_external(item.work.attend) for item in self.tasks], "is_external")
+        fetched, came = Signal(), Signal()
+        beat = Signal(self.reads * shape.data_bits)
+        m.d.comb += fetched.eq(external & ((core.operand == ROWS) | (core.operand == VALUES)))
+        codes = [
+            memory.beats.payload.word_select(lane, memory.code_bits) for lane in range(self.reads)
+        ]
+        take = fetched & core.read & memory.beats.valid
+        m.d.comb += memory.beats.ready.eq(fetched & core.read)
+        m.d.sync += [
+            came.eq(take),
+            beat.eq(Cat(_extended(code, shape.data_bits) for code in codes)),
+        ]
+        with m.If(fetched):
+            m.d.comb += core.read_ready.eq(memory.beats.valid)
+        with m.If(came):
+            m.d.comb += core.data.eq(beat)
+        for k, item in enumerate(self.tasks):
+            if is_external(item.work.attend):
+                m.d.comb += memory.asks[item.node].eq(start & (self.task == k))
+
+    def _length(self, m: Module, field: Any, task: Any, start: Any, core: Any) -> tuple[Any, Any]:
+        """Return when the core starts, and how many keys count; set ``address``."""
+        bases = [self._base(field, name, port) for name, port in _OPERANDS.items()]
+        base = Signal(range(max(2, self.buffer.elements)), name="array_base")
+        with m.Switch(core.operand):
+            for operand, value in zip(_OPERANDS, bases, strict=True):
+                with m.Case(operand):
+                    m.d.comb += base.eq(value)
+        self.address = base + core.address
+        padded = [bool(item.work.attend and item.work.attend.padded) for item in self.tasks]
+        if not any(padded):
+            return start, Const(0, 1)
+        counts = [
+            self.plan.placement(item.reads[-1]).address if reads else 0
+            for item, reads in zip(self.tasks, padded, strict=True)
+        ]
+        reads = field(padded, "is_padded")
+        asking = delay(m, start & reads, 1, "length_asked")
+        coming = delay(m, asking, LENGTH_READ - 1, "length_coming")
+        self.address = Mux(asking, field(counts, "length_address"), self.address)
+        kept = Signal(self.buffer.bits, name="length_kept")
+        length = Signal(self.buffer.bits, name="length")
+        m.d.comb += length.eq(Mux(coming, self.data[: self.buffer.bits], kept))
+        m.d.sync += kept.eq(length)
+        return Mux(reads, coming, start), length
+
+    def _base(self, field: Any, operand: int, port: int) -> Any:
+        values = [
+            self.plan.placement(item.reads[min(port, len(item.reads) - 1)]).address
+            for item in self.tasks
+        ]
+        return field(values, f"base_array_{operand}")
+
+    def _shape(self) -> ArrayShape:
+        """Return sizes and widths that fit every task."""
+        fold = self.engine.fold
+        attends = any(task.work.kind == "attention" for task in self.tasks)
+        requants = [
+            node.lowered.requant
+            for node, task in zip(self.nodes, self.tasks, strict=True)
+            if task.work.kind != "attention"
+        ]
+        columns = [types[0] for types in self.operands]
+        rows = [item for types in self.operands for item in types[1:]]
+        data_bits = max(item.bits for types in self.operands for item in types)
+        return ArrayShape(
+            rows=fold.rows,
+            columns=fold.outputs,
+            lanes=self.reads,
+            beat=fold.lanes,
+            data_bits=data_bits,
+            row_bits=max(data_bits, self.engine.weight_bits, *map(_signed_bits, rows)),
+            column_bits=max(
+                data_bits, NUMERATOR_BITS if attends else 0, *map(_signed_bits, columns)
+            ),
+            weight_bits=max(1, self.engine.weight_bits),
+            acc_bits=self.engine.acc_bits,
+            multiplier_bits=max(
+                (multiplier_bits(item) for item in requants if item is not None), default=1
+            ),
+            out_bits=self.buffer.bits,
+            normalisers=fold.normalisers,
+        )
+
+    def _constants(self, shape: ArrayShape) -> tuple[list[ArrayTask], list[list[int]], list[int]]:
+        """Return the tasks, each row's weights, and the words of biases and multipliers."""
+        tasks: list[ArrayTask] = []
+        weights: list[list[int]] = [[] for _ in range(shape.rows)]
+        channels: list[int] = []
+        for item, node, types in zip(self.tasks, self.nodes, self.operands, strict=True):
+            assert node.lowered.requant is not None
+            tasks.append(
+                array_task(
+                    item.work,
+                    node.lowered,
+                    types,
+                    weights=len(weights[0]),
+                    channels=len(channels),
+                )
+            )
+            if item.work.kind == "attention":
+                continue
+            bias = np.zeros(1, dtype=np.int64)
+            if item.work.kind == "mac":
+                bias = node.lowered.constants["bias"]
+                shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
+                codes = get_op(node.op).stream_weights(node.lowered, shapes)
+                for line, more in zip(weights, array_weights(codes[:, 0], shape.rows), strict=True):
+                    line += more
+            channels += array_channels(
+                bias, node.lowered.requant, shape.rows, shape.acc_bits, shape.multiplier_bits
+            )
+        return tasks, weights if weights[0] else [], channels
+
+    def _report(self, core: Any) -> None:
+        """Count a row of results once, however many beats it has."""
+        if not any(item.work.kind == "attention" for item in self.tasks):
+            return
+        self.flags = {
+            "masked": core.beat_valid & core.masked & core.row_ends,
+            "saturated": core.clamped,
+        }
+
+
+def _extended(code: Any, bits: int) -> Any:
+    return Cat(code, *[code[-1]] * (bits - len(code)))
+
+
+def _signed_bits(kind: QType) -> int:
+    return kind.bits + (not kind.signed)
