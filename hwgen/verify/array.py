@@ -4,8 +4,8 @@ Request and response are files of little-endian 64-bit numbers; ``sim/harness/ar
 other side.  Request: lanes, bits of an element, elements of a beat of results, their bits, number
 of runs; per run the fields of :class:`ArrayRun` in their order, results expected, deadline, cycle
 of a reset or 0, and four operands, each preceded by its length.  Response, per run: cycle of the
-last beat, steps, clamped cycles; beats; changes of ``step``; cycles of reads.  Lists are preceded
-by their length.
+last beat, steps, clamped logarithms; beats; changes of ``step``; cycles of reads.  Lists are
+preceded by their length.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class ArrayTrace:
     reads
         Cycle of each beat that was asked for.
     clamped
-        Cycles in which a logarithm was clamped.
+        Logarithms that were clamped.
     """
 
     results: Codes

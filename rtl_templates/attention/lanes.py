@@ -21,6 +21,8 @@ __all__ = ["LOGS", "Lanes"]
 LOGS = tuple(int(64 * log2(128 / max(size, 7)) + 0.5) for size in range(129))
 """``Z[a]``: how much a value of size ``a`` lowers its numerator, in 1/64 octaves."""
 
+RESULT = "beat_valid beat index masked row_ends busy"
+
 
 class Lanes(wiring.Component):
     """A :class:`Lane` per column, and what they share: bounds, alignment, normalisers, control.
@@ -90,8 +92,8 @@ class Lanes(wiring.Component):
         Signed.
     beat_valid, beat, index : ``Out``
         Results, and the element of the output tensor that the first of them is.
-    masked : ``Out(1)``
-        With ``beat_valid``: the beat's query sees no key.
+    masked, row_ends : ``Out(1)``
+        With ``beat_valid``: the beat's query sees no key; the beat is the query's last one.
     clamped : ``Out(range(columns + 1))``
         Logarithms of seen keys that were clamped, in this cycle.
     busy : ``Out(1)``
@@ -127,10 +129,7 @@ class Lanes(wiring.Component):
                 "merge_first": In(1),
                 "merge_last": In(1),
                 "sum": In(shape.columns * shape.sum_bits),
-                **{
-                    name: Out(getattr(results, name).shape())
-                    for name in ("beat_valid", "beat", "index", "masked", "busy")
-                },
+                **{name: Out(getattr(results, name).shape()) for name in RESULT.split()},
                 "clamped": Out(range(shape.columns + 1)),
             }
         )
@@ -151,7 +150,7 @@ class Lanes(wiring.Component):
         m.submodules.align = align = Align(shape.columns, shape.total_bits)
         m.d.comb += [
             *(bounds_in.eq(own) for bounds_in, own in self._same(bounds, "seen slot length")),
-            *(own.eq(out) for out, own in self._same(results, "beat_valid beat index masked busy")),
+            *(own.eq(out) for out, own in self._same(results, RESULT)),
             bounds.task.eq(self.task),
             bounds.start.eq(self.start),
             bounds.score.eq(self.score),

@@ -53,10 +53,11 @@ class ArrayCore(wiring.Component):
         The array multiplies.
     beat_valid, beat, index : ``Out``
         Results, and the element of the output tensor that the first of them is.
-    masked : ``Out(1)``
-        With ``beat_valid``: the query sees no key; the results are zeros.
-    clamped : ``Out(1)``
-        A logarithm of attention was clamped.
+    masked, row_ends : ``Out(1)``
+        With ``beat_valid`` of attention: the query sees no key, the results are zeros; the beat is
+        the last one of the query and its head.
+    clamped : ``Out``
+        Logarithms of attention that were clamped in this cycle.
     """
 
     def __init__(self, shape, tasks, weights=(), channels=()):
@@ -106,7 +107,8 @@ class ArrayCore(wiring.Component):
                 "beat": Out(shape.beat * shape.out_bits),
                 "index": Out(max(item.width for item in outputs)),
                 "masked": Out(1),
-                "clamped": Out(1),
+                "row_ends": Out(1),
+                "clamped": Out(self.lanes.clamped.shape() if self.lanes else 1),
             }
         )
 
@@ -274,7 +276,8 @@ class ArrayCore(wiring.Component):
         if self.lanes:
             m.d.comb += [
                 self.masked.eq(self.lanes.masked),
-                self.clamped.eq(self.lanes.clamped != 0),
+                self.row_ends.eq(self.lanes.row_ends),
+                self.clamped.eq(self.lanes.clamped),
             ]
         for part in parts:
             with m.If(attends if part is self.lanes else ~attends) if len(parts) > 1 else m.If(1):

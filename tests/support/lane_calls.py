@@ -249,6 +249,8 @@ async def _one(ctx, dut, index, tensor, end):
         clamped += ctx.get(dut.clamped)
         if ctx.get(dut.beat_valid):
             assert ctx.get(dut.busy)
+            ends = (ctx.get(dut.index) + shape.lanes) % tensor.task.features == 0
+            assert ctx.get(dut.row_ends) == ends
             codes = unpack([ctx.get(dut.beat)], shape.lanes, shape.out_bits, True)
             beats.append((cycle, ctx.get(dut.index), codes, bool(ctx.get(dut.masked))))
         await ctx.tick()
