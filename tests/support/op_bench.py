@@ -71,7 +71,7 @@ def run_op_bench(name, folder, *, seed=1, components=None):
                 "name": f"u{n}",
                 "shapes": node.shapes,
                 "beat": node.beat,
-                "x_bits": component.core.shape.x_bits,
+                "x_bits": len(component.i[0].payload) // node.beat,
                 "lanes": node.fold.lanes,
                 "out_bits": node.out.bits,
                 "attrs": dict(node.lowered.attrs),

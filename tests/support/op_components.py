@@ -29,9 +29,15 @@ from rtl_templates.vector.rope import Rope
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.silu import Silu
 from rtl_templates.vector.turns import Turn
+from support.array_components import (
+    ARRAY_OPS,
+    build_attention,
+    build_matmul,
+    draw_array_node,
+)
 from support.row_components import build_layer_norm, build_rms_norm, build_softmax
 
-__all__ = ["OPS", "Node", "draw_node"]
+__all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
     *("conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
@@ -39,6 +45,7 @@ OPS = (
     *("gelu", "silu", "mul", "rope", "embedding"),
     *("layer_norm", "rms_norm", "softmax"),
 )
+"""Ops whose components are an engine of a dataflow plan; the others take the array."""
 
 
 @dataclass
@@ -66,6 +73,9 @@ class Node:
 
     def built(self, **sizes):
         """Return the component; ``depth`` and ``queue`` as given."""
+        if self.op.name in ARRAY_OPS:
+            assert not sizes, "operands lie in memories of their own"
+            return (build_matmul if self.op.name == "matmul" else build_attention)(self)
         return _BUILD[self.op.name](self, sizes)
 
     @property
@@ -86,6 +96,8 @@ class Node:
 
 def draw_node(name, rng):
     """Return a small random node of an op."""
+    if name in ARRAY_OPS:
+        return Node(*draw_array_node(name, rng))
     op = get_op(name)
     keys, shapes = _DRAW.get(name, _draw_any)(rng)
     if name in ("add", "concat"):
