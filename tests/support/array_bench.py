@@ -9,6 +9,7 @@ from hwgen.emit.rtl.array_tasks import array_channels, array_task, array_weights
 from hwgen.emit.rtl.yosys import verilog_of
 from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.ops.attention_keys import ring_start
+from hwgen.ops.events import recorded
 from hwgen.plan.array_cycles import ArraySize, array_slots
 from hwgen.verify.array import ArrayRun, build_array, run_array
 from rtl_templates.systolic.array_core import ArrayCore
@@ -122,20 +123,28 @@ class ArrayBench:
         Every result must be right, each written once, and where the memory answers as on chip
         the last beat in the predicted cycle.  Returns the traces.
         """
-        asked, golden = [], []
+        asked, golden, clamped = [], [], []
         for number, codes, keys in runs:
             case = self.cases[number]
-            golden.append(case.meaning.integer(case.lowered, codes)[-1].ravel())
+            with recorded() as events:
+                golden.append(case.meaning.integer(case.lowered, codes)[-1].ravel())
+            with recorded() as before:  # the core sees the last sample only
+                if len(codes[0]) > 1:
+                    case.meaning.integer(case.lowered, [array[:-1] for array in codes])
+            clamped.append(events.clamped - before.clamped)
             operands, more = self._operands(case, codes)
             asked.append(ArrayRun(number, operands, golden[-1].size, **{**more, **keys}))
         traces = run_array(self.model, self.shape, asked, folder)
-        for (number, _, keys), item, trace, codes in zip(runs, asked, traces, golden, strict=True):
+        for (number, _, keys), item, trace, codes, count in zip(
+            runs, asked, traces, golden, clamped, strict=True
+        ):
             case = self.cases[number]
             label = f"{case.op} {case.keys} {case.shapes} {keys}"
             wrong = np.flatnonzero(trace.results != codes)
             places = f"{wrong.size} of {codes.size} from {wrong[:8]}"
             assert not wrong.size, f"{label}: {places}: {trace.results[wrong[:8]]}"
             assert trace.beats.size * self.size.beat == codes.size, label
+            assert trace.clamped == count, label
             if not (item.latency or item.pauses):
                 count = item.length if case.keys.get("padded") else None
                 plan = array_slots(case.work, self.size, seen=self._seen(case, item), length=count)
