@@ -279,10 +279,10 @@ ANY_OPS = {
     "softmax": _plain("softmax"),
     **TABLE_OPS,
 }
-DRAWN_OPS = {**IMAGE_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS, **TURN_OPS}
+DRAWN_OPS = {**IMAGE_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS, **TURN_OPS, **ARRAY_OPS}
 CHOICE = {  # by rank
     1: (*ANY_OPS, *TURN_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat"),
-    2: (*ANY_OPS, *TURN_OPS, *PLACE_OPS, "linear", "linear", "add", "concat"),
+    2: (*ANY_OPS, *TURN_OPS, *PLACE_OPS, *ARRAY_OPS, "linear", "linear", "add", "concat"),
     3: (*ANY_OPS, *PLACE_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "add", "concat"),
 }
 
