@@ -11,6 +11,7 @@ from rtl_templates.control.store import Store
 from rtl_templates.memory.shared_buffer import SharedBuffer, WritePhase
 from rtl_templates.streams.delay import delay
 from rtl_templates.systolic.array_core import ArrayCore
+from rtl_templates.systolic.loader import COLUMNS, ROWS, VALUES
 
 __all__ = ["ArrayOp"]
 
@@ -26,14 +27,20 @@ class ArrayOp(wiring.Component):
     ----------
     shape : ArrayShape
     task : ArrayTask
-    operands : sequence of (int, int)
-        Per stream: which operand it is (``rtl_templates.systolic.loader``), and its elements.
+    elements : sequence of int
+        Of each operand: columns, rows, values.
+    results : int
+        Elements of the result.
     beat : int
         Elements of a beat on ``i``, a power of two that divides every operand.
+    counted : bool
+        Whether a further stream says how many keys count.
+    channels : sequence of int
+        See :class:`ArrayCore`.
 
     Members
     -------
-    i : ``In(stream.Signature(beat * data_bits)).array(len(operands))``
+    i : ``In(stream.Signature(beat * data_bits)).array``
     o : ``Out(stream.Signature(shape.beat * out_bits))``
     active : ``Out(1)``
         The array multiplies.
@@ -41,14 +48,15 @@ class ArrayOp(wiring.Component):
         A result waits to be taken.
     """
 
-    def __init__(self, shape, task, operands, *, beat=1, channels=()):
-        for _, elements in operands:
-            if elements % beat:
-                raise ValueError(f"Beats of {beat} do not divide a tensor of {elements} elements")
+    def __init__(self, shape, task, elements, results, *, beat=1, counted=False, channels=()):
+        self.operands = (*elements, *([1] if counted else []))
+        for count in self.operands:
+            if count % beat:
+                raise ValueError(f"Beats of {beat} do not divide a tensor of {count} elements")
         self.core = ArrayCore(shape, [task], (), channels)
-        self.operands = tuple(operands)
         self.beat = beat
-        self.results = task.tokens * task.heads * task.group * task.features
+        self.counted = counted
+        self.results = results
         self.banks = max(beat, shape.lanes, shape.beat)
         self.overhead = Sequencer.OVERHEAD * (len(self.operands) + 2) + Store.LATENCY
         super().__init__(
@@ -68,7 +76,7 @@ class ArrayOp(wiring.Component):
         m.submodules.sequencer = sequencer = Sequencer(count + 2)
         bases, end = [], 0
         phases = []
-        for k, (_, elements) in enumerate(self.operands):
+        for k, elements in enumerate(self.operands):
             bases.append(end)
             phases.append(WritePhase(k, end, elements // self.beat))
             end += -(-elements // banks) * banks
@@ -124,7 +132,7 @@ class ArrayOp(wiring.Component):
         """Let the core read its operands, and write."""
         core, shape, count = self.core, self.core.shape, len(self.operands)
         base = Signal(range(max(2, bases[-1] + 1)))
-        numbers = {operand: bases[k] for k, (operand, _) in enumerate(self.operands)}
+        numbers = dict(zip((COLUMNS, ROWS, VALUES), bases, strict=False))
         m.d.comb += [
             base.eq(Array(numbers.get(operand, 0) for operand in range(4))[core.operand]),
             core.start.eq(sequencer.start & (sequencer.phase == count)),
@@ -136,7 +144,11 @@ class ArrayOp(wiring.Component):
             buffer.offset.eq(core.index),
             self.active.eq(core.step),
         ]
-        if core.lanes:
+        if self.counted:
+            count = self.i[-1]
+            with m.If(count.valid & count.ready):
+                m.d.sync += core.length.eq(count.payload)
+        elif core.lanes:
             m.d.comb += core.length.eq(core.tasks[0].lane.keys)
 
 

@@ -1,8 +1,6 @@
 """Matrix product of two activations."""
 
-from rtl_templates.arith.codes import bits_for
 from rtl_templates.systolic.array_op import ArrayOp
-from rtl_templates.systolic.loader import COLUMNS, ROWS
 from rtl_templates.systolic.task import ArrayShape, ArrayTask
 
 __all__ = ["Matmul"]
@@ -22,56 +20,54 @@ class Matmul(ArrayOp):
     ----------
     x : Codes
         Elements of both inputs.
-    signed : (bool, bool)
-        Whether the codes of each input are.
     tokens, inner, features : int
     transposed : bool
     multiplier : int
     scale : Scale
-    out_bits : int
+    acc_bits, out_bits : int
+        Widths of a sum and of a result.
     rows, columns : int
         Of the array: features and tokens at once.
-    lanes : int
-        Elements of a beat from the buffer to the array, a power of two.
-    results : int
-        Elements of a beat on ``o``; divides ``rows`` and ``features``.
-    beat : int
-        Elements of a beat on ``i``.
+    reads, lanes, beat : int
+        Elements of a beat from the operands' memories, of a result, of an input.
+
+    Members
+    -------
+    i : ``In(stream.Signature(beat * x.bits)).array(2)``
+    o : ``Out(stream.Signature(lanes * out_bits))``
     """
 
     def __init__(
         self,
         *,
         x,
-        signed,
         tokens,
         inner,
         features,
         transposed,
         multiplier,
         scale,
+        acc_bits,
         out_bits,
         rows,
         columns,
-        lanes,
-        results,
+        reads=1,
+        lanes=1,
         beat=1,
     ):
-        if features % results:
-            raise ValueError(f"Results must divide the {features} features, not {results}")
-        wide = x.bits + (not all(signed))
-        ends = -(1 << (wide - 1)), (1 << (wide - 1)) - 1
-        products = [inner * a * b for a in ends for b in ends]
+        if features % lanes:
+            raise ValueError(f"Lanes must divide the {features} features, not {lanes}")
+        operand = x.bits + (not x.signed)
         shape = ArrayShape(
             rows=rows,
             columns=columns,
-            lanes=lanes,
-            beat=results,
+            lanes=reads,
+            beat=lanes,
             data_bits=x.bits,
-            row_bits=wide,
-            column_bits=wide,
+            row_bits=operand,
+            column_bits=operand,
             weight_bits=1,
-            acc_bits=bits_for(*products),
+            acc_bits=acc_bits,
             multiplier_bits=max(1, multiplier.bit_length()),
             out_bits=out_bits,
         )
@@ -80,14 +76,15 @@ class Matmul(ArrayOp):
             tokens=tokens,
             inner=inner,
             features=features,
-            column_signed=signed[0],
-            row_signed=signed[1],
+            column_signed=x.signed,
+            row_signed=x.signed,
             scale=scale,
         )
         super().__init__(
             shape,
             task,
-            [(COLUMNS, tokens * inner), (ROWS, inner * features)],
+            (tokens * inner, inner * features),
+            tokens * features,
             beat=beat,
-            channels=[multiplier << shape.acc_bits],
+            channels=[multiplier << acc_bits],
         )

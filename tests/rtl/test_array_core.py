@@ -1,0 +1,178 @@
+"""The whole array in Verilator: every kind of task on one core, results and cycles."""
+
+import numpy as np
+import pytest
+
+from hwgen.ops import QType
+from hwgen.plan import array_cycles
+from hwgen.plan.array_cycles import ArraySize, array_slots
+from rtl_templates.attention.align import Align
+from rtl_templates.attention.lanes import Lanes
+from rtl_templates.attention.normaliser import Normaliser
+from rtl_templates.attention.reciprocal import Reciprocal
+from rtl_templates.systolic import collector, geometry, operands
+from rtl_templates.systolic.tile_buffer import TileBuffer
+from support.array_bench import ArrayBench, Case
+
+pytestmark = pytest.mark.verilator
+
+UNSIGNED = QType(8, False, 0.05, 100)
+
+
+def attention(shapes, **keys):
+    return Case("attention", {"heads": 1, "tile": 8, **keys}, shapes)
+
+
+def sequence(tokens, features):
+    return [(tokens, features)] * 3
+
+
+PADDED = [*sequence(30, 16), (1,)]
+CASES = [
+    attention([(4, 8), (16, 8), (16, 8)]),
+    attention([(5, 32), (21, 32), (21, 64)], heads=2),
+    attention([(13, 64), (20, 32), (20, 32)], heads=4, kv_heads=2, causal=True),
+    attention(sequence(30, 16), causal=True, window=5, sinks=3),
+    attention(sequence(30, 16), causal=True, window=9),
+    attention([(6, 16), (30, 16), (30, 16), (1,)], padded=True),
+    attention(PADDED, padded=True, causal=True, window=5, sinks=3),
+    attention(sequence(3, 8), heads=2, causal=True, cache={"length": 60}),
+    attention(sequence(1, 32), heads=2, causal=True, cache={}, window=12, sinks=3),
+    attention([(2, 32)] * 4, causal=True, cache={}, window=12, sinks=3, sink_queries=True),
+    Case("linear", {"features": 24}, [(7, 21)]),
+    Case("linear", {"features": 4}, [(13, 5)], types=[UNSIGNED]),
+    Case("linear", {"features": 20}, [(3,)]),
+    Case("matmul", {"transpose_b": True}, [(7, 21), (12, 21)]),
+    Case("matmul", {"transpose_b": True}, [(1, 1), (4, 1)]),
+    Case("matmul", {}, [(9, 21), (21, 12)]),
+    Case("matmul", {}, [(7, 3), (3, 28)]),
+]
+ATTENTION = range(10)
+
+
+@pytest.fixture(scope="module")
+def bench():
+    return ArrayBench(CASES, rows=8, columns=3, lanes=8, beat=4, normalisers=3).build()
+
+
+def runs_of(number, draw=0, **keys):
+    """Return runs of a case: several fillings of a cache, several counts of keys."""
+    case = CASES[number]
+    cache, padded = case.keys.get("cache"), case.keys.get("padded")
+    samples = (1, 2, 9, 17) if cache is not None else (1,)
+    counts = (0, 1, 4, 8, 17, 30) if padded else (None,)
+    for sample in samples:
+        for count in counts:
+            codes = case.codes(sample, seed=100 * draw + number, spread=0.4)
+            if count is not None:
+                codes[-1][:] = count
+            yield number, codes, keys
+
+
+def test_every_task_in_turn(bench, tmp_path):
+    """Back to back in any order: golden results, each written once, in predicted cycles."""
+    rng = np.random.default_rng(3)
+    runs = [
+        run for draw in range(2) for number in range(len(CASES)) for run in runs_of(number, draw)
+    ]
+    traces = bench.run([runs[k] for k in rng.permutation(len(runs))], tmp_path)
+    assert any(trace.masked.any() for trace in traces)
+
+
+def test_late_memories_change_no_result(bench, tmp_path):
+    rng = np.random.default_rng(4)
+    runs = []
+    for number in range(len(CASES)):
+        for draw, (latency, pauses) in enumerate([(7, 0), (0, 40), (3, 80)]):
+            keys = {"latency": latency, "pauses": pauses, "seed": number + 1}
+            runs += list(runs_of(number, draw, **keys))[:2]
+    bench.run([runs[k] for k in rng.permutation(len(runs))], tmp_path)
+
+
+def test_reset_in_mid_run_leaves_no_trace(bench, tmp_path):
+    rng = np.random.default_rng(5)
+    runs = [
+        next(runs_of(number, 7, reset_at=int(rng.integers(2, 200)))) for number in range(len(CASES))
+    ]
+    bench.run(runs, tmp_path)
+
+
+def test_extremes(bench, tmp_path):
+    """All lowest codes: the largest products that there can be, and clamped logarithms."""
+    runs = []
+    for number in (1, 2, 10, 13, 15):
+        case = CASES[number]
+        codes = [np.full((1, *s), t.low) for s, t in zip(case.shapes, case.types, strict=True)]
+        runs.append((number, codes, {}))
+    bench.run(runs, tmp_path)
+
+
+def busy_after_the_first_tile(trace, tile):
+    """Return the part of the cycles after the first tile's steps that multiply."""
+    begin = trace.working[0, 0] + tile
+    end = trace.working[-1, 1]
+    busy = sum(max(0, int(b) - max(int(a), begin)) for a, b in trace.working)
+    return busy / (end - begin)
+
+
+def test_products_of_whole_tiles_keep_every_multiplier_busy(tmp_path):
+    """M, N and K multiples of the array's sides: 98 % and more from the second tile on."""
+    rows, columns, beat, lanes = 8, 8, 8, 32
+    cases = [
+        Case("linear", {"features": 8 * n}, [(8 * m, 8 * k)])
+        for m, n, k in [(1, 4, 1), (4, 4, 1), (3, 5, 2), (2, 8, 4)]
+    ]
+    cases += [
+        Case("matmul", {"transpose_b": True}, [(8 * m, 8 * k), (8 * n, 8 * k)])
+        for m, n, k in [(2, 4, 2), (3, 3, 4)]
+    ]
+    bench = ArrayBench(cases, rows=rows, columns=columns, lanes=lanes, beat=beat).build()
+    runs = [(number, case.codes(), {}) for number, case in enumerate(cases)]
+    for trace, case in zip(bench.run(runs, tmp_path), cases, strict=True):
+        inner = case.shapes[0][1]
+        assert busy_after_the_first_tile(trace, inner) >= 0.98, (case.op, case.shapes)
+        assert trace.steps * rows * columns == np.prod(case.shapes[0]) * case.work.outputs
+
+
+@pytest.mark.parametrize(("bits", "weight_bits"), [(4, 4), (16, 8)])
+def test_operands_of_other_widths(bits, weight_bits, tmp_path):
+    kind = QType(bits, True, 0.02)
+    cases = [
+        Case("linear", {"features": 6}, [(5, 9)], [kind], kind, weight_bits),
+        Case("linear", {"features": 4}, [(3, 6)], [QType(bits, False, 0.02, 3)], kind, weight_bits),
+    ]
+    if bits == 4:
+        cases.append(Case("matmul", {"transpose_b": True}, [(5, 9), (6, 9)], [kind] * 2, kind))
+        mixed = [QType(4, False, 0.02), QType(4, True, 0.02)]
+        cases.append(Case("matmul", {}, [(5, 9), (9, 4)], mixed, kind))
+    bench = ArrayBench(cases, rows=4, columns=2, lanes=4, beat=2, data_bits=bits).build()
+    bench.run([(n, case.codes(), {}) for n, case in enumerate(cases)], tmp_path)
+
+
+def test_the_recurrence_knows_the_templates():
+    assert array_cycles.FEED == TileBuffer.LATENCY
+    assert array_cycles.LOAD == operands.Operands.LATENCY + 2
+    assert (array_cycles.SCALE, array_cycles.WRITE) == (collector.SCALE, collector.WRITE)
+    lanes = (Lanes.SCORE, Lanes.READY, Lanes.RELOAD, Lanes.MERGE)
+    assert lanes == (
+        array_cycles.SCORE,
+        array_cycles.READY,
+        array_cycles.RELOAD,
+        array_cycles.MERGE,
+    )
+    assert array_cycles.DIVISION == Reciprocal.LATENCY
+    assert array_cycles.NORMALISE == Normaliser.LATENCY
+    assert array_cycles.RESULTS == Align.DENOMINATOR
+
+
+def test_slots_are_as_long_as_in_the_templates():
+    """For arrays of many sizes: the same slots, tiles and lag."""
+    from hwgen.emit.rtl.array_tasks import array_task
+    from rtl_templates.systolic.task import ArrayShape
+
+    for case in CASES:
+        for rows, columns, beat in [(8, 3, 4), (8, 16, 2), (8, 100, 8)]:
+            shape = ArrayShape(rows, columns, 8, beat, 8, 8, 9, 8, 24, 16, 8)
+            sizes = geometry.Geometry(shape, array_task(case.work, case.lowered, case.types))
+            slots = array_slots(case.work, ArraySize(rows, columns, 8, beat))
+            assert slots.length == sizes.slot
