@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes
-from hwgen.emit.hls.constants import Table, mac_constants
+from hwgen.emit.hls.constants import MacConstants, Table, mac_constants
 from hwgen.emit.hls.rows import SharedRows
 from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, point_lines
@@ -21,7 +21,10 @@ from hwgen.quant.model import QGraph, QNode
 
 __all__ = ["sequential_context"]
 
-_UNITS = ("mac", "vector", *POINTS, "norm", "softmax", "matmul", "attention", "append")
+_WEIGHED = ("mac", "linear")
+"""Functions that multiply by weights: an array runs linear layers beside a mac engine."""
+
+_UNITS = (*_WEIGHED, "vector", *POINTS, "norm", "softmax", "matmul", "attention", "append")
 """Functions that tasks run on, in the order in which they are written."""
 
 
@@ -47,7 +50,7 @@ class TraceText:
 
 @dataclass
 class _MacTables:
-    """The tables of all tasks of the ``mac`` engine, one after the other."""
+    """The tables of all tasks of a function that multiplies by weights, one after the other."""
 
     weights: list[Int] = field(default_factory=list)
     biases: list[Int] = field(default_factory=list)
@@ -63,6 +66,23 @@ class _MacTables:
         """Rows of biases so far."""
         return sum(len(rows) for rows in self.biases)
 
+    def add(self, task: MacConstants) -> None:
+        """Append the tables of a task."""
+        self.weights.append(task.weights)
+        self.biases.append(task.biases)
+        self.multipliers.append(task.multipliers)
+
+    def texts(self, unit: str, engine: dict[str, object]) -> tuple[Table, ...]:
+        """Return the tables of all tasks."""
+        kinds = (
+            (engine["weight"], "weight", self.weights),
+            (engine["acc"], "bias", self.biases),
+            (ap(16, False), "multiplier", self.multipliers),
+        )
+        return tuple(
+            Table(str(code), f"{unit}_{name}", np.concatenate(rows)) for code, name, rows in kinds
+        )
+
 
 def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     """Return what the templates of a sequential plan read."""
@@ -71,22 +91,21 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     order = [plan.task(name) for phase in plan.phases for name in phase.tasks]
     units: dict[str, list[Task]] = {}
     for task in order:
-        units.setdefault(_unit(task), []).append(task)
+        units.setdefault(_unit(plan, task), []).append(task)
     units = {unit: units[unit] for unit in _UNITS if unit in units}
     tasks: dict[str, list[TaskText]] = {unit: [] for unit in units}
-    tables, shared, rows = _MacTables(), SharedTables(), SharedRows()
+    tables = {unit: _MacTables() for unit in _WEIGHED if unit in units}
+    shared, rows = SharedTables(), SharedRows()
     ports = max((len(task.reads) for task in units.get("vector", [])), default=1)
     program = []
     for task in order:
-        unit = _unit(task)
+        unit = _unit(plan, task)
         program.append((unit, len(tasks[unit]), task.name))
-        if unit == "mac":
-            text = _mac_task(plan, qgraph, task, tables)
+        if unit in tables:
+            text = _mac_task(plan, qgraph, task, tables[unit])
             fold = _mac_fold(plan.engine(task.engine))
             made = mac_constants(qgraph, qgraph.node(task.node), task.work, fold)
-            tables.weights.append(made.weights)
-            tables.biases.append(made.biases)
-            tables.multipliers.append(made.multipliers)
+            tables[unit].add(made)
         elif unit == "vector":
             text = _vector_task(plan, qgraph, task, ports)
         elif unit in POINTS:
@@ -107,7 +126,7 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         "engines": engines,
         "counters": len(cached_nodes(plan)),
         "tables": (
-            *(_table_texts(tables, engines["mac"]) if "mac" in engines else ()),
+            *(table for unit, own in tables.items() for table in own.texts(unit, engines[unit])),
             *shared.texts(tuple(units)),
             *rows.texts(),
         ),
@@ -127,10 +146,12 @@ def _with_external(plan: Plan) -> Plan:
     return replace(plan, buffers=(replace(buffer, elements=end),), placements=tuple(placements))
 
 
-def _unit(task: Task) -> str:
+def _unit(plan: Plan, task: Task) -> str:
     """Return the function that runs a task."""
     if task.appends:
         return "append"
+    if task.work.kind == "mac":
+        return "mac" if plan.engine(task.engine).template == "mac" else "linear"
     return task.work.kind if task.work.kind in _UNITS else "vector"
 
 
@@ -159,20 +180,11 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         "acc": ap(max(acc, 1), True),
         "weight": ap(max(2, *(engine.weight_bits for engine in engines)), True),
         "result": ap(max(signed_bits(node.out.type) for node in nodes), True),
-        "fold": _mac_fold(next(iter(engines))) if unit == "mac" else next(iter(engines)).fold,
+        "fold": _mac_fold(next(iter(engines))) if unit in _WEIGHED else next(iter(engines)).fold,
         "tile": max((attend.tile for attend in attends), default=0),
         "features": max((attend.features for attend in attends), default=0),
         "row": max(task.work.channel.count for task in tasks),
     }
-
-
-def _table_texts(tables: _MacTables, engine: dict[str, object]) -> tuple[Table, ...]:
-    kinds = (
-        (engine["weight"], "mac_weight", np.concatenate(tables.weights)),
-        (engine["acc"], "mac_bias", np.concatenate(tables.biases)),
-        (ap(16, False), "mac_multiplier", np.concatenate(tables.multipliers)),
-    )
-    return tuple(Table(str(code), name, rows) for code, name, rows in kinds)
 
 
 def _note(node: QNode, task: Task) -> str:
