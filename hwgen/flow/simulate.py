@@ -19,6 +19,7 @@ from hwgen.flow.result import Result
 from hwgen.flow.tracing import Traced, trace_run
 from hwgen.flow.vectors import Vectors, choose_vectors
 from hwgen.ops.arithmetic import Int
+from hwgen.plan import Plan, predict
 from hwgen.report import Measured
 from hwgen.serialize import dumps
 
@@ -194,7 +195,7 @@ def _sim(
         seed=seed,
         runner=runner,
         scenarios=found.scenarios,
-        predicted=Cycles(plan.prediction.latency, plan.prediction.interval),
+        predicted=_predicted(plan, chosen.inputs, chosen.count),
         simulated=Cycles(found.latency, found.interval),
         utilisation=useful / room if room else None,
         accuracy=accuracy,
@@ -202,6 +203,16 @@ def _sim(
         wave=found.wave,
         outputs=found.outputs,
     )
+
+
+def _predicted(plan: Plan, inputs: Mapping[str, Int], tensors: int) -> Cycles:
+    """Return the cycles of these tensors; those of attention depend on what came before."""
+    steady = plan.prediction
+    if plan.schedule == "dataflow":
+        return Cycles(steady.latency, steady.interval)
+    counts = {name: codes.reshape(tensors, -1)[:, 0].tolist() for name, codes in inputs.items()}
+    ends = predict(plan, tensors, counts)
+    return Cycles(ends[0] + 1, ends[-1] - ends[-2] if tensors > 1 else steady.interval)
 
 
 def _keep(
@@ -275,10 +286,14 @@ def _keep_csim(made: Build, ok: bool, vectors: int) -> None:
 
 
 def _emitted(made: Build) -> Callable[[bool], str]:
-    """Return what reads the Verilog of the build, given whether trace ports are wanted."""
+    """Return what reads the Verilog of the build, given whether trace ports are wanted.
+
+    Of a design with external memory it is the variant with a model of the memory.
+    """
+    plain = "" if made.front.plan.memory is None else "_memory"
 
     def read(trace: bool) -> str:
-        name = f"{made.manifest.name}{'_trace' if trace else ''}.v"
+        name = f"{made.manifest.name}{'_trace' if trace else plain}.v"
         return (made.folder / "rtl" / name).read_text(encoding="utf-8")
 
     return read

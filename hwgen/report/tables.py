@@ -71,6 +71,8 @@ class Meter:
 def tiles(data: ReportData) -> Iterator[Tile]:
     """Return the figures at the head of the page."""
     cycles, sim = data.plan.prediction, data.sim
+    attends = [task.work.attend for task in data.plan.tasks if task.work.attend]
+    varies = any(attend.cached or attend.padded for attend in attends)
     for label, predicted, measured in (
         ("Latency", cycles.latency, sim.latency if sim else None),
         ("Interval", cycles.interval, sim.interval if sim else None),
@@ -79,6 +81,8 @@ def tiles(data: ReportData) -> Iterator[Tile]:
         if measured is not None:
             same = "equals" if measured == predicted else "differs from"
             note = f"{same} the simulated {measured:,}"
+            if varies and measured != predicted:
+                note = f"with full caches and no padding; {measured:,} for the simulated tensors"
         yield Tile(label, f"{predicted:,} cycles", note)
     rate = data.clock_mhz * 1e6 / cycles.interval
     yield Tile("Throughput", f"{_short(rate)} / s", f"at {data.clock_mhz:g} MHz")
