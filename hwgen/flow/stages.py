@@ -81,8 +81,11 @@ def _rtl(front: Front, folder: Path) -> None:
 
     name, identity = front.spec.name, identity_word(front.identity)
     (folder / "rtl").mkdir()
-    for suffix, trace in (("", False), ("_trace", True)):
-        text = emit_verilog(front.plan, front.qgraph, trace=trace, identity=identity)
+    variants: dict[str, dict[str, bool]] = {"": {}, "_trace": {"trace": True, "model": True}}
+    if front.plan.memory is not None:
+        variants["_memory"] = {"model": True}
+    for suffix, options in variants.items():
+        text = emit_verilog(front.plan, front.qgraph, identity=identity, **options)
         _write(folder / "rtl" / f"{name}{suffix}.v", text)
 
 

@@ -10,7 +10,7 @@ from hwgen.plan.array_cycles import Fetch
 from hwgen.plan.cost import lowest_set_bit
 from hwgen.plan.items import Item
 from hwgen.plan.model import Engine, Fold, MemoryPort
-from hwgen.plan.timing import APPEND, FETCH
+from hwgen.plan.timing import APPEND, FETCH, GATHER
 from hwgen.spec.model import Accelerator, Memory
 
 __all__ = [
@@ -154,14 +154,14 @@ def append_cycles(work: Work, fold: Fold, bits: int, memory: MemoryPort) -> int:
     """Return the cycles of appending a tensor, from the phase's first cycle to the last answer."""
     beats = work.results // fold.lanes
     sent = work.results * bits // memory.data_bits
-    return max(beats, sent) + APPEND + memory.latency
+    return max(beats, sent) + APPEND + GATHER * (beats > sent) + memory.latency
 
 
 def fetch_of(bits: int, array: Fold, memory: MemoryPort) -> Fetch:
     """Return how the tiles of a cache come to the array: beats of ``array.rows`` codes."""
     wanted = array.rows * bits
     return Fetch(
-        first=FETCH + memory.latency,
+        first=FETCH + GATHER * (wanted > memory.data_bits) + memory.latency,
         beats=max(1, wanted // memory.data_bits),
         per=max(1, memory.data_bits // wanted),
     )

@@ -12,6 +12,7 @@ __all__ = [
     "APPEND",
     "FETCH",
     "FIFO_LATENCY",
+    "GATHER",
     "LENGTH_READ",
     "MAC_LATENCY",
     "MOST_ENGINES",
@@ -48,11 +49,14 @@ NORM_WAIT = 59
 SOFTMAX_WAITS = (5, 29)
 """Cycles from the end of a pass over a row to the second pass, and to the third, tree apart."""
 
-APPEND = 8
+APPEND = 4
 """Sequential: cycles of appending to external memory besides its beats and its latency."""
 
-FETCH = 6
-"""Cycles from the start of a task to the first beat of external memory, besides its latency."""
+FETCH = 2
+"""Cycles from an array's start to the first beat of external memory, besides its latency."""
+
+GATHER = 1
+"""Cycles more of either, if several beats become one."""
 
 FIFO_LATENCY = 1
 """Cycles from a beat at the FIFO's input to the beat at its output."""

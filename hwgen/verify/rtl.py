@@ -178,7 +178,9 @@ class _Check:
         self.folder = folder
         self.optimise = optimise
         self.progress: Progress = progress or (lambda _: None)
-        self.emit: Emit = emit or (lambda trace: emit_verilog(plan, qgraph, trace=trace))
+        self.emit: Emit = emit or (
+            lambda trace: emit_verilog(plan, qgraph, trace=trace, model=True)
+        )
         folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, scenarios: Sequence[Scenario], runner: str, wave: bool) -> RtlResult:
@@ -293,7 +295,9 @@ class _Check:
             simulated = (ends - observation.start).tolist()
             pairs = zip(predicted[port.name], simulated, strict=True)
             for tensor, (expected, got) in enumerate(pairs):
-                if expected != got:
+                # Exact on chip; external memory answers in its own time.
+                slack = expected // 100 if self.plan.memory else 0
+                if abs(expected - got) > slack:
                     message = (
                         f"output {port.name!r}: the last transfer of tensor {tensor} was predicted "
                         f"for cycle {expected} and came in cycle {got} after the first input"

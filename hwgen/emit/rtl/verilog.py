@@ -19,7 +19,14 @@ from rtl_templates.memory_port.pins import axi_pins
 __all__ = ["emit_verilog"]
 
 
-def emit_verilog(plan: Plan, qgraph: QGraph, *, trace: bool = False, identity: int = 0) -> str:
+def emit_verilog(
+    plan: Plan,
+    qgraph: QGraph,
+    *,
+    trace: bool = False,
+    identity: int = 0,
+    model: bool = False,
+) -> str:
     """Return the Verilog of a plan: deterministic, without paths of this machine.
 
     Ports are listed in ``docs/architecture.md``.
@@ -27,12 +34,13 @@ def emit_verilog(plan: Plan, qgraph: QGraph, *, trace: bool = False, identity: i
     Parameters
     ----------
     trace
-        Add the ``trace_*`` ports that testbenches use to find a mismatch, and put a model of
-        external memory behind its port, if the plan has one.
+        Add the ``trace_*`` ports that testbenches use to find a mismatch.
     identity
         32 bits for the ``ID`` register.
+    model
+        Put a model of external memory behind its port, if the plan has one: for testbenches.
     """
-    top = _AxiPorts(build_top(plan, qgraph, trace=trace, identity=identity))
+    top = _AxiPorts(build_top(plan, qgraph, trace=trace, identity=identity), model=model)
     text = rtlil.convert(top, name=plan.name, ports=top.ports, emit_src=False)
     return verilog_of(text)
 
@@ -40,7 +48,7 @@ def emit_verilog(plan: Plan, qgraph: QGraph, *, trace: bool = False, identity: i
 class _AxiPorts(Elaboratable):
     """Gives the streams their AXI names."""
 
-    def __init__(self, accelerator: Accelerator) -> None:
+    def __init__(self, accelerator: Accelerator, *, model: bool) -> None:
         self.accelerator = accelerator
         self.links: list[tuple[Signal, Any, bool]] = []  # port, member, whether it is an input
         for name in accelerator.plan.input_lanes:
@@ -57,7 +65,7 @@ class _AxiPorts(Elaboratable):
         self.module = Module()
         self.pins: list[Signal] = []
         memory = accelerator.plan.memory
-        if memory is not None and not accelerator.trace:
+        if memory is not None and not model:
             self.pins = [pin for pin, _ in axi_pins(self.module, accelerator.mem, "m_axi_mem")]
         elif memory is not None:
             self._model(memory)
