@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 
 from hwgen.ops.work import Attend, Work
 
-__all__ = ["ArraySize", "Fetch", "Slots", "array_slots"]
+__all__ = [
+    "ATTENTION_CHUNKS",
+    "PRODUCT_CHUNKS",
+    "ArraySize",
+    "Fetch",
+    "Slots",
+    "array_slots",
+    "attention_lag",
+]
 
 FEED = 3
 """Cycles from a step of a slot to its multiplication in row 0 and column 0."""
@@ -33,8 +41,8 @@ SCORE, READY, RELOAD, MERGE = 2, 4, 3, 3
 DIVISION, NORMALISE, RESULTS = 27, 6, 5
 """Attention: a division, the way of a sum through a normaliser, what comes before the first."""
 
-_PRODUCT_CHUNKS = 3  # chunks of rows that a product's ring holds
-_ATTENTION_CHUNKS = 2
+PRODUCT_CHUNKS = 3  # chunks of rows that a product's ring holds
+ATTENTION_CHUNKS = 2
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,16 @@ def array_slots(
     return _Product(work, size).run()
 
 
+def attention_lag(attend: Attend, rows: int) -> int:
+    """Return the slots from a tile's keys to its values: 1, or 2 where a slot is too short."""
+    return 1 if attend.inner + attend.features >= _turn(rows) else 2
+
+
+def _turn(rows: int) -> int:
+    """Return the cycles from scores on the drain chain to numerators in the last row."""
+    return 3 * rows + READY + RELOAD - SCORE
+
+
 class _Loader:
     """Asks for one beat per cycle, chunk by chunk, as far as the rings have room."""
 
@@ -173,27 +191,33 @@ class _Product:
         else:
             self.tokens, self.inner, self.features = attend.queries, attend.inner, attend.features
         self.spread = attend is not None and not attend.transposed
+        # Tiles that share a chunk of rows: as many as a beat across the rows holds.
+        self.span = 1
+        while self.spread and 2 * self.span * size.rows <= size.reads:
+            self.span *= 2
         self.tiles = -(-self.features // size.rows)
         words = size.rows // size.beat
         self.length = max(self.inner, size.rows, words * size.columns)
 
     def run(self) -> Slots:
         size, slots = self.size, Slots(self.length)
-        loader = _Loader(columns=2, rows=_PRODUCT_CHUNKS)
+        loader = _Loader(columns=2, rows=PRODUCT_CHUNKS)
         line = -(-self.inner // size.reads)
         lines, beats = size.rows, line
         if self.spread:
-            lines, beats = self.inner, -(-size.rows // size.reads)
+            lines, beats = self.inner, -(-size.rows * self.span // size.reads)
         now = 1 - self.length  # of the slot before
         for first in range(0, self.tokens, size.columns):
             count = min(size.columns, self.tokens - first)
             ready = loader.chunk("columns", count * line)
             if self.from_memory:
-                for _ in range(self.tiles):
-                    ready = max(ready, loader.chunk("rows", lines * beats))
+                for tile in range(self.tiles):
+                    if tile % self.span == 0:
+                        ready = max(ready, loader.chunk("rows", lines * beats))
                     now = max(now + self.length, ready)
                     slots.starts.append(now)
-                    loader.free("rows", now + self.length - 1)
+                    if (tile + 1) % self.span == 0 or tile == self.tiles - 1:
+                        loader.free("rows", now + self.length - 1)
             else:
                 now = max(now + self.length, ready)
                 slots.starts.append(now)
@@ -220,8 +244,8 @@ class _Attention:
         self.size = size
         self.fetch = fetch
         work = attend.inner + attend.features
-        turn = 3 * size.rows + READY + RELOAD - SCORE
-        self.lag = 1 if work >= turn else 2
+        turn = _turn(size.rows)
+        self.lag = attention_lag(attend, size.rows)
         self.length = max(work, size.columns, attend.features + 1)
         if self.lag == 2:
             chain = 2 * size.rows + RELOAD + MERGE - FEED - 2
@@ -232,7 +256,7 @@ class _Attention:
 
     def run(self, seen: int, length: int | None) -> Slots:
         attend, size, slots = self.attend, self.size, Slots(self.length)
-        loader = _Loader(self.fetch, columns=2, rows=_ATTENTION_CHUNKS, values=self.lag + 2)
+        loader = _Loader(self.fetch, columns=2, rows=ATTENTION_CHUNKS, values=self.lag + 2)
         query = -(-attend.inner // size.reads)
         value = -(-attend.features // size.reads)
         before: list[tuple[int, bool, int]] = []  # values loaded, last of its block, columns used

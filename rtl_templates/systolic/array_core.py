@@ -183,7 +183,7 @@ class ArrayCore(wiring.Component):
             bits=shape.data_bits,
             out_bits=shape.row_bits,
             tags=4,
-            spread=any(size.spread for size in self.sizes),
+            span=max(size.span * size.spread for size in self.sizes),
             rom=self.weights,
             rom_bits=shape.weight_bits,
         )
@@ -196,7 +196,7 @@ class ArrayCore(wiring.Component):
         )
         m.d.comb += [
             rows.word.eq(slots.row_word),
-            rows.lane.eq(slots.lane),
+            rows.lane.eq(slots.row_lane),
             rows.from_rom.eq(slots.from_rom),
             rows.rom_address.eq(slots.rom_address),
             rows.tag.eq(slots.first | slots.capture << 1 | slots.flow << 2 | slots.copy << 3),

@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from rtl_templates.attention.lanes import Lanes
 from rtl_templates.systolic.tile_buffer import TileBuffer
 
-__all__ = ["Geometry"]
+__all__ = ["Geometry", "span_of"]
 
 ROW_CHUNKS = 3
 """Chunks of the rows of a product: one in use, one ready, one on its way."""
+
+
+def span_of(shape):
+    """Return the tiles of rows that a beat across the rows holds: a power of two."""
+    return 1 << max(0, (shape.lanes // shape.rows).bit_length() - 1)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,11 @@ class Geometry:
         return -(-results // self.shape.rows)
 
     @property
+    def span(self):
+        """Tiles that share a chunk of rows: as many as a beat across the rows holds."""
+        return span_of(self.shape) if self.spread else 1
+
+    @property
     def blocks(self):
         """Blocks of columns, of a head."""
         return -(-self.task.entries // self.shape.columns)
@@ -113,7 +123,7 @@ class Geometry:
     @property
     def row_words(self):
         """Words of a row's chunk."""
-        return -(-self.task.inner // self.shape.lanes) if self.reads_rows else 0
+        return -(-self.task.inner * self.span // self.shape.lanes) if self.reads_rows else 0
 
     @property
     def row_chunks(self):
@@ -134,7 +144,8 @@ class Geometry:
         """Beats of such a line."""
         if not self.reads_rows:
             return 0
-        return -(-(self.shape.rows if self.spread else self.task.inner) // self.shape.lanes)
+        elements = self.shape.rows * self.span if self.spread else self.task.inner
+        return -(-elements // self.shape.lanes)
 
     @property
     def value_words(self):
@@ -168,8 +179,8 @@ class Geometry:
 
     @property
     def row_tile(self):
-        """Elements from a tile's first line to the next tile's."""
-        return self.shape.rows if self.spread else self.shape.rows * self.row_pitch
+        """Elements from a chunk's first line to the next chunk's."""
+        return self.shape.rows * (self.span if self.spread else self.row_pitch)
 
     @property
     def value_pitch(self):

@@ -69,7 +69,7 @@ class BeatWalk(wiring.Component):
     def _reach(self, size):
         """Return an address that none of a task's exceeds, padding included."""
         task = size.task
-        rows = size.row_tile * size.tiles + size.row_lines * size.row_pitch
+        rows = size.row_tile * (size.tiles + 1) + size.row_lines * size.row_pitch
         values = (size.tiles + 1) * self.shape.rows * size.value_pitch
         queries = task.tokens * size.query_pitch
         return max(rows, values, queries) + 2 * self.shape.lanes

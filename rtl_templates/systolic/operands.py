@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.memory.select import TaskField
-from rtl_templates.systolic.geometry import Geometry
+from rtl_templates.systolic.geometry import Geometry, span_of
 from rtl_templates.systolic.loader import COLUMNS, PINNED, ROWS, VALUES, BeatWalk
 
 __all__ = ["Operands"]
@@ -157,16 +157,17 @@ class Operands(wiring.Component):
                 m.d.sync += base.eq(begin)
         low = (shape.lanes - 1).bit_length()
         spread = Signal()
+        place = take.line << (span_of(shape) - 1).bit_length()  # in a row's chunk, if spread
         m.d.comb += [
             spread.eq(spreads & parts["rows"]),
             self.spread.eq(spread),
-            self.lane.eq(take.line[:low]),
+            self.lane.eq(place[:low]),
             self.column_word.eq(
                 bases["columns"] + take.beat + Mux(take.part == PINNED, pinned_offset, 0)
             ),
             self.row_word.eq(
                 Mux(parts["rows"], bases["rows"], bases["values"])
-                + Mux(spread, take.line >> low, take.beat)
+                + Mux(spread, place >> low, take.beat)
             ),
         ]
         for c in range(shape.columns):

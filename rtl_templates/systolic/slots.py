@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.memory.select import TaskField
-from rtl_templates.systolic.geometry import Geometry
+from rtl_templates.systolic.geometry import Geometry, span_of
 from rtl_templates.systolic.tile_walk import TileWalk
 
 __all__ = ["Slots"]
@@ -38,7 +38,7 @@ class Slots(wiring.Component):
         The array multiplies.
     first, capture, flow, copy : ``Out(1)``
         What the step is: see ``rtl_templates.systolic.element.CONTROL``.
-    row_word, column_word, lane : ``Out``
+    row_word, row_lane, column_word, lane : ``Out``
         Operands of the step.
     from_rom, rom_address : ``Out``
     score : ``Out(1)``
@@ -71,6 +71,7 @@ class Slots(wiring.Component):
                 **{name: Out(1) for name in flags},
                 "row_word": Out(range(max(2, *(size.row_depth for size in self.sizes)))),
                 "column_word": Out(range(max(2, *(size.column_depth for size in self.sizes)))),
+                "row_lane": Out(range(max(2, shape.lanes))),
                 "lane": Out(range(max(2, shape.lanes))),
                 "rom_address": Out(range(max(2, weights))),
                 "score_tile": Out(walk.tile.shape()),
@@ -112,12 +113,19 @@ class Slots(wiring.Component):
         rest = Signal(range(max(2, *self.intervals)))
         interval = field([max(0, interval - 2) for interval in self.intervals], "interval")
 
+        # A chunk of rows may serve several tiles: place of the next tile, and of the present one.
+        spreads = each(lambda size: size.spread, "spreads")
+        span = span_of(self.shape)
+        bits = (span - 1).bit_length()
+        begins = ~spreads | (walk.tile[:bits] == 0)
+        ended = ~spreads | (self.score_tile[:bits] == span - 1) | now.last
+        takes = walk.active & has_rows & begins
         columns = self._count(m, "columns", self.columns_loaded, go & walk.active & walk.first)
-        rows = self._count(m, "rows", self.rows_loaded, go & walk.active & has_rows)
+        rows = self._count(m, "rows", self.rows_loaded, go & takes)
         values = self._count(m, "values", self.values_loaded, go & next_valid)
         m.d.comb += [
             ready.eq(
-                (~walk.active | ((columns | ~walk.first) & (rows | ~has_rows)))
+                (~walk.active | ((columns | ~walk.first) & (rows | ~takes)))
                 & (~next_valid | (values & (~next_last | (rest == 0))))
             ),
             go.eq((walk.active | (tail != 0)) & (ends | ~self.running) & ready),
@@ -168,7 +176,7 @@ class Slots(wiring.Component):
             self.flow.eq(flow),
             self.copy.eq(inner_ends & pv.valid),
             self.from_rom.eq(~has_rows),
-            self.rows_free.eq(free & now.valid & has_rows),
+            self.rows_free.eq(free & now.valid & has_rows & ended),
             self.columns_free.eq(free & now.valid & now.last),
             self.values_free.eq(flow & pv.valid & (k == work_end)),
             self.score.eq(self.capture & has_values),
@@ -181,7 +189,7 @@ class Slots(wiring.Component):
         m.d.comb += self.merge.eq(begun & has_values)
         with m.If(go & walk.active):
             m.d.sync += self.score_tile.eq(walk.tile)
-        self._addresses(m, each, go, k, inner_ends, flow, next_valid, now)
+        self._addresses(m, each, go, k, inner_ends, flow, next_valid, now, takes, spreads)
         return m
 
     def merge_at_start(self, pv, k):
@@ -196,10 +204,9 @@ class Slots(wiring.Component):
             m.d.sync += count.eq(0)
         return count != 0
 
-    def _addresses(self, m, each, go, k, inner_ends, flow, next_valid, now):
+    def _addresses(self, m, each, go, k, inner_ends, flow, next_valid, now, takes, spreads):
         """Step through the chunks in the rings and through the weights."""
         walk = self.walk
-        has_rows = each(lambda size: size.reads_rows, "has_rows")
         row_words = each(lambda size: size.row_words, "row_words")
         row_end = each(lambda size: size.row_words * size.row_chunks, "row_end")
         value_words = each(lambda size: size.value_words, "value_words")
@@ -220,7 +227,7 @@ class Slots(wiring.Component):
                 m.d.sync += following.eq(begin)
             return here
 
-        row = ring("row", row_words, row_end, 0, walk.active & has_rows)
+        row = ring("row", row_words, row_end, 0, takes)
         value = ring("value", value_words, value_end, row_end, next_valid)
         column, next_column = (Signal.like(self.column_word, name=f"column_{k}") for k in range(2))
         with m.If(go & walk.active):
@@ -239,8 +246,9 @@ class Slots(wiring.Component):
                 m.d.sync += [self.lane.eq(0), word.eq(word + 1)]
         with m.If(go | inner_ends):
             m.d.sync += [self.lane.eq(0), word.eq(0)]
+        row_word = self._row_lane(m, go, inner_ends, spreads)
         m.d.comb += [
-            self.row_word.eq(Mux(flow, value, row) + word),
+            self.row_word.eq(Mux(flow, value, row) + row_word),
             self.column_word.eq(column + word + Mux(self.score_pinned, pinned_offset, 0)),
         ]
         base = each(lambda size: size.task.weights, "weights")
@@ -251,6 +259,24 @@ class Slots(wiring.Component):
                 m.d.sync += self.rom_address.eq(base)
         with m.If(self.start):
             m.d.sync += self.rom_address.eq(base)
+
+    def _row_lane(self, m, go, inner_ends, spreads):
+        """Step through a chunk of rows, ``span`` elements apart if they are spread."""
+        span, lanes = span_of(self.shape), self.shape.lanes
+        first = Signal.like(self.row_lane)
+        m.d.comb += first.eq(Mux(spreads, self.walk.tile[: (span - 1).bit_length()], 0))
+        begin = Signal.like(self.row_lane)
+        word = Signal(self.row_word.shape())
+        moved = self.row_lane + Mux(spreads, span, 1)
+        with m.If(self.running):
+            m.d.sync += self.row_lane.eq(moved)
+            with m.If(moved >= lanes):
+                m.d.sync += [self.row_lane.eq(begin), word.eq(word + 1)]
+        with m.If(inner_ends):
+            m.d.sync += [self.row_lane.eq(0), word.eq(0)]
+        with m.If(go):
+            m.d.sync += [self.row_lane.eq(first), begin.eq(first), word.eq(0)]
+        return word
 
 
 class _Tile:

@@ -13,8 +13,8 @@ class TileBuffer(wiring.Component):
 
     A step asks for one element of every memory; memory k answers k cycles after memory 0.
     Latency: ``LATENCY`` cycles from a step to memory 0's operand.  Throughput: one step and one
-    written beat per cycle.  A beat fills a word of one memory, or (``spread``) puts its element
-    ``k % lanes`` into one place of a word of each memory k of a group of ``lanes``: the
+    written beat per cycle.  A beat fills a word of one memory, or (``spread``) is dealt out to
+    the memories of a group of ``lanes``, ``span`` elements each, ``count`` apart in the beat: the
     transposition of operands that lie the other way round.
 
     Parameters
@@ -29,8 +29,8 @@ class TileBuffer(wiring.Component):
         Width of a signed operand: ``bits``, or one more if some tasks' codes are unsigned.
     tags : int
         Bits that travel beside each operand.
-    spread : bool
-        Whether ``spread`` is ever used.
+    span : int
+        Elements that ``spread`` puts side by side; 0 if it is never used.
     rom : sequence of sequence of int, optional
         A further memory per row, of signed ``rom_bits``, read with ``rom_address`` when
         ``from_rom``.
@@ -54,16 +54,14 @@ class TileBuffer(wiring.Component):
 
     LATENCY = 3
 
-    def __init__(
-        self, *, count, words, lanes, bits, out_bits, tags=0, spread=False, rom=(), rom_bits=1
-    ):
+    def __init__(self, *, count, words, lanes, bits, out_bits, tags=0, span=0, rom=(), rom_bits=1):
         self.count = count
         self.words = max(2, words)
         self.lanes = lanes
         self.bits = bits
         self.out_bits = out_bits
         self.tags = max(1, tags)  # a vector of no bits is no legal Verilog
-        self.spread = spread
+        self.span = span
         self.rom = [list(line) for line in rom]
         self.rom_bits = rom_bits
         depth = max(2, len(self.rom[0])) if self.rom else 2
@@ -88,7 +86,10 @@ class TileBuffer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         mask = Signal(self.lanes)
-        m.d.comb += mask.eq(Mux(self.w_spread, 1 << self.w_lane, ~0) if self.spread else ~0)
+        m.d.comb += mask.eq(~0)
+        if self.span:
+            with m.If(self.w_spread):
+                m.d.comb += mask.eq(((1 << self.span) - 1) << self.w_lane)
         step = Cat(self.word, self.lane, self.from_rom, self.rom_address, self.tag)
         for k in range(self.count):
             later = Signal(len(step), name=f"step_{k}")
@@ -103,10 +104,13 @@ class TileBuffer(wiring.Component):
         memory = Memory(shape=unsigned(self.lanes * self.bits), depth=self.words, init=[])
         m.submodules[f"memory_{k}"] = memory
         writer = memory.write_port(granularity=self.bits)
-        own = self.w_data.word_select(k % self.lanes, self.bits).replicate(self.lanes)
+        own = Cat(
+            self.w_data.word_select((u * self.count + k) % self.lanes, self.bits)
+            for u in range(self.span)
+        ).replicate(self.lanes // max(1, self.span))
         m.d.comb += [
             writer.addr.eq(self.w_word),
-            writer.data.eq(Mux(self.w_spread, own, self.w_data) if self.spread else self.w_data),
+            writer.data.eq(Mux(self.w_spread, own, self.w_data) if self.span else self.w_data),
             writer.en.eq(Mux(self.w_enable[k], mask, 0)),
         ]
         reader = memory.read_port()

@@ -23,7 +23,8 @@ class TileWalk(wiring.Component):
     shape : ArrayShape
     tasks : sequence of ArrayTask
     whole : bool
-        A block with rows from the weight memory counts as one tile: the loader's view.
+        The loader's view: tiles that share a chunk count as one, and so does a block with rows
+        from the weight memory.
 
     Members
     -------
@@ -47,7 +48,10 @@ class TileWalk(wiring.Component):
         self.shape = shape
         self.tasks = tuple(tasks)
         self.sizes = [Geometry(shape, task) for task in self.tasks]
-        self.tiles = [1 if whole and not size.reads_rows else size.tiles for size in self.sizes]
+        self.tiles = [
+            ((-(-size.tiles // size.span)) if size.reads_rows else 1) if whole else size.tiles
+            for size in self.sizes
+        ]
         self.lanes = [task.lane for task in self.tasks if task.lane]
         keys = max((lane.keys for lane in self.lanes), default=1)
         most = max((max(lane.keys, lane.window + lane.sinks) for lane in self.lanes), default=1)

@@ -123,8 +123,9 @@ def test_products_of_whole_tiles_keep_every_multiplier_busy(tmp_path):
         for m, n, k in [(1, 4, 1), (4, 4, 1), (3, 5, 2), (2, 8, 4)]
     ]
     cases += [
-        Case("matmul", {"transpose_b": True}, [(8 * m, 8 * k), (8 * n, 8 * k)])
+        Case("matmul", {"transpose_b": turned}, [(8 * m, 8 * k), other])
         for m, n, k in [(2, 4, 2), (3, 3, 4)]
+        for turned, other in [(True, (8 * n, 8 * k)), (False, (8 * k, 8 * n))]
     ]
     bench = ArrayBench(cases, rows=rows, columns=columns, lanes=lanes, beat=beat).build()
     runs = [(number, case.codes(), {}) for number, case in enumerate(cases)]

@@ -138,8 +138,8 @@ def test_operands_stay_while_the_next_come(rows, columns, steps):
     bench_of(dut, body)
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 4])
-def test_a_tile_buffer_reads_along_a_diagonal(lanes):
+@pytest.mark.parametrize(("lanes", "span"), [(1, 1), (2, 1), (4, 1), (16, 2)])
+def test_a_tile_buffer_reads_along_a_diagonal(lanes, span):
     """Words by row, and transposed on the way in; weights beside them."""
     rng = random.Random(lanes)
     count, words = 5, 3
@@ -151,7 +151,7 @@ def test_a_tile_buffer_reads_along_a_diagonal(lanes):
         bits=4,
         out_bits=5,
         tags=3,
-        spread=True,
+        span=span,
         rom=rom,
         rom_bits=5,
     )
@@ -161,6 +161,7 @@ def test_a_tile_buffer_reads_along_a_diagonal(lanes):
         for _ in range(60):
             beat = [rng.randrange(16) for _ in range(lanes)]
             word, lane, spread = rng.randrange(words), rng.randrange(lanes), rng.random() < 0.5
+            lane -= lane % span
             group = rng.randrange(-(-count // lanes))
             chosen = range(group * lanes, min(count, group * lanes + lanes))
             if not spread:
@@ -173,7 +174,8 @@ def test_a_tile_buffer_reads_along_a_diagonal(lanes):
                 ctx.set(port, value)
             for k in chosen:
                 if spread:
-                    held[k][word * lanes + lane] = beat[k % lanes]
+                    for u in range(span):
+                        held[k][word * lanes + lane + u] = beat[(u * count + k) % lanes]
                 else:
                     held[k][word * lanes : (word + 1) * lanes] = beat
             await ctx.tick()
