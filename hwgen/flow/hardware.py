@@ -12,7 +12,7 @@ import numpy as np
 
 from hwgen.board.load import board_names, load_board
 from hwgen.board.model import Board
-from hwgen.errors import SpecError, VerificationError
+from hwgen.errors import LimitError, SpecError, VerificationError
 from hwgen.flow.builder import Build, Notify, opened
 from hwgen.flow.folder import write_errors
 from hwgen.flow.identity import identity_word
@@ -133,6 +133,13 @@ def _bitstream(made: Build, board: Board, seed: int, progress: Notify) -> Bitstr
     clock = front.spec.accelerator.clock_mhz
     progress("board top")
     interface = interface_of(front.plan, front.qgraph, identity, _version())
+    if front.plan.memory is not None:
+        raise LimitError(
+            "HG829",
+            f"{made.manifest.name} uses external memory, and hwgen drives none on {board.name}",
+            hint="cache: {memory: onchip}, or the emitted Verilog with a memory controller behind "
+            "its port m_axi_mem",
+        )
     check_fit(interface, board, clock)
     accelerator = build_top(front.plan, front.qgraph, identity=identity_word(identity))
     verilog = board_verilog(board_top(accelerator, interface, board, clock))

@@ -1,12 +1,13 @@
 """The verbs bitstream and flash on a very small design, with the real tools."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 import hwgen
 from hwgen.cli import main
-from hwgen.errors import SpecError
+from hwgen.errors import LimitError, SpecError
 
 SMALL = """\
 hwgen: 1
@@ -60,3 +61,12 @@ def test_a_bitstream_from_the_command_line(spec, capsys):
     page = " ".join((spec.parent / "build" / "report.html").read_text().split())
     assert f"{found['fmax_mhz']:.1f} MHz" in page
     assert "of 83,640" in page
+
+
+def test_a_board_without_a_memory_controller_is_refused(tmp_path):
+    source = Path(__file__).resolve().parents[2] / "examples" / "transformer" / "external.yaml"
+    (tmp_path / "external.yaml").write_text(source.read_text() + "board: ulx3s_85f\n")
+
+    with pytest.raises(LimitError, match="HG829: external uses external memory") as error:
+        hwgen.bitstream(tmp_path / "external.yaml")
+    assert "m_axi_mem" in str(error.value)
