@@ -128,6 +128,11 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
 
 def _array(engine: Engine, task: Task) -> Iterator[str]:
     work, fold, name = task.work, engine.fold, task.name
+    reads = reads_of(engine.template, fold)
+    if not _power(reads) or reads < fold.rows:
+        yield f"{engine.name} reads {reads} elements at once for {fold.rows} rows"
+    if fold.outputs % fold.normalisers or fold.normalisers > fold.lanes:
+        yield f"{engine.name} has {fold.normalisers} normalisers for {fold.outputs} columns"
     if not _power(fold.rows) or fold.elements != 1 or fold.outputs < 1:
         yield f"{engine.name} has no array of {fold.rows} x {fold.outputs}, {fold.elements} deep"
     if work.outputs % fold.lanes:

@@ -203,4 +203,4 @@ def padded_cycles(work: Work, fold: Fold) -> int:
 
 def reads_of(template: str, fold: Fold) -> int:
     """Return the contiguous elements that one read delivers."""
-    return {"mac": fold.elements, "array": fold.rows}.get(template, fold.lanes)
+    return {"mac": fold.elements, "array": fold.reads or fold.rows}.get(template, fold.lanes)

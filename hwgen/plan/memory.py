@@ -3,18 +3,22 @@
 Counted: weights with the zeros that pad their words, bias and multiplier of each output channel,
 gain and addend of each element of a normalised row, rows that wait for their second or third pass,
 the elements of window buffers (once per kernel row that is read at once) and of the shared buffer,
-and the beats of output FIFOs.  Not counted: registers of the pipelines.
+what an array keeps of operands and results, and the beats of output FIFOs.  Not counted: registers
+of the pipelines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hwgen.errors import LimitError, Mark
 from hwgen.ops.work import Work
-from hwgen.plan.cost import ROWS, groups_of, steps_of
+from hwgen.plan.array_cycles import ATTENTION_CHUNKS, PRODUCT_CHUNKS, attention_lag
+from hwgen.plan.cost import ROWS, groups_of, reads_of, steps_of
 from hwgen.plan.model import Engine, Plan
 from hwgen.plan.timing import NORM_WAIT, SOFTMAX_WAITS, tree_levels
 
-__all__ = ["check_onchip", "fits_onchip", "onchip_bits"]
+__all__ = ["array_bits", "check_onchip", "fits_onchip", "onchip_bits"]
 
 MULTIPLIER_BITS = 16
 """Width of a requantisation multiplier: see docs/arithmetic.md."""
@@ -23,6 +27,12 @@ GAIN_BITS = 17 + 47
 """Width of a normalisation's gain and of its addend, at most."""
 
 _LOG_BITS, _PART_BITS = 18, 16
+
+_SUM_BITS = 32
+"""Width of an accumulated result of attention: see docs/attention.md."""
+
+_ROW_STATE_BITS = 13 + 2 * 24
+"""Exponent and total of a query row, and the total that is still to be divided by."""
 
 
 def onchip_bits(plan: Plan) -> dict[str, int]:
@@ -48,11 +58,52 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             channels += task.work.channel.count * GAIN_BITS
     buffers = sum(buffer.elements * buffer.bits for buffer in plan.buffers)
     buffers += sum(waiting.values())
+    for engine in plan.engines:
+        if engine.template == "array":
+            works = [task.work for task in plan.tasks if task.engine == engine.name]
+            buffers += sum(array_bits(works, engine).values())
     for channel in plan.channels:
         if channel.sink:
             buffers += channel.depth * channel.bits * engines[channel.sink].fold.rows
     fifos = sum(e.out_depth * e.fold.lanes * e.out_bits for e in plan.engines)
     return {"weights": weights, "channels": channels, "buffers": buffers, "fifos": fifos}
+
+
+def array_bits(works: Sequence[Work], engine: Engine) -> dict[str, int]:
+    """Return the bits that an array keeps of its operands and results, whatever their number.
+
+    ``rows`` and ``columns``: chunks of operands; ``results``: a tile of codes; ``scores``: a tile
+    of logarithms; ``state``: sums, exponents and totals of the query rows, and those of the block
+    before that are still to leave.
+    """
+    fold = engine.fold
+    columns, reads = fold.outputs, reads_of("array", fold)
+    deep = {"rows": 0, "columns": 0}
+    bits = {"results": 0, "scores": 0, "state": 0}
+    for work in works:
+        attend = work.attend
+        query = -(-(work.elements if attend is None else attend.inner) // reads)
+        pinned = attend is not None and attend.sink_queries
+        deep["columns"] = max(deep["columns"], 2 * query * (1 + pinned))
+        if work.kind == "attention" and attend is not None:
+            lag = attention_lag(attend, fold.rows)
+            values = (lag + 2) * -(-attend.features // reads)
+            deep["rows"] = max(deep["rows"], ATTENTION_CHUNKS * query + values)
+            bits["scores"] = columns * fold.rows * _LOG_BITS
+            state = columns * (2 * attend.features * _SUM_BITS + _ROW_STATE_BITS)
+            bits["state"] = max(bits["state"], state)
+            continue
+        bits["results"] = columns * fold.rows * engine.out_bits
+        if attend is not None:
+            span = max(1, reads // fold.rows) if not attend.transposed else 1
+            chunk = -(-attend.inner * span // reads)
+            deep["rows"] = max(deep["rows"], PRODUCT_CHUNKS * chunk)
+    width = reads * engine.in_bits
+    return {
+        "rows": fold.rows * deep["rows"] * width,
+        "columns": columns * deep["columns"] * width,
+        **bits,
+    }
 
 
 def _row_bits(work: Work, engine: Engine) -> int:

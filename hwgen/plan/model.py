@@ -36,7 +36,7 @@ class Fold:
     rows
         ``T``: outermost reduce iterations (kernel rows) at once; 1, or all of them.  Of an
         ``array``, whose ``elements`` are 1, the rows ``R`` of processing elements; a power of
-        two, and the elements of a read.
+        two.
     elements
         ``P``: contiguous elements of a segment at once (``mac``); any value, the last word of
         a segment is filled with zero weights.
@@ -49,6 +49,8 @@ class Fold:
     normalisers
         Of an ``array`` with attention: query rows that are divided at once; divides its columns,
         and is at most ``lanes``.
+    reads
+        Of an ``array``: elements of a read, a power of two, at least ``rows``; 0 is ``rows``.
     """
 
     rows: int = 1
@@ -56,6 +58,7 @@ class Fold:
     outputs: int = 1
     lanes: int = 1
     normalisers: int = 1
+    reads: int = 0
 
     @property
     def multipliers(self) -> int:

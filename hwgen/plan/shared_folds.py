@@ -11,7 +11,14 @@ import numpy as np
 
 from hwgen.errors import SpecError
 from hwgen.ops.work import Work
-from hwgen.plan.cost import array_cycles, issue_cycles, lowest_set_bit, useful_of
+from hwgen.plan.cost import (
+    array_cycles,
+    issue_cycles,
+    lowest_set_bit,
+    power_of_two_at_least,
+    reads_of,
+    useful_of,
+)
 from hwgen.plan.folding import mac_sizes, output_sizes, vector_lanes
 from hwgen.plan.model import Fold
 from hwgen.spec.model import Accelerator
@@ -28,6 +35,9 @@ _HEIGHTS = (8, 16, 32, 64)
 
 _WIDEST_BEAT = 64
 """Elements of a beat of an array's results."""
+
+_WIDEST_READ = 128
+"""Elements of an array's read."""
 
 
 def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> dict[str, Fold]:
@@ -101,7 +111,26 @@ def _array_fold(works: Sequence[Work], macs: Sequence[Work], accelerator: Accele
             rest = _mac_fold(macs, budget + 1 - fold.multipliers)
             cycles += sum(issue_cycles(work, rest) for work in macs)
         best = min(best, (cycles, fold.multipliers, fold.lanes, fold), key=lambda item: item[:3])
-    return best[3]
+    return _widened(counts, best[3])
+
+
+def _widened(counts: Counter[Work], fold: Fold) -> Fold:
+    """Return an array with reads so wide that twice as many would save next to nothing.
+
+    They are no wider than the array, as they cost banks of the shared buffer.  The port of
+    external memory decides how caches there are read.
+    """
+    if any(work.attend and work.attend.external for work in counts):
+        return fold
+    cycles = sum(n * array_cycles(work, fold) for work, n in counts.items())
+    widest = min(power_of_two_at_least(fold.outputs), _WIDEST_READ)
+    while reads_of("array", fold) < widest:
+        wider = replace(fold, reads=2 * reads_of("array", fold))
+        fewer = sum(n * array_cycles(work, wider) for work, n in counts.items())
+        if cycles - fewer < WORTH * cycles:
+            break
+        fold, cycles = wider, fewer
+    return fold
 
 
 def _normalisers(works: Iterable[Work], rows: int, columns: int, lanes: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,8 +13,11 @@ from hwgen.plan import predict
 from hwgen.plan.caches import ring_of
 from hwgen.plan.check import problems
 from hwgen.plan.cost import useful_of
+from hwgen.plan.memory import array_bits
+from hwgen.plan.model import Engine, Fold
 from hwgen.plan.text import describe
 from hwgen.quant.model import QGraph
+from rtl_templates.systolic.geometry import Geometry
 from support.plan_graphs import Net, plan, works
 
 
@@ -262,6 +266,48 @@ def test_the_verifier_knows_caches_and_arrays() -> None:
     kept = tuple(moved if p.tensor == "a.k" else p for p in made.placements)
     overlap = list(problems(replace(made, placements=kept), qgraph))
     assert any("live together and overlap" in text for text in overlap)
+
+
+# -- what an array keeps -----------------------------------------------------------------------
+
+
+def kept(queries: int, keys: int, multipliers: int = 1024) -> dict[str, int]:
+    net = Net(q=(queries, 64), k=(keys, 64), v=(keys, 64))
+    net.attention("a", "q", "k", "v", tile=32)
+    made = plan(net.qgraph(), "sequential", multipliers)
+    return array_bits([task.work for task in made.tasks], made.engine("array"))
+
+
+def test_what_attention_keeps_does_not_grow_with_the_keys() -> None:
+    few = kept(256, 256)
+
+    assert few == kept(256, 1024) == kept(256, 16384)
+    assert sum(few.values()) <= 40 * 8192
+
+
+@pytest.mark.parametrize("reads", [8, 16, 32])
+@pytest.mark.parametrize("keys", [{"inner": 5, "features": 12}, {"inner": 40, "features": 8}])
+def test_operands_are_counted_as_the_array_keeps_them(reads: int, keys: dict[str, int]) -> None:
+    inner, features = keys["inner"], keys["features"]
+    net = Net(q=(9, inner), k=(11, inner), v=(11, features), w=(inner, features))
+    net.attention("a", "q", "k", "v", tile=8)
+    net.matmul("t", "q", "k", transposed=True)
+    net.matmul("p", "q", "w")
+    fold = Fold(8, 1, 3, 4, 1, reads)
+    shape = SimpleNamespace(rows=8, columns=3, lanes=reads, beat=4)
+    for name, work in works(net.qgraph()).items():
+        attend = work.attend
+        engine = Engine("array", "array", fold, 8, True, 0, 20, 8, 0)
+        task = SimpleNamespace(
+            kind={"a": "attention", "t": "transposed", "p": "plain"}[name],
+            inner=attend.inner,
+            features=attend.features,
+            pinned=False,
+        )
+        size = Geometry(shape, task)
+        found = array_bits([work], engine)
+        assert found["rows"] == 8 * size.row_depth * reads * 8
+        assert found["columns"] == 3 * size.column_depth * reads * 8
 
 
 # -- prediction and text --------------------------------------------------------------------------
