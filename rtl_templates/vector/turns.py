@@ -71,6 +71,8 @@ class Turns(wiring.Component):
     task : ``In``
     step, first : ``In(1)``
         A step of a rotation is issued in this cycle; it is the first of its group.
+    clear : ``In(1)``
+        Running positions begin anew; between two tensors.
     factors : ``Out(lanes * 16)``
         Unsigned magnitudes.
     negative : ``Out(lanes)``
@@ -92,6 +94,7 @@ class Turns(wiring.Component):
                 "task": In(range(max(2, len(self.turns)))),
                 "step": In(1),
                 "first": In(1),
+                "clear": In(1),
                 "factors": Out(lanes * 16),
                 "negative": Out(lanes),
             }
@@ -170,6 +173,8 @@ class Turns(wiring.Component):
             flag = Signal(init=1, name=f"fresh_{k}")
             with m.If(token_ends & (self.task == k if len(self.turns) > 1 else 1)):
                 m.d.sync += flag.eq(0)
+            with m.If(self.clear):
+                m.d.sync += flag.eq(1)
             flags.append(flag)
         return Array(flags)[self.task] if len(flags) > 1 else flags[0]
 
@@ -187,9 +192,8 @@ class Turns(wiring.Component):
             here = self.task == k if len(self.turns) > 1 else Const(1)
             with m.If(token_ends & here & (left != 0)):
                 m.d.sync += left.eq(left - 1)
-            if not turn.running:
-                with m.If(tensor_ends & here):
-                    m.d.sync += left.eq(most)
+            with m.If(self.clear if turn.running else tensor_ends & here):
+                m.d.sync += left.eq(most)
             flags.append(left != 0)
         return Array(flags)[self.task] if len(flags) > 1 else flags[0]
 

@@ -86,6 +86,8 @@ class VectorCore(wiring.Component):
         A step is issued in this cycle; it is the first, the last of its group.
     port : ``In``
         Input that the step reads.
+    clear : ``In(1)``
+        Running positions begin anew; between two tensors.
     data : ``In(lanes * x_bits)``
         Its elements, one cycle after the step.
     beat_valid : ``Out(1)``
@@ -105,12 +107,18 @@ class VectorCore(wiring.Component):
                 "step": In(1),
                 "first": In(1),
                 "last": In(1),
+                "clear": In(1),
                 "port": In(range(max(2, shape.ports))),
                 "data": In(shape.lanes * shape.x_bits),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
             }
         )
+
+    @property
+    def remembers(self):
+        """Whether positions go on from tensor to tensor."""
+        return any(task.turn is not None and task.turn.running for task in self.tasks)
 
     def elaborate(self, platform):
         m = Module()
@@ -215,6 +223,7 @@ class VectorCore(wiring.Component):
             turns.task.eq(self.task),
             turns.step.eq(self.step & here),
             turns.first.eq(self.first),
+            turns.clear.eq(self.clear),
         ]
         return turns
 

@@ -33,6 +33,8 @@ class VectorEngine(wiring.Component):
     i : ``In(stream.Signature(...)).array(ports)``
         Each as wide as the widest beat; narrower ones use the low bits.
     o : ``Out(stream.Signature(lanes * out_bits))``
+    clear : ``In(1)``
+        Running positions begin anew with the next tensor that the engine starts.
     active, waiting : ``Out(1)``
         See :class:`rtl_templates.mac.mac_engine.MacEngine`.
     """
@@ -62,6 +64,7 @@ class VectorEngine(wiring.Component):
             {
                 "i": In(stream.Signature(max(beats) * shape.x_bits)).array(len(self.buffers)),
                 "o": Out(stream.Signature(shape.lanes * shape.out_bits)),
+                "clear": In(1),
                 "active": Out(1),
                 "waiting": Out(1),
             }
@@ -88,6 +91,8 @@ class VectorEngine(wiring.Component):
             self.active.eq(mover.step),
             self.waiting.eq(mover.wants & has_data & ~has_room),
         ]
+        if self.core.remembers:
+            self._clear(m, mover, core)
         words = []
         for k, buffer in enumerate(self.buffers):
             m.submodules[f"buffer_{k}"] = buffer
@@ -110,3 +115,11 @@ class VectorEngine(wiring.Component):
             m.d.sync += port.eq(mover.port)
             m.d.comb += core.data.eq(Array(words)[port])
         return m
+
+    def _clear(self, m, mover, core):
+        """Keep the wish for new positions until no tensor is under way."""
+        asked, inside = Signal(), Signal()
+        m.d.comb += core.clear.eq((asked | self.clear) & ~inside & ~mover.step)
+        m.d.sync += asked.eq((asked | self.clear) & ~core.clear)
+        with m.If(mover.step):
+            m.d.sync += inside.eq(~mover.done)

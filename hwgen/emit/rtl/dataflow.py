@@ -45,6 +45,8 @@ class DataflowAccelerator(Accelerator):
         for task in self.plan.tasks:
             engine = self._engine(task)
             m.submodules[f"engine_{task.engine}"] = engine
+            if task.work.kind == "rope":
+                m.d.comb += engine.clear.eq(self.fresh)
             engines[task.engine] = engine
             activity.append((engine.active, engine.waiting))
             traces.append(self._trace(m, task, engine))

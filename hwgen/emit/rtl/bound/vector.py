@@ -76,6 +76,7 @@ class BoundVector(Bound):
             core.first.eq(mover.first),
             core.last.eq(mover.last),
             core.port.eq(port),
+            core.clear.eq(self.fresh),
         ]
 
     def _port(self, task: Task) -> int | None:
