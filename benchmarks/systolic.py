@@ -55,7 +55,7 @@ def utilisation(folder: Path) -> list[str]:
     for side, lanes, beat, tasks in arrays:
         cases = [case for _, case in tasks]
         sizes = {"rows": side, "columns": side, "lanes": lanes, "beat": beat, "normalisers": 8}
-        bench = ArrayBench(cases, **sizes).build(optimise=2)
+        bench = ArrayBench(cases, **sizes).build(optimise=0)
         for number, (name, case) in enumerate(tasks):
             trace = run(bench, number, folder)
             useful = useful_of(case.work)
@@ -96,7 +96,7 @@ def tile_law(folder: Path) -> list[str]:
         for inner in (8, 16, 32):
             cases = [attention(2 * side, count * side, inner, side) for count in (few, many)]
             sizes = {"rows": side, "columns": side, "lanes": 2 * side, "beat": 8}
-            bench = ArrayBench(cases, **sizes, normalisers=8).build()
+            bench = ArrayBench(cases, **sizes, normalisers=8).build(optimise=0)
             first, second = (run(bench, number, folder).last_beat for number in range(2))
             cycles = (second - first) / (2 * (many - few))
             lines.append(f"| {side} | {inner} | {cycles:g} | {2 * inner + 10 + inner / many:g} |")

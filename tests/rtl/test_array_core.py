@@ -177,3 +177,44 @@ def test_slots_are_as_long_as_in_the_templates():
             sizes = geometry.Geometry(shape, array_task(case.work, case.lowered, case.types))
             slots = array_slots(case.work, ArraySize(rows, columns, 8, beat))
             assert slots.length == sizes.slot
+
+
+def draw_case(rng, rows, beat):
+    """Return a random node for an array of so many rows."""
+    op = ["linear", "matmul", "attention", "attention"][int(rng.integers(4))]
+    tokens, inner = int(rng.integers(1, 40)), int(rng.integers(1, 50))
+    features = beat * int(rng.integers(1, 9))
+    if op == "linear":
+        return Case(op, {"features": features}, [(tokens, inner)])
+    if op == "matmul":
+        turned = bool(rng.integers(2))
+        second = (features, inner) if turned else (inner, features)
+        return Case(op, {"transpose_b": turned}, [(tokens, inner), second])
+    kv_heads, group = (int(n) for n in rng.integers(1, 4, size=2))
+    keys = {"heads": kv_heads * group, "kv_heads": kv_heads, "tile": rows}
+    if rng.integers(2):
+        keys |= {"causal": True, "window": int(rng.choice([0, 7, 30]))}
+        keys["sinks"] = int(rng.choice([0, 5])) if keys["window"] else 0
+    count = int(rng.integers(1, 90))
+    shapes = [(tokens, kv_heads * group * inner), (count, kv_heads * inner)]
+    return Case(op, keys, [*shapes, (count, kv_heads * features)])
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(8))
+def test_arrays_of_random_sizes(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    rows = int(rng.choice([8, 16]))
+    columns, beat = int(rng.integers(1, 20)), int(rng.choice([1, 2, 4, 8]))
+    divisors = [n for n in range(1, beat + 1) if columns % n == 0]
+    cases = [draw_case(rng, rows, beat) for _ in range(12)]
+    bench = ArrayBench(
+        cases,
+        rows=rows,
+        columns=columns,
+        lanes=int(rng.choice([1, 4, 16, 64])),
+        beat=beat,
+        normalisers=int(rng.choice(divisors)),
+    ).build()
+    runs = [(n, case.codes(seed=seed, spread=0.4), {}) for n, case in enumerate(cases)]
+    bench.run(runs, tmp_path)
