@@ -134,7 +134,5 @@ def exact_matmul(left: Int, right: Int) -> Int:
     bound = largest * int(np.max(np.abs(right).sum(axis=-2), initial=0))
     if bound < 1 << 53:
         kind = np.float32 if bound < 1 << 24 else np.float64
-        result: Int = (left.astype(kind) @ right.astype(kind)).astype(np.int64)
-        return result
-    result = left @ right
-    return result
+        left, right = left.astype(kind), right.astype(kind)
+    return np.asarray(left @ right, dtype=np.int64)

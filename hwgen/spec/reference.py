@@ -39,8 +39,8 @@ of another type, or a name that refers to nothing is an error with its line and 
   output.
 - A `relu` layer is merged into the `conv2d`, `linear` or `add` layer before it if nothing else
   reads that one; the result has the relu's name. A `flatten` of an image that only `linear` layers
-  read disappears. Layers with an entry of their own in `quantize.layers` or `accelerator.folding` are
-  not merged into the next one.
+  read disappears. Layers with an entry of their own in `quantize.layers` or
+  `accelerator.folding` are not merged into the next one.
 
 An example:
 

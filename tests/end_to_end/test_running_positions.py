@@ -1,4 +1,4 @@
-"""Positions that go on from tensor to tensor stay exact: 100,000 decoded tokens through hardware."""
+"""Positions that go on from tensor to tensor stay exact: 100,000 tokens through hardware."""
 
 import numpy as np
 import pytest

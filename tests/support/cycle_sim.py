@@ -13,7 +13,6 @@ from typing import Any
 
 from hwgen.plan.model import Channel, Engine, Plan, Task
 
-
 ROW_PERIODS = {"norm": 55, "softmax": 24}
 """Cycles of the unit that finds a row's root, or its quotient."""
 

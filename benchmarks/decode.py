@@ -1,0 +1,125 @@
+"""Decoding with keys and values in external memory: how much of the port's time carries them.
+
+``python benchmarks/decode.py`` simulates a whole accelerator in Verilator, token after token until
+the cache is full, and prints the last token's figures for several latencies of the memory;
+``--write docs/attention.md`` puts the table between the markers of that page.
+
+One key head of 64 elements is shared by 4 query heads; the array has 16 rows and 4 columns, and
+takes 16 bytes per cycle, as many as the port brings.  Counted from the last result of the layer
+before to the last result of attention: both appends and their acknowledgements included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from hwgen import golden
+from hwgen.emit.rtl import emit_verilog
+from hwgen.graph import build_graph
+from hwgen.plan import make_plan
+from hwgen.plan.cycles import predict
+from hwgen.quant import quantize
+from hwgen.spec import load_spec
+from hwgen.verify.diagnose import describe
+from hwgen.verify.model import build_native_model
+from hwgen.verify.native import run_native
+from hwgen.verify.run import Request
+from hwgen.verify.scenario import Scenario
+
+BEGIN, END = "<!-- decode: begin -->", "<!-- decode: end -->"
+PORT_BITS, HEADS, HEAD, TILE = 128, 4, 64, 16
+LATENCIES = (2, 100, 200)
+
+
+def spec_text(keys: int, latency: int) -> str:
+    """Return the spec of one attention layer with its projections."""
+    layers = [
+        {"name": "q", "op": "linear", "in": "x", "features": HEADS * HEAD},
+        {"name": "k", "op": "linear", "in": "x", "features": HEAD},
+        {"name": "v", "op": "linear", "in": "x", "features": HEAD},
+        {
+            "name": "a",
+            "op": "attention",
+            "in": ["q", "k", "v"],
+            "heads": HEADS,
+            "kv_heads": 1,
+            "causal": True,
+            "tile": TILE,
+            "cache": {"length": keys, "memory": "external"},
+        },
+    ]
+    memory = {"port_bits": PORT_BITS, "latency": latency}
+    return yaml.safe_dump(
+        {
+            "hwgen": 1,
+            "name": "decode",
+            "model": {"inputs": {"x": {"shape": [1, 16]}}, "layers": layers, "outputs": ["a"]},
+            "weights": {"random": 7},
+            "quantize": {"default": {"weights": "int8", "activations": "int8"}},
+            "accelerator": {
+                "schedule": "sequential",
+                "budget": {"multipliers": TILE * HEADS},
+                "memory": memory,
+            },
+        }
+    )
+
+
+def measure(keys: int, latency: int) -> tuple[int, int, float]:
+    """Return beats of the port and cycles for the last token, and predicted over simulated."""
+    with tempfile.TemporaryDirectory(prefix="hwgen-decode-") as name:
+        folder = Path(name)
+        (folder / "decode.yaml").write_text(spec_text(keys, latency))
+        spec = load_spec(folder / "decode.yaml")
+        qgraph = quantize(build_graph(spec), spec)
+        plan = make_plan(qgraph, spec.accelerator)
+        design = describe(plan, qgraph)
+        verilog = emit_verilog(plan, qgraph, trace=True, model=True)
+        model = build_native_model(verilog, design.name, design.ports_def(trace=True))
+        inputs = golden.random_inputs(qgraph, keys, seed=1)
+        streams = {key: golden.to_stream(codes) for key, codes in inputs.items()}
+        predicted = predict(plan, keys)
+        request = Request(design, Scenario("free", keys), streams, 2 * predicted[-1])
+        seen = run_native(model, request, folder, trace=True)
+    expected = golden.to_stream(golden.run(qgraph, inputs)["a"])
+    if seen.status != "done" or (seen.sinks["a"].codes.reshape(expected.shape) != expected).any():
+        raise SystemExit("the simulation differs from the golden model")
+    ends = {task.task: int(seen.traces[task.task].cycles[-1]) for task in design.traces}
+    beats = keys * 2 * HEAD * 8 // PORT_BITS + 2 * HEAD * 8 // PORT_BITS
+    simulated = seen.sinks["a"].cycles[-1] - seen.start
+    return beats, ends["a"] - ends["v"], predicted[-1] / simulated
+
+
+def table(keys: int) -> str:
+    """Return the table as Markdown."""
+    lines = [
+        "| keys | latency | beats of the port | cycles | share | predicted / simulated |",
+        "|---:|---:|---:|---:|---:|---:|",
+    ]
+    for latency in LATENCIES:
+        beats, cycles, ratio = measure(keys, latency)
+        share = f"{beats / cycles:.1%}"
+        lines.append(f"| {keys:,} | {latency} | {beats:,} | {cycles:,} | {share} | {ratio:.4f} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table, or write it into a page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--keys", type=int, default=1024, help="tokens in the full cache")
+    parser.add_argument("--write", type=Path, help="page to write the table into")
+    options = parser.parse_args()
+    text = table(options.keys)
+    print(text)
+    if options.write:
+        page = options.write.read_text()
+        before, rest = page.split(BEGIN)
+        options.write.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+
+
+if __name__ == "__main__":
+    main()
