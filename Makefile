@@ -69,6 +69,7 @@ bench: setup
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/digits_table.py
 	$(BIN)/python benchmarks/attention_accuracy.py
+	$(BIN)/python benchmarks/systolic.py
 
 readme: setup
 	$(BIN)/python benchmarks/digits_table.py --write README.md
