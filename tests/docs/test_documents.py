@@ -62,7 +62,10 @@ def test_the_lock_names_exact_versions_and_no_host():
 
 
 def test_every_example_is_legal():
-    specs = sorted((ROOT / "examples").rglob("*.yaml"))
+    # The weights of minilm come from `make minilm`; tests/golden/test_minilm.py has its specs.
+    specs = sorted(
+        path for path in (ROOT / "examples").rglob("*.yaml") if path.parent.name != "minilm"
+    )
     assert specs
     for path in specs:
         data = yaml.safe_load(path.read_text())

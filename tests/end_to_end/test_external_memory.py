@@ -49,7 +49,9 @@ def compiled(name):
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("name", NETS)
+@pytest.mark.parametrize(
+    "name", ["grouped", *(pytest.param(name, marks=pytest.mark.nightly) for name in list(NETS)[1:])]
+)
 def test_the_rtl_equals_the_golden_model(tmp_path, name):
     qgraph, plan = compiled(name)
     inputs = golden.random_inputs(qgraph, TENSORS, seed=3)
