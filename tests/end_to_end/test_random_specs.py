@@ -65,6 +65,28 @@ def draw(number, examples, action, first=()):
     each()
 
 
+UNSIGNED_QUERIES = """\
+hwgen: 1
+name: unsigned
+model:
+  inputs: {x: {shape: [9, 6]}}
+  layers:
+    - {name: p, op: matmul, in: [x, x], transpose_b: true}
+    - {name: q, op: relu, in: p}
+    - {name: y, op: attention, in: [q, p, q], heads: 1, tile: 8, causal: true}
+  outputs: [p, y]
+weights: {random: 2}
+quantize: {default: {weights: int2, activations: int4, symmetric: true}}
+accelerator: {schedule: sequential, budget: {multipliers: 16}}
+"""
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+def test_unsigned_codes_as_wide_as_the_buffer_are_attended_to():
+    check_spec(UNSIGNED_QUERIES, 0)
+
+
 @pytest.mark.verilator
 @pytest.mark.hls
 @pytest.mark.parametrize("shard", SHARDS)

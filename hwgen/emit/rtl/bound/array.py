@@ -78,12 +78,7 @@ class BoundArray(Bound):
             core.start.eq(begins),
             core.length.eq(length),
             core.data_valid.eq(delay(m, core.read & core.read_ready, 1, "array_read")),
-            core.data.eq(
-                Cat(
-                    self.data.word_select(lane, self.buffer.bits)[: shape.data_bits]
-                    for lane in range(self.reads)
-                )
-            ),
+            core.data.eq(self._operands(m, field, core, shape)),
             self.index.eq(core.index),
         ]
         if self.memory is not None:
@@ -95,6 +90,24 @@ class BoundArray(Bound):
                     m.d.comb += [core.seen.eq(cache.seen), core.slot.eq(cache.slot)]
         self.step, self.beat_valid, self.beat = core.step, core.beat_valid, core.beat
         self._report(core)
+
+    def _operands(self, m: Module, field: Any, core: Any, shape: ArrayShape) -> Any:
+        """Return the codes of a beat as wide as the core takes them, extended by their type."""
+        spare = shape.data_bits - self.buffer.bits
+        words = [self.data.word_select(lane, self.buffer.bits) for lane in range(self.reads)]
+        if spare <= 0:
+            return Cat(word[: shape.data_bits] for word in words)
+        signs = [
+            field([types[min(port, len(types) - 1)].signed for types in self.operands], f"sign_{k}")
+            for k, port in _OPERANDS.items()
+        ]
+        signed, came = Signal(name="operand_signed"), Signal(name="came_signed")
+        with m.Switch(core.operand):
+            for operand, value in zip(_OPERANDS, signs, strict=True):
+                with m.Case(operand):
+                    m.d.comb += signed.eq(value)
+        m.d.sync += came.eq(signed)
+        return Cat(Cat(word, (word[-1] & came).replicate(spare)) for word in words)
 
     def _fetch(self, m: Module, field: Any, start: Any, core: Any, shape: ArrayShape) -> None:
         """Take keys and values of external caches from the memory's beats, when they come."""
@@ -164,7 +177,12 @@ class BoundArray(Bound):
         ]
         columns = [types[0] for types in self.operands]
         rows = [item for types in self.operands for item in types[1:]]
-        data_bits = max(item.bits for types in self.operands for item in types)
+        # Attention takes its operands as signed codes, whatever their type.
+        data_bits = max(
+            _signed_bits(item) if task.work.kind == "attention" else item.bits
+            for task, types in zip(self.tasks, self.operands, strict=True)
+            for item in types
+        )
         return ArrayShape(
             rows=fold.rows,
             columns=fold.outputs,
