@@ -63,7 +63,7 @@ BUGS = {
 
 @pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS)
 def test_proved(proof, tmp_path):
-    assert prove(proof(), tmp_path) == "PASS"
+    assert prove(proof(), tmp_path, timeout=600) == "PASS"
 
 
 @pytest.mark.parametrize(("proof", "component", "old", "new"), BUGS.values(), ids=BUGS)
