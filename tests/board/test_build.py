@@ -47,7 +47,9 @@ def test_synthesis_counts_hard_blocks_of_each_family(family, multipliers, block_
 
 
 def test_an_unknown_family_is_refused():
-    with pytest.raises(ToolError, match=r"^HG827: .*'acme'\n  hint: ecp5, ice40, xilinx, xcup, nexus, gowin$"):
+    with pytest.raises(
+        ToolError, match=r"^HG827: .*'acme'\n  hint: ecp5, ice40, xilinx, xcup, nexus, gowin$"
+    ):
         synth_stats(COUNTED, "counted", "acme")
 
 
