@@ -67,7 +67,7 @@ def draw(number, examples, action, first=()):
 
 UNSIGNED_QUERIES = """\
 hwgen: 1
-name: unsigned
+name: unsigned_queries
 model:
   inputs: {x: {shape: [9, 6]}}
   layers:
