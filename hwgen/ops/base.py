@@ -76,6 +76,8 @@ class LowerOptions:
     ----------
     weight_bits
         Width of the weights, 2 to 16 bits.
+    narrow
+        Whether weights leave out the most negative code.
     rounded
         Codes of the weights and the scale of each output, if they are rounded already.
     means
@@ -83,6 +85,7 @@ class LowerOptions:
     """
 
     weight_bits: int
+    narrow: bool = False
     rounded: tuple[Int, Real] | None = None
     means: Sequence[Real] = ()
 

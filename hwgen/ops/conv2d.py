@@ -98,8 +98,8 @@ class Conv2d(Op):
             weights,
             types[0],
             out,
-            options.weight_bits,
             relu=params.activation == "relu",
+            options=options,
             attrs={
                 "kernel": kernel,
                 "stride": stride,

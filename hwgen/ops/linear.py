@@ -76,10 +76,9 @@ class Linear(Op):
             weights,
             types[0],
             out,
-            options.weight_bits,
             relu=params.activation == "relu",
             attrs={},
-            rounded=options.rounded,
+            options=options,
         )
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:

@@ -8,21 +8,33 @@ from typing import Any
 import numpy as np
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, Real
+from hwgen.ops.base import Lowered, LowerOptions, Real
 from hwgen.ops.scaling import fixed_point
 from hwgen.ops.types import QType, Requant
 
-__all__ = ["accumulator_range", "exact_matmul", "lower_mac", "quantize_weights"]
+__all__ = ["accumulator_range", "exact_matmul", "lower_mac", "quantize_weights", "weight_range"]
 
 _CLIPS = np.linspace(1.0, 0.4, 61)
 _BIAS_BITS = 24
 
 
-def quantize_weights(weight: Real, bits: int) -> tuple[Int, Real]:
+def weight_range(bits: int, narrow: bool) -> tuple[int, int]:
+    """Return the least and the largest code of weights.
+
+    Examples
+    --------
+    >>> weight_range(4, narrow=False), weight_range(4, narrow=True)
+    ((-8, 7), (-7, 7))
+    """
+    high = (1 << (bits - 1)) - 1
+    return -high - (not narrow), high
+
+
+def quantize_weights(weight: Real, bits: int, *, narrow: bool = False) -> tuple[Int, Real]:
     """Return codes and per-output-channel scales that minimise the squared error.
 
-    Symmetric, rounding half up, codes in [-2**(bits-1), 2**(bits-1)).  The scale of a channel
-    is searched over 61 clips from 100 % to 40 % of its largest magnitude.
+    Symmetric, rounding half up, codes in :func:`weight_range`.  The scale of a channel is
+    searched over 61 clips from 100 % to 40 % of its largest magnitude.
 
     Parameters
     ----------
@@ -30,6 +42,8 @@ def quantize_weights(weight: Real, bits: int) -> tuple[Int, Real]:
         Shape (output channels, ...).
     bits
         2 to 16.
+    narrow
+        Leave out the most negative code.
 
     Returns
     -------
@@ -37,7 +51,7 @@ def quantize_weights(weight: Real, bits: int) -> tuple[Int, Real]:
         int64 codes of ``weight``'s shape, and the scales, shape (output channels,); the scale
         of a channel of zeros is 0.
     """
-    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    low, high = weight_range(bits, narrow)
     flat = weight.reshape(weight.shape[0], -1)
     largest = np.max(np.abs(flat), axis=1, initial=0.0)
     best = np.full(largest.shape, np.inf)
@@ -58,11 +72,10 @@ def lower_mac(
     weights: Mapping[str, Real],
     source: QType,
     out: QType,
-    weight_bits: int,
     *,
     relu: bool,
     attrs: Mapping[str, Any],
-    rounded: tuple[Int, Real] | None = None,
+    options: LowerOptions,
 ) -> Lowered:
     """Return the integer form of ``y = act(x * weight + bias)``.
 
@@ -76,18 +89,19 @@ def lower_mac(
         ``weight`` (output channels, ...) and, if the op has one, ``bias`` (output channels,).
     attrs
         The op's attributes; ``weight_scale`` and ``pad`` (code of a padding element) join them.
-    rounded
-        Codes and scales of the weights instead of the nearest ones.
+    options
+        Width of the weights; their codes and scales, if they are not to be the nearest ones.
     """
     weight = weights["weight"]
     bias = weights.get("bias", np.zeros(weight.shape[0]))
-    codes, scales = rounded or quantize_weights(weight, weight_bits)
+    bits, narrow = options.weight_bits, options.narrow
+    codes, scales = options.rounded or quantize_weights(weight, bits, narrow=narrow)
     floor = np.abs(bias) / (source.scale * (1 << (_BIAS_BITS - 1)))
     coarse = np.max(scales, initial=0.0) or out.scale / source.scale
     wanted = np.maximum(np.where(scales > 0, scales, coarse), floor)
     changed = (wanted != scales)[(...,) + (None,) * (weight.ndim - 1)]
     step = wanted.reshape((-1,) + (1,) * (weight.ndim - 1))
-    low, high = -(1 << (weight_bits - 1)), (1 << (weight_bits - 1)) - 1
+    low, high = weight_range(bits, narrow)
     nearest = np.clip(np.floor(weight / step + 0.5), low, high).astype(np.int64)
     codes = np.where(changed, nearest, codes)
     folded = np.floor(bias / (source.scale * wanted) + 0.5).astype(np.int64)
@@ -108,7 +122,7 @@ def lower_mac(
             high=out.high,
             offset=np.zeros(1, dtype=np.int64),
         ),
-        weight_type=QType(bits=weight_bits, signed=True, scale=1.0),
+        weight_type=QType(bits=bits, signed=True, scale=1.0),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
+from hwgen.ops.mac import weight_range
 
 __all__ = ["compensate"]
 
@@ -20,12 +21,14 @@ _DAMPING = 0.1
 _BLOCK = 64
 
 
-def compensate(weight: Real, inputs: Real, importance: Real, bits: int) -> tuple[Int, Real]:
+def compensate(
+    weight: Real, inputs: Real, importance: Real, bits: int, *, narrow: bool = False
+) -> tuple[Int, Real]:
     """Return codes and per-output scales that keep ``inputs @ weight.T``.
 
-    Symmetric codes in [-2**(bits-1), 2**(bits-1)).  The scale of an output is that of 71 clips
-    from 100 % to 30 % of its largest magnitude with the least squared error, an input's error
-    counting as much as that input's mean square.
+    Symmetric codes in :func:`hwgen.ops.mac.weight_range`.  The scale of an output is that of 71
+    clips from 100 % to 30 % of its largest magnitude with the least squared error, an input's
+    error counting as much as that input's mean square.
 
     Parameters
     ----------
@@ -38,6 +41,8 @@ def compensate(weight: Real, inputs: Real, importance: Real, bits: int) -> tuple
         How much a row counts, (rows,); not all of them 0.
     bits
         2 to 16.
+    narrow
+        Leave out the most negative code.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def compensate(weight: Real, inputs: Real, importance: Real, bits: int) -> tuple
         int64 codes of ``weight``'s shape, and the scales, (outputs,); that of an output whose
         weights are all 0 is 0.
     """
-    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    low, high = weight_range(bits, narrow)
     weighted = inputs * (importance / importance.sum())[:, None]
     moment: Real = inputs.T @ weighted
     power = float(np.diag(moment).mean()) or 1.0

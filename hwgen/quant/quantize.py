@@ -23,7 +23,7 @@ from hwgen.quant.equalize import factors, split_norms
 from hwgen.quant.execute import decode, encode, integer_node, real_node
 from hwgen.quant.model import QGraph, QNode, QTensor, Scaled
 from hwgen.quant.padding import Link, padding
-from hwgen.quant.ranges import Histogram, choose_type
+from hwgen.quant.ranges import estimate_type
 from hwgen.spec.model import Precision, Quantize, Spec
 
 __all__ = ["quantize"]
@@ -38,9 +38,9 @@ _LEAST_POWER = 1e-6
 def quantize(graph: Graph, spec: Spec) -> QGraph:
     """Return the integer graph.
 
-    Every activation's type comes from its calibrated values, clipped for the least squared
-    error; weights likewise, per output channel; the bias of a layer is corrected by the mean
-    error that rounding causes on the calibration data.  Rows of padding count for nothing.
+    Every activation's type comes from its calibrated values, by default clipped for the least
+    squared error; weights likewise, per output channel; the bias of a layer is corrected by the
+    mean error that rounding causes on the calibration data.  Rows of padding count for nothing.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         inputs=tuple(work.tensors[item.name] for item in graph.inputs),
         nodes=tuple(work.nodes),
         outputs=graph.outputs,
-        notes=calibration.notes,
+        notes=(*calibration.notes, *work.notes),
     )
     check_qgraph(result)
     return result
@@ -95,6 +95,7 @@ class _Quantizer:
         self, graph: Graph, spec: Spec, calibration: Calibration, origins: dict[str, str]
     ) -> None:
         self.problems: list[Diagnostic] = []
+        self.notes: list[str] = []
         self.tensors: dict[str, QTensor] = {}
         self.nodes: list[QNode] = []
         self._graph = graph
@@ -120,9 +121,23 @@ class _Quantizer:
         real = np.asarray(self._calibration.inputs[name], np.float64)
         _check_magnitude(name, real, self._choice.mark)
         self._real[name] = real
-        kind = kind or self._proposed(name, _precision(self._choice, name))
+        if kind is None:
+            kind = self._proposed(name, _precision(self._choice, name))
+            self._note_constant(name, kind)
         self.tensors[name] = QTensor(name, shape, kind)
         self._codes[name] = encode(real, kind)
+
+    def _note_constant(self, name: str, kind: QType) -> None:
+        """Tell of an input whose calibration data cannot show what range it has."""
+        values = self._real[name]
+        if np.ptp(values) > 0.0:
+            return
+        low, high = ((code - kind.zero_point) * kind.scale for code in (kind.low, kind.high))
+        self.notes.append(
+            f"{name} is {values.flat[0]:g} everywhere in the {len(values)} calibration samples, "
+            f"which shows no range: values outside {low:.4g} to {high:.4g} will saturate, and "
+            f"the scales of the layers behind it mean as little."
+        )
 
     def node(self, node: Node) -> bool:
         """Add a node; return whether it has an integer form at all."""
@@ -177,12 +192,12 @@ class _Quantizer:
         proposed = self._proposed(node.name, precision, self._others(node) if op.alike else ())
         out = op.out_type(node.params, types, proposed, shapes)
         weights = self._arrays(node)
-        options = LowerOptions(weight_bits=precision.weights)
+        options = LowerOptions(weight_bits=precision.weights, narrow=precision.narrow)
         if node.op == "attention":
             options = replace(options, means=self._means(node))
         measured = self._calibration.measured
         if measured and self._choice.rounding == "compensated" and node.op == "linear":
-            options = replace(options, rounded=self._compensated(node, precision.weights))
+            options = replace(options, rounded=self._compensated(node, options))
         lowered = op.lower(node.params, weights, shapes, types, out, options)
         if not measured or "bias" not in weights or lowered.weight_type is None:
             return lowered, out
@@ -218,14 +233,15 @@ class _Quantizer:
         mean: Real = np.average(places.reshape(-1, places.shape[-1]), axis=0, weights=importance)
         return mean
 
-    def _compensated(self, node: Node, bits: int) -> tuple[Int, Real]:
+    def _compensated(self, node: Node, options: LowerOptions) -> tuple[Int, Real]:
         weight = self._weights[f"{node.name}.weight"]
         (inputs,) = self._decoded(node)
         rows, importance = inputs.reshape(-1, weight.shape[1]), np.ones(len(inputs))
         if len(node.shape) == 2:
             importance = self._importance(node)
         counts = importance > 0
-        return compensate(weight, rows[counts], importance[counts], bits)
+        bits, narrow = options.weight_bits, options.narrow
+        return compensate(weight, rows[counts], importance[counts], bits, narrow=narrow)
 
     def _importance(self, node: Node) -> Real:
         """Return how much each row of a sequence counts: the less, the larger its results are.
@@ -279,10 +295,14 @@ class _Quantizer:
         return rows
 
     def _proposed(self, name: str, precision: Precision, more: Sequence[Real] = ()) -> QType:
-        """Return the type of the least error for a tensor's values, and ``more`` of its shape."""
+        """Return the estimated type of a tensor's values, and ``more`` of its shape."""
         values = [self._counting(name), *(self._without_padding(name, real) for real in more)]
-        histogram = Histogram.of(np.concatenate(values) if more else values[0])
-        return choose_type(histogram, precision.activations, symmetric=precision.symmetric)
+        return estimate_type(
+            np.concatenate(values) if more else values[0],
+            precision.activations,
+            symmetric=precision.symmetric,
+            estimator=precision.range,
+        )
 
     def _forget(self, node: Node) -> None:
         for name in {*node.inputs, node.name}:

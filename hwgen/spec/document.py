@@ -209,6 +209,12 @@ class PrecisionDoc(_Doc):
     symmetric: bool | None = None
     """Whether signed ranges are symmetric around zero; false lets them use a zero point."""
 
+    narrow: bool | None = None
+    """Whether weights leave out their most negative code: [-7, 7] for int4, which packs best."""
+
+    range: Literal["error", "percentile", "max"] | None = None
+    """Estimator of the output's range: least squared error, 99.9 % of the values, or all."""
+
 
 class DefaultPrecisionDoc(_Doc):
     """Widths of every layer and input that has none of its own."""
@@ -221,6 +227,12 @@ class DefaultPrecisionDoc(_Doc):
 
     symmetric: bool = True
     """Whether signed ranges are symmetric around zero; false lets them use a zero point."""
+
+    narrow: bool = False
+    """Whether weights leave out their most negative code: [-7, 7] for int4, which packs best."""
+
+    range: Literal["error", "percentile", "max"] = "error"
+    """Estimator of all ranges: least squared error, 99.9 % of the values, or all of them."""
 
 
 class QuantizeDoc(_Doc):

@@ -65,12 +65,15 @@ class Weights:
 class Precision:
     """Widths in bits, 2 to 16; ``activations`` is about the layer's output.
 
-    ``symmetric`` false lets signed ranges use a zero point.
+    ``symmetric`` false lets signed ranges use a zero point; ``narrow`` leaves out the most
+    negative code of weights; ``range`` is ``error``, ``percentile`` or ``max``.
     """
 
     weights: int = 8
     activations: int = 8
     symmetric: bool = True
+    narrow: bool = False
+    range: str = "error"
 
 
 @dataclass(frozen=True)

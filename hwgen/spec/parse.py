@@ -292,6 +292,8 @@ def _precision(doc: DefaultPrecisionDoc | PrecisionDoc | None, default: Precisio
         weights=int(doc.weights[3:]) if doc.weights else default.weights,
         activations=int(doc.activations[3:]) if doc.activations else default.activations,
         symmetric=default.symmetric if doc.symmetric is None else doc.symmetric,
+        narrow=default.narrow if doc.narrow is None else doc.narrow,
+        range=doc.range or default.range,
     )
 
 

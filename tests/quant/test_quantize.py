@@ -138,7 +138,7 @@ def test_calibration_data_needs_no_note(calibrated):
 
 def test_samples_that_are_left_out_are_said(tmp_path):
     graph = make_graph({"x": (2,)}, [{"name": "y", "op": "relu", "in": "x"}])
-    np.savez(tmp_path / "c.npz", x=np.ones((1500, 2)))
+    np.savez(tmp_path / "c.npz", x=np.random.default_rng(1).random((1500, 2)))
     spec = make_spec(graph, Precision(8, 8), None, tmp_path / "c.npz")
     assert quantize(graph, spec).notes == (
         "c.npz has 1500 samples; scales come from the first 1024.",
