@@ -10,10 +10,9 @@ import numpy as np
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.pooling import NO_PADS, PoolParams, pool_shape, pool_window, pool_work
+from hwgen.ops.pooling import PoolParams, lowered_window, pool_shape, pool_window, pool_work
 from hwgen.ops.scaling import rescale
 from hwgen.ops.types import QType
-from hwgen.ops.window import patches
 from hwgen.ops.work import Work
 
 __all__ = ["OP", "AvgPool2d", "AvgPool2dParams"]
@@ -39,8 +38,7 @@ class AvgPool2d(Op):
         self, params: AvgPool2dParams, inputs: Sequence[Real], weights: Mapping[str, Real]
     ) -> Real:
         """Return the means."""
-        kernel, stride = pool_window(params)
-        result: Real = patches(inputs[0], kernel, stride, NO_PADS, 0.0).mean(axis=(4, 5))
+        result: Real = pool_window(params).patches(inputs[0]).mean(axis=(4, 5))
         return result
 
     def lower(
@@ -53,16 +51,16 @@ class AvgPool2d(Op):
         options: LowerOptions,
     ) -> Lowered:
         """Return the window and a multiplier that divides by its elements."""
-        kernel, stride = pool_window(params)
+        window = pool_window(params)
         return Lowered(
-            attrs={"kernel": kernel, "stride": stride},
-            requant=rescale(types, out, terms=prod(kernel)),
+            attrs={"kernel": window.kernel, "stride": window.stride},
+            requant=rescale(types, out, terms=prod(window.kernel)),
         )
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the sums of codes, requantised."""
         assert lowered.requant is not None
-        windows = patches(inputs[0], lowered.attrs["kernel"], lowered.attrs["stride"], NO_PADS, 0)
+        windows = lowered_window(lowered).patches(inputs[0])
         return lowered.requant.apply(np.asarray(windows.sum(axis=(4, 5)), dtype=np.int64))
 
     def accumulator(

@@ -9,9 +9,8 @@ import numpy as np
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.pooling import NO_PADS, PoolParams, pool_shape, pool_window, pool_work
+from hwgen.ops.pooling import PoolParams, lowered_window, pool_shape, pool_window, pool_work
 from hwgen.ops.types import QType
-from hwgen.ops.window import patches
 from hwgen.ops.work import Work
 
 __all__ = ["OP", "MaxPool2d", "MaxPool2dParams"]
@@ -37,8 +36,7 @@ class MaxPool2d(Op):
         self, params: MaxPool2dParams, inputs: Sequence[Real], weights: Mapping[str, Real]
     ) -> Real:
         """Return the maxima."""
-        kernel, stride = pool_window(params)
-        result: Real = patches(inputs[0], kernel, stride, NO_PADS, 0.0).max(axis=(4, 5))
+        result: Real = pool_window(params).patches(inputs[0]).max(axis=(4, 5))
         return result
 
     def out_type(
@@ -61,12 +59,12 @@ class MaxPool2d(Op):
         options: LowerOptions,
     ) -> Lowered:
         """Return the window; there is nothing to requantise."""
-        kernel, stride = pool_window(params)
-        return Lowered(attrs={"kernel": kernel, "stride": stride})
+        window = pool_window(params)
+        return Lowered(attrs={"kernel": window.kernel, "stride": window.stride})
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the largest codes: scales are positive, so order is kept."""
-        windows = patches(inputs[0], lowered.attrs["kernel"], lowered.attrs["stride"], NO_PADS, 0)
+        windows = lowered_window(lowered).patches(inputs[0])
         return np.asarray(windows.max(axis=(4, 5)), dtype=np.int64)
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:

@@ -16,6 +16,7 @@ __all__ = [
     "Pair",
     "Size2d",
     "expect_image",
+    "expect_sequence",
     "pair",
 ]
 
@@ -62,3 +63,19 @@ def expect_image(op: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
             hint=f"{op} reads an image; linear, relu, add, concat and requantize read any shape",
         )
     return shape[0], shape[1], shape[2]
+
+
+def expect_sequence(op: str, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return ``shape`` as (tokens, features).
+
+    Raises
+    ------
+    ParamError
+        If it is not two-dimensional.
+    """
+    if len(shape) != 2:
+        raise ParamError(
+            f"{op} needs an input of shape (tokens, features), got {list(shape)}",
+            hint=f"{op} reads a sequence; linear, relu, add, concat and requantize read any shape",
+        )
+    return shape[0], shape[1]

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from hwgen.ops.base import Lowered, OpParams, Shape
-from hwgen.ops.params import Pair, Size2d, expect_image, pair
-from hwgen.ops.window import output_size
+from hwgen.ops.params import Size2d, expect_image, pair
+from hwgen.ops.window import Window
 from hwgen.ops.work import Loop, Port, Work
 
-__all__ = ["NO_PADS", "PoolParams", "pool_shape", "pool_window", "pool_work"]
-
-NO_PADS = ((0, 0), (0, 0))
+__all__ = ["PoolParams", "lowered_window", "pool_shape", "pool_window", "pool_work"]
 
 
 class PoolParams(OpParams):
@@ -25,29 +23,34 @@ class PoolParams(OpParams):
     )
 
 
-def pool_window(params: PoolParams) -> tuple[Pair, Pair]:
-    """Return (kernel, stride)."""
+def pool_window(params: PoolParams) -> Window:
+    """Return the window of a pooling op's keys."""
     kernel = pair(params.kernel)
-    return kernel, kernel if params.stride is None else pair(params.stride)
+    return Window(kernel, kernel if params.stride is None else pair(params.stride))
+
+
+def lowered_window(lowered: Lowered) -> Window:
+    """Return the window that a lowered pooling op has in its attributes."""
+    return Window(lowered.attrs["kernel"], lowered.attrs["stride"])
 
 
 def pool_shape(op: str, params: PoolParams, inputs: Sequence[Shape]) -> Shape:
     """Return (channels, out height, out width); the remainder at the end is not read."""
     channels, height, width = expect_image(op, inputs[0])
-    kernel, stride = pool_window(params)
-    return channels, *output_size((height, width), kernel, stride, NO_PADS)
+    return channels, *pool_window(params).outputs((height, width))
 
 
 def pool_work(kind: str, lowered: Lowered, shape: Shape) -> Work:
     """Return the work of a pooling op: one channel at a time over the window."""
     channels, height, width = shape
-    kernel, stride = lowered.attrs["kernel"], lowered.attrs["stride"]
-    out = output_size((height, width), kernel, stride, NO_PADS)
+    window = lowered_window(lowered)
+    (rows, columns), (down, across) = window.kernel, window.stride
+    out = window.outputs((height, width))
     return Work(
         kind=kind,
         ports=(Port(height, width * channels),),
-        row=Loop(out[0], dy=stride[0]),
-        column=Loop(out[1], dx=stride[1] * channels),
+        row=Loop(out[0], dy=down),
+        column=Loop(out[1], dx=across * channels),
         channel=Loop(channels, dx=1),
-        reduce=(Loop(kernel[0], dy=1), Loop(kernel[1], dx=channels)),
+        reduce=(Loop(rows, dy=1), Loop(columns, dx=channels)),
     )

@@ -16,6 +16,7 @@ _NAMES = (
     "attention",
     "avg_pool2d",
     "concat",
+    "conv1d",
     "conv2d",
     "embedding",
     "flatten",

@@ -25,7 +25,7 @@ class Relu(Op):
     """``max(x, 0)``: codes are clamped at the zero point and keep their type."""
 
     name: ClassVar[str] = "relu"
-    summary: ClassVar[str] = "max(x, 0); conv2d, linear and add can do it for free (activation)"
+    summary: ClassVar[str] = "max(x, 0); convolution, linear and add do it for free (activation)"
     Params: ClassVar[type[OpParams]] = ReluParams
     example: ClassVar[str] = "{name: y, op: relu, in: x}"
 

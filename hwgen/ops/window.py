@@ -1,7 +1,9 @@
-"""Sliding windows of convolution and pooling: sizes, padding, patches."""
+"""Sliding windows of convolution and pooling: sizes, dilation, padding, patches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,31 +13,106 @@ from pydantic import Field
 from hwgen.ops.base import ParamError
 from hwgen.ops.params import MAX_SIZE, Pads, Pair
 
-__all__ = ["Padding", "output_size", "pads_of", "patches"]
+__all__ = ["NO_PADS", "Padding", "Padding1d", "Window", "pads_of", "pads_of_sequence"]
 
 Side = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
 Padding = (
     Literal["same", "valid"] | Side | Annotated[list[Sides], Field(min_length=2, max_length=2)]
 )
+Padding1d = Literal["same", "valid", "causal"] | Side | Sides
+
+NO_PADS: Pads = ((0, 0), (0, 0))
+
+_IMAGE = ("height", "width")
 
 
-def pads_of(padding: Padding, size: Pair, kernel: Pair, stride: Pair) -> Pads:
-    """Return the elements to add on each side of an input of ``size`` (height, width).
+@dataclass(frozen=True)
+class Window:
+    """A window that moves over two axes; of a sequence the second one has one element.
+
+    Parameters
+    ----------
+    kernel, stride
+        Elements that a window reads, and the distance between two windows.
+    dilation
+        Distance between two elements of a window.
+    pads
+        Elements of padding before and after each axis.
+    """
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    pads: Pads = NO_PADS
+
+    @property
+    def extent(self) -> Pair:
+        """First to last element of a window, both included, on each axis."""
+        (rows, columns), (down, across) = self.kernel, self.dilation
+        return (rows - 1) * down + 1, (columns - 1) * across + 1
+
+    def outputs(self, size: Pair, axes: Sequence[str] = _IMAGE) -> Pair:
+        """Return the positions that fit; the remainder at the end is not read.
+
+        Raises
+        ------
+        ParamError
+            If the window is larger than the padded input.
+        """
+        for k, axis in enumerate(axes):
+            room = size[k] + sum(self.pads[k])
+            if self.extent[k] > room:
+                raise ParamError(
+                    f"a kernel of {axis} {self.kernel[k]}"
+                    + (f" with dilation {self.dilation[k]}" if self.dilation[k] > 1 else "")
+                    + f" does not fit an input of {axis} {size[k]}"
+                    + (f" with padding {self.pads[k][0]}+{self.pads[k][1]}" * (room > size[k])),
+                    key="kernel",
+                    hint=f"at most {(room - 1) // self.dilation[k] + 1}",
+                )
+        out = [
+            (n + sum(pad) - length) // step + 1
+            for n, pad, length, step in zip(size, self.pads, self.extent, self.stride, strict=True)
+        ]
+        return out[0], out[1]
+
+    def patches(self, data: npt.NDArray[Any], fill: float = 0) -> npt.NDArray[Any]:
+        """Return every window of (n, channels, height, width), padded with ``fill``.
+
+        The result has shape (n, channels, out height, out width, kernel height, kernel width).
+        """
+        padded = np.pad(data, ((0, 0), (0, 0), *self.pads), constant_values=fill)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self.extent, axis=(2, 3))
+        (down, across), (rows, columns) = self.stride, self.dilation
+        return windows[:, :, ::down, ::across, ::rows, ::columns]
+
+
+def pads_of(
+    padding: Padding, size: Pair, extent: Pair, stride: Pair, axes: Sequence[str] = _IMAGE
+) -> Pads:
+    """Return the elements to add on each side of an input of ``size``.
 
     ``same`` gives ceil(size / stride) outputs; an odd amount has its larger half at the end.
+
+    Parameters
+    ----------
+    extent
+        First to last element of a window on each axis.
+    axes
+        Names of the axes.
 
     Raises
     ------
     ParamError
-        If a side would have as much padding as the kernel is large (a window of padding only).
+        If a side would have as much padding as the window is large (a window of padding only).
     """
     if padding == "valid":
-        return (0, 0), (0, 0)
+        return NO_PADS
     if padding == "same":
         totals = [
             max((-(-n // s) - 1) * s + k - n, 0)
-            for n, k, s in zip(size, kernel, stride, strict=True)
+            for n, k, s in zip(size, extent, stride, strict=True)
         ]
         return (
             (totals[0] // 2, totals[0] - totals[0] // 2),
@@ -45,45 +122,26 @@ def pads_of(padding: Padding, size: Pair, kernel: Pair, stride: Pair) -> Pads:
         sides = ((padding, padding), (padding, padding))
     else:
         sides = ((padding[0][0], padding[0][1]), (padding[1][0], padding[1][1]))
-    for axis, side, k in zip(("height", "width"), sides, kernel, strict=True):
-        if max(side) >= k:
+    for axis, side, length in zip(axes, sides, extent, strict=True):
+        if max(side) >= length:
             raise ParamError(
-                f"padding {max(side)} along the {axis} is not smaller than the kernel's {k}",
+                f"padding {max(side)} along the {axis} is not smaller than the kernel's {length}",
                 key="padding",
-                hint=f"0 to {k - 1}, same or valid",
+                hint=f"0 to {length - 1}, same or valid",
             )
     return sides
 
 
-def output_size(size: Pair, kernel: Pair, stride: Pair, pads: Pads) -> Pair:
-    """Return (height, width) of the positions that fit; the remainder at the end is not read.
+def pads_of_sequence(padding: Padding1d, length: int, window: Window) -> Pads:
+    """Return the same for a window over ``length`` tokens; the second axis has no padding.
 
-    Raises
-    ------
-    ParamError
-        If the kernel is larger than the padded input.
+    ``causal`` has all of it before the first token: a window ends where it stands.
     """
-    out = []
-    for axis, n, k, s, pad in zip(("height", "width"), size, kernel, stride, pads, strict=True):
-        room = n + sum(pad)
-        if k > room:
-            raise ParamError(
-                f"a kernel of {axis} {k} does not fit an input of {axis} {n}"
-                + (f" with padding {pad[0]}+{pad[1]}" if sum(pad) else ""),
-                key="kernel",
-                hint=f"at most {room}",
-            )
-        out.append((room - k) // s + 1)
-    return out[0], out[1]
-
-
-def patches(
-    data: npt.NDArray[Any], kernel: Pair, stride: Pair, pads: Pads, fill: float
-) -> npt.NDArray[Any]:
-    """Return every window of (n, channels, height, width), padded with ``fill``.
-
-    The result has shape (n, channels, out height, out width, kernel height, kernel width).
-    """
-    padded = np.pad(data, ((0, 0), (0, 0), *pads), constant_values=fill)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, kernel, axis=(2, 3))
-    return windows[:, :, :: stride[0], :: stride[1]]
+    match padding:
+        case "causal":
+            padding = [window.extent[0] - 1, 0]
+        case int():
+            padding = [padding, padding]
+    sides: Padding = padding if isinstance(padding, str) else [padding, [0, 0]]
+    axes = ("length", "features")
+    return pads_of(sides, (length, 1), window.extent, window.stride, axes)

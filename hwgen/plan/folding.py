@@ -172,7 +172,7 @@ def fold_errors(layer: str, work: Work, spec: FoldSpec) -> list[Diagnostic]:
                 "HG405",
                 f"folding of {layer}, which has no multiplications by a weight",
                 spec.mark,
-                "fold linear and conv2d layers only",
+                "fold linear and convolution layers only",
             )
         ]
     errors = []

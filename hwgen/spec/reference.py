@@ -37,7 +37,7 @@ of another type, or a name that refers to nothing is an error with its line and 
   {MAX_ELEMENTS} elements of a tensor, and as many weights in all.
 - Layers may stand in any order. Every input and every layer must be read by another layer or be an
   output.
-- A `relu` layer is merged into the `conv2d`, `linear` or `add` layer before it if nothing else
+- A `relu` layer is merged into the convolution, `linear` or `add` layer before it if nothing else
   reads that one; the result has the relu's name. A `flatten` of an image that only `linear` layers
   read disappears. Layers with an entry of their own in `quantize.layers` or
   `accelerator.folding` are not merged into the next one.
@@ -52,6 +52,7 @@ named `<layer>.weight` and `<layer>.bias`, all finite, none missing and none lef
 
 | op | weight |
 |---|---|
+| `conv1d` | (output channels, input features / groups, kernel) |
 | `conv2d` | (output channels, input channels / groups, kernel height, kernel width) |
 | `linear` | (output features, input features); of an image: all, in the order of its shape |
 | `layer_norm`, `rms_norm` | (features,) |

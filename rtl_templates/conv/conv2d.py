@@ -7,7 +7,7 @@ __all__ = ["Conv2d"]
 
 
 class Conv2d(MacOp):
-    """Stride, padding and groups; the window buffer keeps the rows that later positions need.
+    """Stride, dilation, padding, groups; the window buffer keeps the rows that are still needed.
 
     For output position (r, c) and channel o, in integers, rounding half up::
 
@@ -32,14 +32,14 @@ class Conv2d(MacOp):
     scale : Scale
     out_bits : int
         Width of a result.
-    stride : tuple of int
-        (down, across).
+    stride, dilation : tuple of int
+        (down, across): between windows, and between the elements of a window.
     padding : tuple
-        ((top, bottom), (left, right)), each less than the kernel.
+        ((top, bottom), (left, right)), each less than the window is long.
     groups : int
         Divides the input and the output channels.
     fold, pad, beat, depth, queue
-        See :class:`MacOp`; without groups a segment is a whole kernel row.
+        See :class:`MacOp`; without groups and dilation a segment is a whole kernel row.
 
     Members
     -------
@@ -58,6 +58,7 @@ class Conv2d(MacOp):
         channels,
         weights,
         stride=(1, 1),
+        dilation=(1, 1),
         padding=((0, 0), (0, 0)),
         groups=1,
         fold=None,
@@ -69,7 +70,8 @@ class Conv2d(MacOp):
             raise ValueError(
                 f"Weights must have {channels} / {groups} input channels, not {len(weights[0])}"
             )
-        for sides, size in zip(padding, kernel, strict=True):
+        for sides, taps, apart in zip(padding, kernel, dilation, strict=True):
+            size = (taps - 1) * apart + 1
             if not 0 <= min(sides) <= max(sides) < size:
                 raise ValueError(f"Padding must be in [0, {size}) for this kernel, not {sides}")
         walk = self.window_walk(
@@ -79,37 +81,50 @@ class Conv2d(MacOp):
             kernel=kernel,
             outputs=len(weights) // groups,
             stride=stride,
+            dilation=dilation,
             padding=padding,
             groups=groups,
             fold=fold,
         )
         super().__init__(
             walk=walk,
-            weights=[_segments(channel, groups) for channel in weights],
+            weights=[_segments(c, groups == 1 and dilation[1] == 1) for c in weights],
             groups=groups,
             kernel_rows=kernel[0],
-            pitch=width * channels,
+            pitch=dilation[0] * width * channels,
             fold=fold,
             **keys,
         )
 
     @staticmethod
     def window_walk(
-        height, width, channels, *, kernel, outputs, stride, padding, groups=1, fold=None
+        height,
+        width,
+        channels,
+        *,
+        kernel,
+        outputs,
+        stride,
+        padding,
+        dilation=(1, 1),
+        groups=1,
+        fold=None,
     ):
         """Return the walk: rows, columns, groups, blocks; kernel rows, kernel columns, words."""
         fold = fold or MacFold()
         (top, bottom), (left, right) = padding
-        out_rows = (height + top + bottom - kernel[0]) // stride[0] + 1
-        out_columns = (width + left + right - kernel[1]) // stride[1] + 1
+        down, across = ((taps - 1) * apart for taps, apart in zip(kernel, dilation, strict=True))
+        out_rows = (height + top + bottom - down - 1) // stride[0] + 1
+        out_columns = (width + left + right - across - 1) // stride[1] + 1
         if out_rows < 1 or out_columns < 1:
             raise ValueError(f"A {kernel} kernel does not fit a {height} x {width} image")
         row = width * channels
         per_group = channels // groups
-        # Without groups, the columns of a kernel row are one contiguous segment.
-        segment = per_group if groups > 1 else kernel[1] * channels
-        columns = Level(kernel[1], 0, channels) if groups > 1 else Level(1)
-        rows = Level(kernel[0], row) if fold.rows == 1 else Level(1)
+        # The columns of a kernel row are one contiguous segment, unless something is between.
+        whole = groups == 1 and dilation[1] == 1
+        segment = kernel[1] * channels if whole else per_group
+        columns = Level(1) if whole else Level(kernel[1], 0, dilation[1] * channels)
+        rows = Level(kernel[0], dilation[0] * row) if fold.rows == 1 else Level(1)
         words = -(-segment // fold.elements)
         steps = rows.count * columns.count * words
         return Walk(
@@ -126,14 +141,14 @@ class Conv2d(MacOp):
             ),
             group=3,
             origin=(-top * row, -left * channels),
-            reach=((kernel[0] - 1) * row, kernel[1] * channels - 1),
+            reach=(down * row, (across + 1) * channels - 1),
             idle=max(0, -(-min(outputs, fold.outputs) // fold.lanes) - steps),
         )
 
 
-def _segments(weights, groups):
+def _segments(weights, whole):
     """Return (input channel, row, column) weights of an output channel as segments."""
     rows, columns = len(weights[0]), len(weights[0][0])
-    if groups > 1:
+    if not whole:
         return [[w[r][c] for w in weights] for r in range(rows) for c in range(columns)]
     return [[w[r][c] for c in range(columns) for w in weights] for r in range(rows)]

@@ -7,7 +7,7 @@ from hwgen.ops import op_names
 from support.hls import hls_outputs
 from support.hls_nets import CASES, SEQUENTIAL, random_net, random_plan
 
-COUNT = {"attention": 12, "conv2d": 14, "linear": 10}
+COUNT = {"attention": 12, "conv1d": 14, "conv2d": 14, "linear": 10}
 
 
 def test_every_op_has_cases():

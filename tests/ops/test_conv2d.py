@@ -36,15 +36,17 @@ def convolve(data, weight, bias, keys, fill):
     (kh, kw), (sh, sw), groups = two(keys["kernel"]), two(keys["stride"]), keys["groups"]
     padding = keys["padding"]
     per_axis = padding if isinstance(padding, list) else [padding, padding]
-    top, bottom = sides(per_axis[0], height, kh, sh)
-    left, right = sides(per_axis[1], width, kw, sw)
-    oh, ow = (height + top + bottom - kh) // sh + 1, (width + left + right - kw) // sw + 1
+    dh, dw = two(keys["dilation"])
+    eh, ew = (kh - 1) * dh + 1, (kw - 1) * dw + 1
+    top, bottom = sides(per_axis[0], height, eh, sh)
+    left, right = sides(per_axis[1], width, ew, sw)
+    oh, ow = (height + top + bottom - eh) // sh + 1, (width + left + right - ew) // sw + 1
     result = {}
     for o, i, j in each((len(weight), oh, ow)):
         total = bias[o]
         first = o // (len(weight) // groups) * (channels // groups)
         for c, di, dj in each((channels // groups, kh, kw)):
-            y, x = i * sh + di - top, j * sw + dj - left
+            y, x = i * sh + di * dh - top, j * sw + dj * dw - left
             inside = 0 <= y < height and 0 <= x < width
             total += (data[first + c][y][x] if inside else fill) * weight[o][c][di][dj]
         result[o, i, j] = total
@@ -56,16 +58,19 @@ def keys_and_shape(draw):
     channels, height, width = draw(images())
     groups = draw(st.sampled_from([g for g in range(1, channels + 1) if channels % g == 0]))
     kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    dilation = draw(st.tuples(st.sampled_from([1, 1, 2, 3]), st.sampled_from([1, 1, 2, 3])))
+    extents = [(k - 1) * apart + 1 for k, apart in zip(kernel, dilation, strict=True)]
     kind = draw(st.sampled_from(["valid", "same", "one", "sides"]))
     padding = {
-        "one": draw(st.integers(0, min(kernel) - 1)),
-        "sides": [[draw(st.integers(0, k - 1)), draw(st.integers(0, k - 1))] for k in kernel],
+        "one": draw(st.integers(0, min(extents) - 1)),
+        "sides": [[draw(st.integers(0, e - 1)), draw(st.integers(0, e - 1))] for e in extents],
     }.get(kind, kind)
     stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     keys = {
         "channels": groups * draw(st.integers(1, 3)),
         "kernel": list(kernel),
         "stride": list(stride),
+        "dilation": list(dilation),
         "padding": padding,
         "groups": groups,
         "bias": draw(st.booleans()),
@@ -154,6 +159,7 @@ def test_a_channel_of_zeros_gives_its_bias():
         ({"channels": 5, "kernel": 3, "groups": 2}, (4, 5, 5), "groups", "the 5 output channels"),
         ({"channels": 4, "kernel": 6}, (1, 5, 5), "kernel", "does not fit an input of height 5"),
         ({"channels": 4, "kernel": 3, "padding": 3}, (1, 5, 5), "padding", "not smaller"),
+        ({"channels": 4, "kernel": 3, "dilation": [1, 3]}, (1, 5, 6), "kernel", "dilation 3 does"),
         ({"channels": 4, "kernel": 3}, (7,), "", r"got \[7\]"),
     ],
 )

@@ -21,7 +21,9 @@ LAYERS = (
 SEQUENCE_LAYERS = (
     {"name": "e", "op": "embedding", "in": "ids", "vocabulary": 12, "features": 8,
      "positions": True},
-    {"name": "n1", "op": "layer_norm", "in": "e"},
+    {"name": "c", "op": "conv1d", "in": "e", "channels": 8, "kernel": 3, "dilation": 2,
+     "padding": "causal", "groups": 4},
+    {"name": "n1", "op": "layer_norm", "in": "c"},
     {"name": "q", "op": "linear", "in": "n1", "features": 8},
     {"name": "k", "op": "linear", "in": "n1", "features": 4},
     {"name": "v", "op": "linear", "in": "n1", "features": 4},

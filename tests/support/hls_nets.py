@@ -31,15 +31,35 @@ def _conv2d(rng):
     groups = int(rng.choice([1, 1, 2, 3]))
     depth, height, width = image(rng)
     kernel = [int(rng.integers(1, min(n, 4) + 1)) for n in (height, width)]
-    pads = [[int(rng.integers(0, k)), int(rng.integers(0, k))] for k in kernel]
+    dilation = [int(rng.choice([1, 2])) for _ in kernel]
+    extents = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    least = [0 if e <= n else e // 2 for e, n in zip(extents, (height, width), strict=True)]
+    pads = [rng.integers(a, e, size=2).tolist() for a, e in zip(least, extents, strict=True)]
     keys = {
         "channels": groups * int(rng.integers(1, 7)),
         "kernel": kernel,
         "stride": [int(n) for n in rng.integers(1, 4, size=2)],
+        "dilation": dilation,
         "padding": pads,
         "groups": groups,
     }
     return [(depth * groups, height, width)], keys | _relu(rng)
+
+
+def _conv1d(rng):
+    groups = int(rng.choice([1, 1, 2, 3]))
+    tokens, depth, kernel, dilation = (int(n) for n in rng.integers(1, [12, 6, 6, 4]))
+    pads = [int(n) for n in rng.integers(0, (kernel - 1) * dilation + 1, size=2)]
+    valid = tokens + sum(pads) > (kernel - 1) * dilation
+    keys = {
+        "channels": groups * int(rng.integers(1, 7)),
+        "kernel": kernel,
+        "stride": int(rng.integers(1, 4)),
+        "dilation": dilation,
+        "padding": pads if valid else str(rng.choice(["same", "causal"])),
+        "groups": groups,
+    }
+    return [(tokens, depth * groups)], keys | _relu(rng)
 
 
 def _pool(rng):
@@ -163,6 +183,7 @@ CASES = {
     "attention": _attention,
     "avg_pool2d": _pool,
     "concat": _concat,
+    "conv1d": _conv1d,
     "conv2d": _conv2d,
     "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),

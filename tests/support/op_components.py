@@ -10,10 +10,7 @@ from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.ops.base import channel_axis
 from hwgen.plan.model import Fold
 from rtl_templates.arith.codes import Codes
-from rtl_templates.arith.requantize import Scale
-from rtl_templates.conv.conv2d import Conv2d
 from rtl_templates.mac.linear import Linear
-from rtl_templates.mac.mac_op import MacFold
 from rtl_templates.vector.add import Add
 from rtl_templates.vector.argmax import Argmax
 from rtl_templates.vector.avg_pool2d import AvgPool2d
@@ -35,12 +32,20 @@ from support.array_components import (
     build_matmul,
     draw_array_node,
 )
+from support.conv_components import (
+    build_conv1d,
+    build_conv2d,
+    draw_conv1d,
+    draw_conv2d,
+    mac_keys,
+    scale_of,
+)
 from support.row_components import build_layer_norm, build_rms_norm, build_softmax
 
 __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
-    *("conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
+    *("conv1d", "conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
     *("add", "concat", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding"),
     *("layer_norm", "rms_norm", "softmax"),
@@ -165,21 +170,6 @@ def _draw_any(rng):
     return {}, [_draw_image(rng)]
 
 
-def _draw_conv2d(rng):
-    groups = int(rng.integers(1, 3))
-    shape = (groups * int(rng.integers(1, 4)), *(int(rng.integers(3, 7)) for _ in range(2)))
-    kernel = [int(rng.integers(1, 4)) for _ in range(2)]
-    pads = [[int(rng.integers(0, size)) for _ in range(2)] for size in kernel]
-    return {
-        "channels": groups * int(rng.integers(1, 5)),
-        "kernel": kernel,
-        "stride": [int(rng.integers(1, 4)) for _ in range(2)],
-        "padding": ["same", "valid", pads][int(rng.integers(3))],
-        "groups": groups,
-        "activation": ["none", "relu"][int(rng.integers(2))],
-    }, [shape]
-
-
 def _draw_linear(rng):
     return {"features": int(rng.integers(1, 12))}, _draw_any(rng)[1]
 
@@ -215,7 +205,8 @@ def _draw_embedding(rng):
 
 
 _DRAW = {
-    "conv2d": _draw_conv2d,
+    "conv1d": draw_conv1d,
+    "conv2d": draw_conv2d,
     "linear": _draw_linear,
     "max_pool2d": _draw_pool,
     "avg_pool2d": _draw_pool,
@@ -230,44 +221,10 @@ _DRAW = {
 }
 
 
-def _scale(requant):
-    return Scale(requant.shift, requant.zero_point, requant.low, requant.high)
-
-
-def _mac_keys(node):
-    requant, bias = node.lowered.requant, node.lowered.constants["bias"]
-    return {
-        "x": node.x,
-        "biases": bias.tolist(),
-        "multipliers": np.broadcast_to(requant.multiplier, bias.shape).tolist(),
-        "scale": _scale(requant),
-        "out_bits": node.out.bits,
-        "fold": MacFold(node.fold.rows, node.fold.elements, node.fold.outputs, node.fold.lanes),
-        "beat": node.beat,
-    }
-
-
-def _conv2d(node, sizes):
-    channels, height, width = node.shapes[0]
-    attrs = node.lowered.attrs
-    return Conv2d(
-        height=height,
-        width=width,
-        channels=channels,
-        weights=node.lowered.constants["weight"].tolist(),
-        stride=attrs["stride"],
-        padding=attrs["padding"],
-        groups=attrs["groups"],
-        pad=attrs["pad"],
-        **_mac_keys(node),
-        **sizes,
-    )
-
-
 def _linear(node, sizes):
     rows = node.op.stream_weights(node.lowered, node.shapes)[:, 0]
     tokens = node.work.row.count
-    return Linear(weights=rows.tolist(), tokens=tokens, **_mac_keys(node), **sizes)
+    return Linear(weights=rows.tolist(), tokens=tokens, **mac_keys(node), **sizes)
 
 
 def _places(shape):
@@ -278,7 +235,7 @@ def _places(shape):
 def _scaled(node):
     """Return the keys of a component that scales, for its number of inputs."""
     requant = node.lowered.requant
-    return requant.multiplier.tolist(), requant.offset.tolist(), _scale(requant)
+    return requant.multiplier.tolist(), requant.offset.tolist(), scale_of(requant)
 
 
 def _common(node):
@@ -382,7 +339,7 @@ def _rope(node, sizes):
         running=attrs["running"],
         interleaved=attrs["style"] == "interleaved",
     )
-    scale = _scale(node.lowered.requant)
+    scale = scale_of(node.lowered.requant)
     zero = attrs["zero"]
     return Rope(turn=turn, scale=scale, zero=zero, out_bits=node.out.bits, **_common(node), **sizes)
 
@@ -433,7 +390,8 @@ _BUILD = {
     "layer_norm": build_layer_norm,
     "rms_norm": build_rms_norm,
     "softmax": build_softmax,
-    "conv2d": _conv2d,
+    "conv1d": build_conv1d,
+    "conv2d": build_conv2d,
     "linear": _linear,
     "relu": _relu,
     "max_pool2d": _max_pool2d,

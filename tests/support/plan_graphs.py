@@ -66,6 +66,7 @@ class Net:
             attrs={
                 "kernel": (kernel, kernel),
                 "stride": (stride, stride),
+                "dilation": (1, 1),
                 "padding": pads,
                 "groups": groups,
                 "pad": 0,

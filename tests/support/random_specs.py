@@ -9,8 +9,8 @@ from math import prod
 import yaml
 from hypothesis import strategies as st
 
-MAX_ELEMENTS = 320
-MAX_MACS = 20_000
+from support.random_windows import IMAGE_WINDOWS, MAX_ELEMENTS, MAX_MACS, SEQUENCE_WINDOWS
+
 WEIGHT_WIDTHS = (4, 2, 8, 3, 5, 6, 7)
 WIDTHS = (*WEIGHT_WIDTHS, 16)
 
@@ -43,56 +43,6 @@ class _Network:
         return name
 
 
-def _out(size, kernel, stride):
-    return (size - kernel) // stride + 1
-
-
-def _conv2d(draw, net, source):
-    channels, height, width = net.shapes[source]
-    groups = draw(st.sampled_from([g for g in (1, 2, 3, 4) if channels % g == 0]))
-    outputs = groups * draw(st.integers(1, 6 // groups if groups < 4 else 2))
-    kernel = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
-    stride = [draw(st.integers(1, 2)), draw(st.integers(1, 2))]
-    style = draw(st.sampled_from(["valid", "same", "pads"]))
-    if style == "pads":
-        padding = [[draw(st.integers(0, 2)) for _ in range(2)] for _ in range(2)]
-    else:
-        padding = style
-    if style == "same":
-        size = [-(-height // stride[0]), -(-width // stride[1])]
-    else:
-        pads = [sum(axis) for axis in padding] if style == "pads" else [0, 0]
-        kernel = [min(kernel[0], height + pads[0]), min(kernel[1], width + pads[1])]
-        if style == "pads":  # a side is narrower than the kernel
-            padding = [
-                [min(pad, k - 1) for pad in axis] for axis, k in zip(padding, kernel, strict=True)
-            ]
-            pads = [sum(axis) for axis in padding]
-            kernel = [min(kernel[0], height + pads[0]), min(kernel[1], width + pads[1])]
-        size = [
-            _out(height + pads[0], kernel[0], stride[0]),
-            _out(width + pads[1], kernel[1], stride[1]),
-        ]
-    shape = (outputs, *size)
-    if prod(shape) * prod(kernel) * channels // groups > MAX_MACS:
-        return None
-    name = net.add(
-        "conv2d",
-        [source],
-        shape,
-        channels=outputs,
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
-        groups=groups,
-        bias=draw(st.booleans()),
-        activation=draw(st.sampled_from(["none", "relu"])),
-    )
-    elements = channels // groups if groups > 1 else channels * kernel[1]
-    net.windows[name] = (kernel[0], elements, outputs // groups)
-    return name
-
-
 def _linear(draw, net, source):
     features = draw(st.integers(1, 12))
     shape = net.shapes[source]
@@ -109,17 +59,6 @@ def _linear(draw, net, source):
     )
     net.windows[name] = (1, prod(shape) // prod(tokens), features)
     return name
-
-
-def _pool(op):
-    def draw_pool(draw, net, source):
-        channels, height, width = net.shapes[source]
-        kernel = [draw(st.integers(1, min(3, height))), draw(st.integers(1, min(3, width)))]
-        stride = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
-        shape = (channels, _out(height, kernel[0], stride[0]), _out(width, kernel[1], stride[1]))
-        return net.add(op, [source], shape, kernel=kernel, stride=stride)
-
-    return draw_pool
 
 
 def _plain(op):
@@ -257,11 +196,6 @@ def _attention(draw, net, source):
     return net.add("attention", inputs, shape, heads=heads, kv_heads=kv_heads, tile=8, **options)
 
 
-IMAGE_OPS = {
-    "conv2d": _conv2d,
-    "max_pool2d": _pool("max_pool2d"),
-    "avg_pool2d": _pool("avg_pool2d"),
-}
 VECTOR_OPS = {"argmax": _argmax, "embedding": _embedding}
 ARRAY_OPS = {"matmul": _matmul, "attention": _attention}  # of sequences, schedule sequential
 TABLE_OPS = {"gelu": _plain("gelu"), "silu": _plain("silu")}  # of 10 bits at most
@@ -279,11 +213,15 @@ ANY_OPS = {
     "softmax": _plain("softmax"),
     **TABLE_OPS,
 }
-DRAWN_OPS = {**IMAGE_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS, **TURN_OPS, **ARRAY_OPS}
+WINDOW_OPS = {**IMAGE_WINDOWS, **SEQUENCE_WINDOWS}
+DRAWN_OPS = {**WINDOW_OPS, **PLACE_OPS, **VECTOR_OPS, **ANY_OPS, **TURN_OPS, **ARRAY_OPS}
 CHOICE = {  # by rank
     1: (*ANY_OPS, *TURN_OPS, *VECTOR_OPS, "linear", "linear", "add", "concat"),
-    2: (*ANY_OPS, *TURN_OPS, *PLACE_OPS, *ARRAY_OPS, "linear", "linear", "add", "concat"),
-    3: (*ANY_OPS, *PLACE_OPS, *IMAGE_OPS, "conv2d", "conv2d", "conv2d", "add", "concat"),
+    2: (
+        *(*ANY_OPS, *TURN_OPS, *PLACE_OPS, *ARRAY_OPS, *SEQUENCE_WINDOWS),
+        *("linear", "linear", "conv1d", "add", "concat"),
+    ),
+    3: (*ANY_OPS, *PLACE_OPS, *IMAGE_WINDOWS, "conv2d", "conv2d", "conv2d", "add", "concat"),
 }
 
 # Ops whose result the spec may give a width; the others pass their input's type on.

@@ -1,4 +1,4 @@
-// The multiply-accumulate engine behind linear and conv2d.
+// The multiply-accumulate engine behind linear and convolution.
 //
 // One step takes T x P elements (T kernel rows, P contiguous elements each) and multiplies them
 // by the weights of PO results; the steps of a group make PO results, requantised at its end.

@@ -1,0 +1,164 @@
+"""One-dimensional convolution (cross-correlation) over the tokens of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.convolution import check_groups, window_of, window_sums
+from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
+from hwgen.ops.params import Activation, Count, expect_sequence
+from hwgen.ops.types import QType
+from hwgen.ops.window import Padding1d, Window, pads_of_sequence
+from hwgen.ops.work import Loop, Port, Work
+
+__all__ = ["OP", "Conv1d", "Conv1dParams"]
+
+_AXES = ("length",)
+
+
+class Conv1dParams(OpParams):
+    """Spec keys of conv1d."""
+
+    channels: Count = Field(description="output features of a token")
+    kernel: Count = Field(description="tokens that a window reads")
+    stride: Count = Field(1, description="tokens from one window to the next")
+    dilation: Count = Field(1, description="distance between the tokens of a window")
+    padding: Padding1d = Field(
+        "valid",
+        description="same, valid, causal (all of it before the first token), one number, or "
+        "[before, after]; same gives ceil(tokens / stride) outputs",
+    )
+    groups: Count = Field(1, description="groups; divides the input and the output features")
+    bias: bool = Field(True, description="whether <layer>.bias is added")
+    activation: Activation = Field("none", description="none or relu, before requantisation")
+
+
+class Conv1d(Op):
+    """``y[t, o] = act(sum x[t * stride + j * dilation - before, c] * weight[o, c, j] + bias[o])``.
+
+    Tokens outside of the sequence are zero.
+    """
+
+    name: ClassVar[str] = "conv1d"
+    summary: ClassVar[str] = (
+        "1-D convolution over tokens: stride, dilation, causal padding, groups, bias, ReLU"
+    )
+    Params: ClassVar[type[OpParams]] = Conv1dParams
+    example: ClassVar[str] = (
+        "{name: y, op: conv1d, in: x, channels: 8, kernel: 3, padding: causal, activation: relu}"
+    )
+
+    def shape(self, params: Conv1dParams, inputs: Sequence[Shape]) -> Shape:
+        """Return (out tokens, channels)."""
+        tokens, features = expect_sequence(self.name, inputs[0])
+        check_groups(params.groups, features, params.channels)
+        return _window(params, tokens).outputs((tokens, 1), _AXES)[0], params.channels
+
+    def weights(self, params: Conv1dParams, inputs: Sequence[Shape]) -> dict[str, Shape]:
+        """Return ``weight`` (channels, features / groups, kernel) and ``bias``."""
+        shapes: dict[str, Shape] = {
+            "weight": (params.channels, inputs[0][1] // params.groups, params.kernel),
+        }
+        if params.bias:
+            shapes["bias"] = (params.channels,)
+        return shapes
+
+    def real(
+        self, params: Conv1dParams, inputs: Sequence[Real], weights: Mapping[str, Real]
+    ) -> Real:
+        """Return the convolution in float64."""
+        window = _window(params, inputs[0].shape[1])
+        sums = window_sums(_image(inputs[0]), weights["weight"][..., None], window, params.groups)
+        result: Real = _sequence(sums)
+        if params.bias:
+            result = result + weights["bias"]
+        return np.maximum(result, 0.0) if params.activation == "relu" else result
+
+    def lower(
+        self,
+        params: Conv1dParams,
+        weights: Mapping[str, Real],
+        shapes: Sequence[Shape],
+        types: Sequence[QType],
+        out: QType,
+        options: LowerOptions,
+    ) -> Lowered:
+        """Return codes per output feature and the window as attributes, one column wide."""
+        window = _window(params, shapes[0][0])
+        return lower_mac(
+            weights,
+            types[0],
+            out,
+            options.weight_bits,
+            relu=params.activation == "relu",
+            attrs={
+                "kernel": window.kernel,
+                "stride": window.stride,
+                "dilation": window.dilation,
+                "padding": window.pads,
+                "groups": params.groups,
+            },
+        )
+
+    def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
+        """Return the exact sums of codes, requantised; padding reads as the zero point."""
+        attrs, requant = lowered.attrs, lowered.requant
+        assert requant is not None
+        weight = lowered.constants["weight"][..., None]
+        window, groups, pad = window_of(lowered), attrs["groups"], attrs["pad"]
+        sums = window_sums(_image(inputs[0]), weight, window, groups, pad, exact_matmul)
+        return requant.apply(_sequence(sums) + lowered.constants["bias"], channel_axis=-1)
+
+    def accumulator(
+        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
+    ) -> tuple[int, int]:
+        """Return bounds of every partial sum with its bias."""
+        return accumulator_range(lowered, types[0])
+
+    def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
+        """Return ``mac`` work: a row per token, a segment per tap."""
+        tokens, features = inputs[0]
+        window, groups = window_of(lowered), lowered.attrs["groups"]
+        per_group = features // groups
+        return Work(
+            kind="mac",
+            ports=(Port(tokens, features),),
+            row=Loop(window.outputs((tokens, 1), _AXES)[0], dy=window.stride[0]),
+            column=Loop(1),
+            channel=Loop(groups, dx=per_group if groups > 1 else 0),
+            outputs=lowered.constants["weight"].shape[0] // groups,
+            reduce=(Loop(window.kernel[0], dy=window.dilation[0]),),
+            elements=per_group,
+            origin=(-window.pads[0][0], 0),
+            pad=lowered.attrs["pad"],
+        )
+
+    def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
+        """Return (channels, taps, features of a group)."""
+        return lowered.constants["weight"].transpose(0, 2, 1)
+
+
+def _window(params: Conv1dParams, tokens: int) -> Window:
+    window = Window((params.kernel, 1), (params.stride, 1), (params.dilation, 1))
+    return replace(window, pads=pads_of_sequence(params.padding, tokens, window))
+
+
+def _image(sequence: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (n, tokens, features) as (n, features, tokens, 1)."""
+    return sequence.transpose(0, 2, 1)[..., None]
+
+
+def _sequence(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (n, features, tokens, 1) as (n, tokens, features)."""
+    return image[..., 0].transpose(0, 2, 1)
+
+
+OP = Conv1d()

@@ -1,0 +1,74 @@
+"""What convolutions share: groups, exact sums over windows, integer form, work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from hwgen.ops.base import Lowered, ParamError
+from hwgen.ops.window import Window
+
+__all__ = ["check_groups", "window_of", "window_sums"]
+
+Product = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
+
+
+def check_groups(groups: int, inputs: int, outputs: int) -> None:
+    """Refuse groups that do not divide the input and the output channels.
+
+    Raises
+    ------
+    ParamError
+        With the divisors up to 64.
+    """
+    for key, count in (("input", inputs), ("output", outputs)):
+        if count % groups:
+            legal = [n for n in range(1, min(count, 64) + 1) if not count % n]
+            raise ParamError(
+                f"groups {groups} does not divide the {count} {key} channels",
+                key="groups",
+                hint=f"a divisor of {count}: {', '.join(map(str, legal))}",
+            )
+
+
+def window_of(lowered: Lowered) -> Window:
+    """Return the window that a lowered convolution has in its attributes."""
+    attrs = lowered.attrs
+    return Window(attrs["kernel"], attrs["stride"], attrs["dilation"], attrs["padding"])
+
+
+def window_sums(
+    data: npt.NDArray[Any],
+    weight: npt.NDArray[Any],
+    window: Window,
+    groups: int,
+    fill: float = 0,
+    product: Product = np.matmul,
+) -> npt.NDArray[Any]:
+    """Return the sums of products over every window, without bias.
+
+    Parameters
+    ----------
+    data
+        (n, channels, height, width), padded with ``fill``.
+    weight
+        (output channels, channels / groups, kernel height, kernel width).
+    product
+        Matrix product of two stacks.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, output channels, out height, out width).
+    """
+    windows = window.patches(data, fill)
+    count, channels, height, width = windows.shape[:4]
+    grouped = windows.reshape(count, groups, channels // groups, height, width, *window.kernel)
+    rows = grouped.transpose(1, 0, 3, 4, 2, 5, 6).reshape(groups, count * height * width, -1)
+    outputs = weight.shape[0] // groups
+    sums = product(rows, weight.reshape(groups, outputs, -1).transpose(0, 2, 1))
+    shaped = sums.reshape(groups, count, height, width, outputs)
+    return shaped.transpose(1, 0, 4, 2, 3).reshape(count, groups * outputs, height, width)

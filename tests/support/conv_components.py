@@ -1,0 +1,99 @@
+"""Random convolutions, and the stand-alone components of ``rtl_templates`` for them."""
+
+import numpy as np
+
+from rtl_templates.arith.requantize import Scale
+from rtl_templates.conv.conv1d import Conv1d
+from rtl_templates.conv.conv2d import Conv2d
+from rtl_templates.mac.mac_op import MacFold
+
+__all__ = ["build_conv1d", "build_conv2d", "draw_conv1d", "draw_conv2d", "mac_keys", "scale_of"]
+
+
+def draw_conv2d(rng):
+    groups = int(rng.integers(1, 3))
+    shape = (groups * int(rng.integers(1, 4)), *(int(rng.integers(3, 7)) for _ in range(2)))
+    kernel = [int(rng.integers(1, 4)) for _ in range(2)]
+    dilation = [int(rng.choice([1, 1, 2])) for _ in range(2)]
+    extents = [(size - 1) * apart + 1 for size, apart in zip(kernel, dilation, strict=True)]
+    pads = [[int(rng.integers(0, extent)) for _ in range(2)] for extent in extents]
+    fits = all(extent <= size for extent, size in zip(extents, shape[1:], strict=True))
+    return {
+        "channels": groups * int(rng.integers(1, 5)),
+        "kernel": kernel,
+        "stride": [int(rng.integers(1, 4)) for _ in range(2)],
+        "dilation": dilation,
+        "padding": ["same", "valid", pads][int(rng.integers(3))] if fits else "same",
+        "groups": groups,
+        "activation": ["none", "relu"][int(rng.integers(2))],
+    }, [shape]
+
+
+def draw_conv1d(rng):
+    groups = int(rng.integers(1, 3))
+    tokens, kernel, dilation = (int(rng.integers(1, most)) for most in (9, 5, 4))
+    extent = (kernel - 1) * dilation + 1
+    pads = [int(rng.integers(0, extent)) for _ in range(2)]
+    styles = ["same", "causal", *(["valid", pads] if tokens >= extent else [])]
+    return {
+        "channels": groups * int(rng.integers(1, 5)),
+        "kernel": kernel,
+        "stride": int(rng.integers(1, 4)),
+        "dilation": dilation,
+        "padding": styles[int(rng.integers(len(styles)))],
+        "groups": groups,
+        "activation": ["none", "relu"][int(rng.integers(2))],
+    }, [(tokens, groups * int(rng.integers(1, 5)))]
+
+
+def scale_of(requant):
+    return Scale(requant.shift, requant.zero_point, requant.low, requant.high)
+
+
+def mac_keys(node):
+    """Return what every component that multiplies by weights takes."""
+    requant, bias = node.lowered.requant, node.lowered.constants["bias"]
+    return {
+        "x": node.x,
+        "biases": bias.tolist(),
+        "multipliers": np.broadcast_to(requant.multiplier, bias.shape).tolist(),
+        "scale": scale_of(requant),
+        "out_bits": node.out.bits,
+        "fold": MacFold(node.fold.rows, node.fold.elements, node.fold.outputs, node.fold.lanes),
+        "beat": node.beat,
+    }
+
+
+def build_conv2d(node, sizes):
+    channels, height, width = node.shapes[0]
+    attrs = node.lowered.attrs
+    return Conv2d(
+        height=height,
+        width=width,
+        channels=channels,
+        weights=node.lowered.constants["weight"].tolist(),
+        stride=attrs["stride"],
+        dilation=attrs["dilation"],
+        padding=attrs["padding"],
+        groups=attrs["groups"],
+        pad=attrs["pad"],
+        **mac_keys(node),
+        **sizes,
+    )
+
+
+def build_conv1d(node, sizes):
+    tokens, features = node.shapes[0]
+    attrs = node.lowered.attrs
+    return Conv1d(
+        tokens=tokens,
+        features=features,
+        weights=node.lowered.constants["weight"].tolist(),
+        stride=attrs["stride"][0],
+        dilation=attrs["dilation"][0],
+        padding=attrs["padding"][0],
+        groups=attrs["groups"],
+        pad=attrs["pad"],
+        **mac_keys(node),
+        **sizes,
+    )

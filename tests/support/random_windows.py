@@ -1,0 +1,115 @@
+"""Layers of random specs that move a window: convolution and pooling.
+
+Each function adds a layer to a network of ``random_specs`` and returns its name, or None if it
+would be too large.
+"""
+
+from math import prod
+
+from hypothesis import strategies as st
+
+__all__ = ["IMAGE_WINDOWS", "MAX_ELEMENTS", "MAX_MACS", "SEQUENCE_WINDOWS"]
+
+MAX_ELEMENTS = 320
+MAX_MACS = 20_000
+
+
+def _extent(kernel, dilation):
+    return (kernel - 1) * dilation + 1
+
+
+def _axis(draw, size, style):
+    """Return kernel, stride, dilation, padding and outputs along one axis."""
+    kernel, stride = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    dilation = draw(st.sampled_from([1, 1, 2]))
+    if style == "same":
+        return kernel, stride, dilation, None, -(-size // stride)
+    pads = [draw(st.integers(0, 2)) for _ in range(2)] if style == "pads" else [0, 0]
+    while True:  # a side is narrower than the window, and the window fits
+        extent = _extent(kernel, dilation)
+        pads = [extent - 1, 0] if style == "causal" else [min(pad, extent - 1) for pad in pads]
+        if extent <= size + sum(pads):
+            return kernel, stride, dilation, pads, (size + sum(pads) - extent) // stride + 1
+        kernel, dilation = (kernel, 1) if dilation > 1 else (kernel - 1, 1)
+
+
+def _mac_keys(draw):
+    return {
+        "bias": draw(st.booleans()),
+        "activation": draw(st.sampled_from(["none", "relu"])),
+    }
+
+
+def _channels(draw, channels):
+    """Return groups and output channels."""
+    groups = draw(st.sampled_from([g for g in (1, 2, 3, 4) if channels % g == 0]))
+    return groups, groups * draw(st.integers(1, 6 // groups if groups < 4 else 2))
+
+
+def _conv2d(draw, net, source):
+    channels, height, width = net.shapes[source]
+    groups, outputs = _channels(draw, channels)
+    style = draw(st.sampled_from(["valid", "same", "pads"]))
+    axes = [_axis(draw, size, style) for size in (height, width)]
+    kernel, stride, dilation, pads, size = (list(item) for item in zip(*axes, strict=True))
+    shape = (outputs, *size)
+    if prod(shape) * prod(kernel) * channels // groups > MAX_MACS:
+        return None
+    name = net.add(
+        "conv2d",
+        [source],
+        shape,
+        channels=outputs,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=pads if style == "pads" else style,
+        groups=groups,
+        **_mac_keys(draw),
+    )
+    whole = groups == 1 and dilation[1] == 1
+    elements = channels * kernel[1] if whole else channels // groups
+    net.windows[name] = (kernel[0], elements, outputs // groups)
+    return name
+
+
+def _conv1d(draw, net, source):
+    tokens, features = net.shapes[source]
+    groups, outputs = _channels(draw, features)
+    style = draw(st.sampled_from(["causal", "same", "valid", "pads"]))
+    kernel, stride, dilation, pads, length = _axis(draw, tokens, style)
+    if length * outputs * kernel * features // groups > MAX_MACS:
+        return None
+    name = net.add(
+        "conv1d",
+        [source],
+        (length, outputs),
+        channels=outputs,
+        kernel=kernel,
+        stride=stride,
+        dilation=dilation,
+        padding=pads if style == "pads" else style,
+        groups=groups,
+        **_mac_keys(draw),
+    )
+    net.windows[name] = (kernel, features // groups, outputs // groups)
+    return name
+
+
+def _pool(op):
+    def draw_pool(draw, net, source):
+        channels, height, width = net.shapes[source]
+        kernel = [draw(st.integers(1, min(3, height))), draw(st.integers(1, min(3, width)))]
+        stride = [draw(st.integers(1, 3)), draw(st.integers(1, 3))]
+        size = [(n - k) // s + 1 for n, k, s in zip((height, width), kernel, stride, strict=True)]
+        return net.add(op, [source], (channels, *size), kernel=kernel, stride=stride)
+
+    return draw_pool
+
+
+IMAGE_WINDOWS = {
+    "conv2d": _conv2d,
+    "max_pool2d": _pool("max_pool2d"),
+    "avg_pool2d": _pool("avg_pool2d"),
+}
+SEQUENCE_WINDOWS = {"conv1d": _conv1d}
