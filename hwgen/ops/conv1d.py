@@ -97,7 +97,6 @@ class Conv1d(Op):
             weights,
             types[0],
             out,
-            options.weight_bits,
             relu=params.activation == "relu",
             attrs={
                 "kernel": window.kernel,
@@ -106,6 +105,7 @@ class Conv1d(Op):
                 "padding": window.pads,
                 "groups": params.groups,
             },
+            options=options,
         )
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
