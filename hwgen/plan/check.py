@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hwgen.errors import HwgenError
+from hwgen.ops.work import Work
 from hwgen.plan.caches import caches_of, stored
 from hwgen.plan.cost import (
     group_beats,
@@ -15,8 +16,8 @@ from hwgen.plan.cost import (
     template_of,
 )
 from hwgen.plan.external import EXTERNAL
-from hwgen.plan.folding import legal_rows, vector_lanes
-from hwgen.plan.model import Channel, Engine, Plan, Task
+from hwgen.plan.folding import legal_rows, most_groups, vector_lanes, widest_beat
+from hwgen.plan.model import Channel, Engine, Fold, Plan, Task
 from hwgen.plan.placement import lifetimes
 from hwgen.plan.window import minimum_depth
 from hwgen.quant.model import QGraph
@@ -109,21 +110,32 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
         return
     if engine.template == "array":
         yield from _array(engine, task)
-    elif min(fold.rows, fold.elements, fold.outputs) < 1 or fold.rows not in legal_rows(work):
+    elif (
+        min(fold.rows, fold.elements, fold.outputs, fold.groups) < 1
+        or fold.rows not in legal_rows(work)
+        or not _whole_groups(work, fold)
+    ):
         yield f"{name} cannot be folded {fold.rows} x {fold.elements} x {fold.outputs}"
     elif engine.template in ("row", "vector", EXTERNAL):
         if vector_lanes(work) % fold.lanes:
             yield f"{name} cannot use {fold.lanes} lanes"
             return
     else:
-        whole = fold.outputs >= work.outputs
-        if work.outputs % fold.lanes or (not whole and fold.outputs % fold.lanes):
+        if widest_beat(work, fold) % fold.lanes:
             yield f"beats of {fold.lanes} do not divide the groups of {name}"
         if group_beats(work, fold)[0] > length_of(work, fold):
             yield f"groups of {name} are shorter than their beats"
     cycles = task_cycles(engine.template, work, fold)
     if task.cycles != cycles:
         yield f"{name} takes {cycles} cycles, not {task.cycles}"
+
+
+def _whole_groups(work: Work, fold: Fold) -> bool:
+    """Return whether several groups at once are whole ones that lie side by side."""
+    if fold.groups == 1:
+        return True
+    whole = fold.elements == work.elements and fold.outputs == work.outputs
+    return work.kind == "mac" and whole and fold.groups <= most_groups(work)
 
 
 def _array(engine: Engine, task: Task) -> Iterator[str]:

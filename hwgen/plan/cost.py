@@ -20,6 +20,7 @@ __all__ = [
     "array_cycles",
     "array_size",
     "group_beats",
+    "group_results",
     "groups_of",
     "issue_cycles",
     "length_of",
@@ -114,15 +115,24 @@ def group_beats(work: Work, fold: Fold) -> tuple[int, ...]:
         return (work.channel.count // fold.lanes,)
     if work.kind != "mac":
         return (1,) * (work.channel.count // fold.lanes)
+    if fold.groups > 1:
+        whole, rest = divmod(work.channel.count, fold.groups)
+        sizes = [fold.groups * work.outputs] * whole + ([rest * work.outputs] if rest else [])
+        return tuple(-(-size // fold.lanes) for size in sizes)
     whole, rest = divmod(work.outputs, fold.outputs)
     sizes = [fold.outputs] * whole + ([rest] if rest else [])
     return tuple(-(-size // fold.lanes) for size in sizes) * work.channel.count
 
 
+def group_results(work: Work, fold: Fold) -> int:
+    """Return the results of a group of ``mac`` work; only a partial last one has fewer."""
+    return min(fold.groups, work.channel.count) * min(fold.outputs, work.outputs)
+
+
 def groups_of(work: Work, fold: Fold) -> int:
     """Return the groups of one position."""
     if work.kind == "mac":
-        return work.channel.count * -(-work.outputs // fold.outputs)
+        return -(-work.channel.count // fold.groups) * -(-work.outputs // fold.outputs)
     return 1 if work.kind in ROWS else work.channel.count // fold.lanes
 
 
@@ -131,7 +141,7 @@ def length_of(work: Work, fold: Fold) -> int:
     steps = steps_of(work, fold)
     if work.kind != "mac":
         return max(steps, ROW_PERIODS.get(work.kind, 1))
-    return max(steps, -(-min(fold.outputs, work.outputs) // fold.lanes))
+    return max(steps, -(-group_results(work, fold) // fold.lanes))
 
 
 def issue_cycles(work: Work, fold: Fold) -> int:
@@ -203,4 +213,5 @@ def padded_cycles(work: Work, fold: Fold) -> int:
 
 def reads_of(template: str, fold: Fold) -> int:
     """Return the contiguous elements that one read delivers."""
-    return {"mac": fold.elements, "array": fold.reads or fold.rows}.get(template, fold.lanes)
+    mac = fold.elements * fold.groups
+    return {"mac": mac, "array": fold.reads or fold.rows}.get(template, fold.lanes)

@@ -9,7 +9,14 @@ from hwgen.errors import Diagnostic, LimitError, SpecError
 from hwgen.plan.cost import PRODUCTS, groups_of, issue_cycles, lowest_set_bit, template_of
 from hwgen.plan.cycles import prediction
 from hwgen.plan.depths import ROUNDS, Depth, fifo_beats, joins_paths
-from hwgen.plan.folding import Option, cheapest, fold_errors, mac_options, vector_options
+from hwgen.plan.folding import (
+    Option,
+    cheapest,
+    fold_errors,
+    mac_options,
+    most_groups,
+    vector_options,
+)
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.memory import fits_onchip
 from hwgen.plan.model import Channel, Fold, Phase, Plan, Prediction, Task
@@ -125,6 +132,7 @@ def _fold(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> _C
     for item in items:
         if item.template == "mac":
             whole = item.work.segments * item.work.elements * item.work.outputs
+            whole *= most_groups(item.work)
             spec = accelerator.folding.get(item.name)
             fronts[item.name] = cheapest(mac_options(item.work, whole, spec))
         else:
@@ -153,7 +161,12 @@ def _fold(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> _C
 def _least(item: Item, accelerator: Accelerator) -> int:
     """Return the fewest multipliers of a layer."""
     spec = accelerator.folding.get(item.name)
-    return (spec.rows or 1) * (spec.elements or 1) * (spec.outputs or 1) if spec else 1
+    if spec is None:
+        return 1
+    elements, outputs, groups = spec.elements or 1, spec.outputs or 1, spec.groups or 1
+    if groups > 1:
+        elements, outputs = item.work.elements, item.work.outputs
+    return (spec.rows or 1) * elements * outputs * groups
 
 
 def _check_budget(least: Mapping[str, int], accelerator: Accelerator) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwgen.errors import Diagnostic
 from hwgen.ops.work import Work
-from hwgen.plan.cost import issue_cycles, lowest_set_bit, steps_of
+from hwgen.plan.cost import group_results, issue_cycles, lowest_set_bit, steps_of
 from hwgen.plan.model import Fold
 from hwgen.spec.model import FoldSpec
 
@@ -19,9 +19,11 @@ __all__ = [
     "mac_lanes",
     "mac_options",
     "mac_sizes",
+    "most_groups",
     "output_sizes",
     "vector_lanes",
     "vector_options",
+    "widest_beat",
 ]
 
 
@@ -29,7 +31,8 @@ __all__ = [
 class Option:
     """A fold and its issue cycles; the order is that of preference at equal cycles.
 
-    Fewer multipliers first, then fewer row buffers, narrower beats, fewer accumulators.
+    Fewer multipliers first, then fewer row buffers, narrower beats, fewer accumulators, fewer
+    groups at once.
     """
 
     multipliers: int
@@ -38,11 +41,12 @@ class Option:
     lanes: int
     outputs: int
     elements: int
+    groups: int = 1
 
     @property
     def fold(self) -> Fold:
         """The fold itself."""
-        return Fold(self.rows, self.elements, self.outputs, self.lanes)
+        return Fold(self.rows, self.elements, self.outputs, self.lanes, groups=self.groups)
 
 
 def legal_rows(work: Work) -> tuple[int, ...]:
@@ -92,15 +96,33 @@ def output_sizes(outputs: int, limit: int) -> list[int]:
     return sorted(sizes)
 
 
-def mac_lanes(work: Work, outputs: int, steps: int) -> int:
+def widest_beat(work: Work, fold: Fold) -> int:
+    """Return the most lanes of a ``mac`` engine: they divide full groups and the last one."""
+    if fold.groups > 1:
+        whole, block = work.channel.count * work.outputs, fold.groups * work.outputs
+    else:
+        whole, block = work.outputs, fold.outputs
+    largest = lowest_set_bit(whole)
+    return largest if block >= whole else min(largest, lowest_set_bit(block))
+
+
+def mac_lanes(work: Work, fold: Fold) -> int:
     """Return the narrowest beat that keeps up with the steps of a group, else the widest legal."""
-    largest = lowest_set_bit(work.outputs)
-    if outputs < work.outputs:
-        largest = min(largest, lowest_set_bit(outputs))
+    largest, steps, results = (
+        widest_beat(work, fold),
+        steps_of(work, fold),
+        group_results(work, fold),
+    )
     lanes = 1
-    while lanes < largest and -(-outputs // lanes) > steps:
+    while lanes < largest and -(-results // lanes) > steps:
         lanes *= 2
     return lanes
+
+
+def most_groups(work: Work) -> int:
+    """Return how many convolution groups can be worked on at once: all that lie side by side."""
+    together = work.channel.dy == 0 and work.channel.dx == work.elements
+    return work.channel.count if together else 1
 
 
 def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterator[Option]:
@@ -119,15 +141,29 @@ def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterat
             else (fixed.elements,)
         ):
             limit = budget // (rows * elements)
-            steps = steps_of(work, Fold(rows, elements))
             for outputs in (
                 output_sizes(work.outputs, limit) if fixed.outputs is None else (fixed.outputs,)
             ):
                 if outputs > limit:
                     continue
-                fold = Fold(rows, elements, outputs, mac_lanes(work, outputs, steps))
-                cycles = issue_cycles(work, fold)
-                yield Option(fold.multipliers, cycles, rows, fold.lanes, outputs, elements)
+                for groups in _groups(work, elements, outputs, limit // outputs, fixed.groups):
+                    fold = Fold(rows, elements, outputs, groups=groups)
+                    fold = replace(fold, lanes=mac_lanes(work, fold))
+                    cycles = issue_cycles(work, fold)
+                    yield Option(
+                        fold.multipliers, cycles, rows, fold.lanes, outputs, elements, groups
+                    )
+
+
+def _groups(
+    work: Work, elements: int, outputs: int, limit: int, fixed: int | None
+) -> Iterable[int]:
+    """Return the values of ``Fold.groups`` worth trying; more than 1 for whole groups only."""
+    whole = elements == work.elements and outputs == work.outputs
+    most = most_groups(work) if whole else 1
+    if fixed is not None:
+        return (fixed,) if fixed <= min(most, limit) else ()
+    return output_sizes(most, limit)
 
 
 def cheapest(options: Iterable[Option]) -> list[Option]:
@@ -201,6 +237,20 @@ def fold_errors(layer: str, work: Work, spec: FoldSpec) -> list[Diagnostic]:
                     f"legal: 1 to {most}; without padding: {shown}",
                 )
             )
+    if spec.groups is not None:
+        most = most_groups(work)
+        whole = spec.elements in (None, work.elements) and spec.outputs in (None, work.outputs)
+        if not 1 <= spec.groups <= most or (spec.groups > 1 and not whole):
+            errors.append(
+                Diagnostic(
+                    "HG450",
+                    f"folding of {layer} has groups {spec.groups}"
+                    + ("" if whole else ", but not whole groups"),
+                    spec.mark,
+                    f"legal: 1 to {most}; more than 1 with elements {work.elements} and outputs "
+                    f"{work.outputs}, or without them",
+                )
+            )
     return errors
 
 
@@ -208,6 +258,7 @@ class _Free:
     rows: int | None = None
     elements: int | None = None
     outputs: int | None = None
+    groups: int | None = None
 
 
 _FREE = _Free()

@@ -51,6 +51,9 @@ class Fold:
         and is at most ``lanes``.
     reads
         Of an ``array``: elements of a read, a power of two, at least ``rows``; 0 is ``rows``.
+    groups
+        ``G``: convolution groups at once (``mac``), whose channels lie side by side; more than 1
+        only if ``elements`` and ``outputs`` take a whole group.  The last part may be partial.
     """
 
     rows: int = 1
@@ -59,11 +62,12 @@ class Fold:
     lanes: int = 1
     normalisers: int = 1
     reads: int = 0
+    groups: int = 1
 
     @property
     def multipliers(self) -> int:
         """Multiplications per cycle."""
-        return self.rows * self.elements * self.outputs
+        return self.rows * self.elements * self.outputs * self.groups
 
 
 @dataclass(frozen=True)

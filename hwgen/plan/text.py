@@ -9,6 +9,9 @@ from hwgen.plan.reasons import count
 
 __all__ = ["describe"]
 
+_SIZES = ("groups", "rows", "elements", "outputs")
+"""What a fold does at once."""
+
 
 def describe(plan: Plan) -> str:
     """Return tables of engines, tasks, storage and streams, and the reason of every phase."""
@@ -21,7 +24,7 @@ def describe(plan: Plan) -> str:
     parts = [
         summary,
         _table(
-            ["engine", "template", "rows", "elements", "outputs", "lanes", "multipliers"],
+            ["engine", "template", *_SIZES, "lanes", "multipliers"],
             [_engine(engine) for engine in plan.engines],
         ),
         _table(
@@ -44,8 +47,9 @@ def describe(plan: Plan) -> str:
 def _engine(engine: Engine) -> list[str]:
     fold = engine.fold
     if not engine.multipliers:
-        return [engine.name, engine.template, "", "", "", str(fold.lanes), ""]
-    numbers = (fold.rows, fold.elements, fold.outputs, fold.lanes, engine.multipliers)
+        return [engine.name, engine.template, *("" for _ in _SIZES), str(fold.lanes), ""]
+    sizes = (getattr(fold, size) for size in _SIZES)
+    numbers = (*sizes, fold.lanes, engine.multipliers)
     return [engine.name, engine.template, *map(str, numbers)]
 
 

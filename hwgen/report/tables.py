@@ -186,7 +186,8 @@ def _fold(engine: Engine) -> str:
         return f"{fold.rows} x {fold.outputs} elements, {lanes} out"
     if engine.template != "mac":
         return lanes
-    return f"{fold.rows} x {fold.elements} x {fold.outputs}, {lanes} out"
+    side = f"{fold.groups} x " if fold.groups > 1 else ""
+    return f"{side}{fold.rows} x {fold.elements} x {fold.outputs}, {lanes} out"
 
 
 def _widths(engine: Engine) -> str:

@@ -280,6 +280,9 @@ class FoldDoc(_Doc):
     outputs: Annotated[Count | None, Field(examples=[8])] = None
     """Results at once."""
 
+    groups: Annotated[Count | None, Field(examples=[8])] = None
+    """Convolution groups at once; more than 1 takes whole groups."""
+
 
 class MemoryDoc(_Doc):
     """External memory behind an AXI4 port, which caches of attention can use."""

@@ -117,6 +117,7 @@ class FoldSpec:
     elements: int | None
     outputs: int | None
     mark: Mark
+    groups: int | None = None
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ class _Parser:
                     fold.elements,
                     fold.outputs,
                     self.tree.place(["accelerator", "folding", name]),
+                    fold.groups,
                 )
                 for name, fold in doc.folding.items()
             }

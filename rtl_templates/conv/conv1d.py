@@ -113,6 +113,7 @@ class Conv1d(MacOp):
             raise ValueError(f"{taps} taps {dilation} apart do not fit {tokens} tokens")
         per_group = features // groups
         words = -(-per_group // fold.elements)
+        results = min(groups, fold.groups) * min(outputs, fold.outputs)
         rows = Level(taps, dilation * features) if fold.rows == 1 else Level(1)
         return Walk(
             elements=tokens * features,
@@ -120,7 +121,7 @@ class Conv1d(MacOp):
             levels=(
                 Level(out_tokens, stride * features),
                 Level(1),
-                Level(groups, 0, per_group if groups > 1 else 0),
+                Level(-(-groups // fold.groups), 0, per_group * fold.groups if groups > 1 else 0),
                 Level(-(-outputs // fold.outputs)),
                 rows,
                 Level(1),
@@ -129,5 +130,5 @@ class Conv1d(MacOp):
             group=3,
             origin=(-padding[0] * features, 0),
             reach=(reach * features, features - 1),
-            idle=max(0, -(-min(outputs, fold.outputs) // fold.lanes) - rows.count * words),
+            idle=max(0, -(-results // fold.lanes) - rows.count * words),
         )

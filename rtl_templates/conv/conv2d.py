@@ -127,13 +127,14 @@ class Conv2d(MacOp):
         rows = Level(kernel[0], dilation[0] * row) if fold.rows == 1 else Level(1)
         words = -(-segment // fold.elements)
         steps = rows.count * columns.count * words
+        results = min(groups, fold.groups) * min(outputs, fold.outputs)
         return Walk(
             elements=height * row,
             row=row,
             levels=(
                 Level(out_rows, stride[0] * row),
                 Level(out_columns, 0, stride[1] * channels),
-                Level(groups, 0, per_group if groups > 1 else 0),
+                Level(-(-groups // fold.groups), 0, per_group * fold.groups if groups > 1 else 0),
                 Level(-(-outputs // fold.outputs)),
                 rows,
                 columns,
@@ -142,7 +143,7 @@ class Conv2d(MacOp):
             group=3,
             origin=(-top * row, -left * channels),
             reach=(down * row, (across + 1) * channels - 1),
-            idle=max(0, -(-min(outputs, fold.outputs) // fold.lanes) - steps),
+            idle=max(0, -(-results // fold.lanes) - steps),
         )
 
 

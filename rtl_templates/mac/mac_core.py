@@ -16,8 +16,8 @@ from rtl_templates.streams.delay import delay
 
 __all__ = ["MacCore", "MacShape", "MacTask"]
 
-BLOCK = 3
-"""Level of a walk that counts the blocks of outputs."""
+GROUP, BLOCK = 2, 3
+"""Levels of a walk that count convolution groups (``groups`` at once) and blocks of outputs."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class MacTask:
     channels
         First word in the channel memory, and how many: one word per beat of a position.
     beats, last_beats
-        Beats of a group; of the last block's group.
+        Beats of a group of steps; of the last block's, or of the last one if several convolution
+        groups are worked on at once.
     """
 
     walk: Walk
@@ -58,8 +59,9 @@ class MacTask:
 class MacShape:
     """Size and widths of the core.
 
-    ``rows`` (T) reads of ``elements`` (P) activations at once, rows apart by ``row_pitch``
-    elements; ``outputs`` (PO) results; ``lanes`` (L) results per beat.  Widths in bits.
+    ``groups`` (G) convolution groups side by side; of each, ``rows`` (T) reads of ``elements``
+    (P) activations at once, rows apart by ``row_pitch`` elements, and ``outputs`` (PO) results;
+    ``lanes`` (L) results per beat.  Widths in bits.
     """
 
     rows: int
@@ -73,26 +75,38 @@ class MacShape:
     acc_bits: int
     multiplier_bits: int
     out_bits: int
+    groups: int = 1
+
+    @property
+    def reads(self):
+        """Contiguous elements of a read."""
+        return self.groups * self.elements
+
+    @property
+    def results(self):
+        """Results of a group of steps."""
+        return self.groups * self.outputs
 
 
 class MacCore(wiring.Component):
-    """``outputs`` dot products of ``rows * elements`` terms a cycle, accumulated over a group.
+    """``groups * outputs`` dot products of ``rows * elements`` terms a cycle, accumulated.
 
     Latency: ``MacCore.latency(rows * elements)`` cycles from the last step of a group to its
     first beat; beats follow one a cycle.  Throughput: one step per cycle; groups back to back,
     each at least as long as its beats.  No back-pressure: the permission to start a group
     (``mover.go``) is the only flow control.  Utilisation bound: useful terms over
-    ``rows * elements * outputs * steps``; the last word of a segment and the last block may be
-    partly zero weights.  Infers ``rows * elements * outputs`` multipliers ``x_bits`` by
-    ``weight_bits``, and ``lanes`` of ``acc_bits`` by ``multiplier_bits``.
+    ``groups * rows * elements * outputs * steps``; the last word of a segment, the last block and
+    the last groups may be partly zero weights.  Infers ``groups * rows * elements * outputs``
+    multipliers ``x_bits`` by ``weight_bits``, and ``lanes`` of ``acc_bits`` by
+    ``multiplier_bits``.
 
     Parameters
     ----------
     shape : MacShape
     tasks : sequence of MacTask
     weights : sequence of int
-        Words of the weight memory: ``outputs`` x ``rows`` x ``elements`` codes, the element
-        fastest, the first in the low bits.
+        Words of the weight memory: ``groups`` x ``outputs`` x ``rows`` x ``elements`` codes, the
+        element fastest, the first in the low bits.
     channels : sequence of int
         Words of the channel memory: ``lanes`` x (bias ``acc_bits``, multiplier
         ``multiplier_bits``), the bias in the low bits of each lane.
@@ -104,7 +118,7 @@ class MacCore(wiring.Component):
     task, start, go, step, wants, need, release, row_done, done : see :class:`Mover`.
     address : ``Out(signed).array(rows)``
         First element of each read, relative to the tensor.
-    data : ``In(elements * x_bits).array(rows)``
+    data : ``In(groups * elements * x_bits).array(rows)``
         One cycle later.
     beats : ``Out``
         Beats of the group that would start in this cycle.
@@ -145,7 +159,7 @@ class MacCore(wiring.Component):
                 "row_done": Out(1),
                 "done": Out(1),
                 "address": Out(shape_for(min(low, -1), high)).array(shape.rows),
-                "data": In(shape.elements * shape.x_bits).array(shape.rows),
+                "data": In(shape.reads * shape.x_bits).array(shape.rows),
                 "beats": Out(range(max(task.beats for task in self.tasks) + 1)),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
@@ -167,7 +181,8 @@ class MacCore(wiring.Component):
         ]
         beats = field([task.beats for task in self.tasks], "beats_full")
         last_beats = field([task.last_beats for task in self.tasks], "beats_last")
-        m.d.comb += self.beats.eq(Mux(mover.ends[BLOCK], last_beats, beats))
+        last_level = BLOCK if self.shape.groups == 1 else GROUP
+        m.d.comb += self.beats.eq(Mux(mover.ends[last_level], last_beats, beats))
 
         operands = self._operands(m, field)
         words = self._weight_words(m, field)
@@ -183,7 +198,10 @@ class MacCore(wiring.Component):
         return m
 
     def _operands(self, m, field):
-        """Read ``rows`` runs of elements and replace what lies outside the tensor."""
+        """Read ``rows`` runs of elements and replace what lies outside the tensor.
+
+        Returns the terms of each convolution group's dot products.
+        """
         shape, mover, tasks = self.shape, self.mover, self.tasks
         padded = any(task.walk.padded for task in tasks)
         row = field([task.walk.row for task in tasks], "row")
@@ -192,11 +210,11 @@ class MacCore(wiring.Component):
         is_signed = field([task.signed for task in tasks], "is_signed")
         code = signed if shape.x_signed else unsigned
         wide = shape.x_bits + (shape.x_signed and not all(task.signed for task in tasks))
-        operands = []
+        operands = [[] for _ in range(shape.groups)]
         for k in range(shape.rows):
             y = mover.y + k * shape.row_pitch
             m.d.comb += self.address[k].eq(y + mover.x)
-            for e in range(shape.elements):
+            for e in range(shape.reads):
                 raw = self.data[k].word_select(e, shape.x_bits)
                 value = raw.as_signed() if shape.x_signed else raw
                 if shape.x_signed and wide > shape.x_bits:
@@ -208,13 +226,13 @@ class MacCore(wiring.Component):
                     value = Mux(inside, value, pad)
                 operand = Signal(code(wide), name=f"operand_{k}_{e}")
                 m.d.sync += operand.eq(value)
-                operands.append(operand)
+                operands[e // shape.elements].append(operand)
         return operands
 
     def _weight_words(self, m, field):
         """Return the weights of a step, one cycle after the memory's data."""
         shape, mover = self.shape, self.mover
-        bits = shape.outputs * shape.rows * shape.elements * shape.weight_bits
+        bits = shape.results * shape.rows * shape.elements * shape.weight_bits
         word = Signal(bits)
         if len(self.weights) == 1:
             m.d.comb += word.eq(self.weights[0])
@@ -236,14 +254,14 @@ class MacCore(wiring.Component):
 
     def _dots(self, m, operands, word):
         shape = self.shape
-        terms = len(operands)
+        terms = len(operands[0])
         sums = []
-        for k in range(shape.outputs):
-            dot = DotProduct(terms, operands[0].shape(), shape.weight_bits)
+        for k in range(shape.results):
+            dot = DotProduct(terms, operands[0][0].shape(), shape.weight_bits)
             m.submodules[f"dot_{k}"] = dot
             bits = terms * shape.weight_bits
             m.d.comb += dot.w.eq(word[k * bits : (k + 1) * bits])
-            m.d.comb += dot.x.eq(Cat(operands))
+            m.d.comb += dot.x.eq(Cat(operands[k // shape.outputs]))
             sums.append(dot.o)
         return sums
 
@@ -261,7 +279,7 @@ class MacCore(wiring.Component):
                 m.d.sync += acc.eq(total)
             results.append(total)
 
-        drain = Signal(shape.outputs * shape.acc_bits)
+        drain = Signal(shape.results * shape.acc_bits)
         left = Signal(self.beats.shape())
         beat = shape.lanes * shape.acc_bits
         with m.If(left != 0):

@@ -48,7 +48,7 @@ class MacEngine(wiring.Component):
             beat=beat,
             banks=banks,
             granule=granule,
-            lanes=shape.elements,
+            lanes=shape.reads,
             reads=shape.rows,
             low=low,
             high=high,

@@ -25,22 +25,26 @@ class MacFold:
         Output channels of a group at once; the last block may be partly empty.
     lanes
         Results per beat, a power of two that divides the output channels of a group, of a full
-        block and of the last block.
+        block and of the last block; with several groups at once, of their outputs together.
+    groups
+        Convolution groups at once; more than 1 only if ``elements`` and ``outputs`` take a whole
+        group.  The last ones may be partly empty.
     """
 
     rows: int = 1
     elements: int = 1
     outputs: int = 1
     lanes: int = 1
+    groups: int = 1
 
     def __post_init__(self):
-        if min(self.rows, self.elements, self.outputs, self.lanes) < 1:
+        if min(self.rows, self.elements, self.outputs, self.lanes, self.groups) < 1:
             raise ValueError(f"A fold must be at least 1 everywhere, not {self}")
 
     @property
     def multipliers(self):
         """Multiplications by a weight per cycle."""
-        return self.rows * self.elements * self.outputs
+        return self.groups * self.rows * self.elements * self.outputs
 
 
 class MacOp(MacEngine):
@@ -103,8 +107,9 @@ class MacOp(MacEngine):
         fold = fold or MacFold()
         per_group = len(weights) // groups
         self._check(weights, biases, multipliers, groups, kernel_rows, fold)
-        block = min(fold.outputs, per_group)
-        last = per_group % fold.outputs or block
+        block = min(fold.outputs, per_group) * min(fold.groups, groups)
+        last = (len(weights) if fold.groups > 1 else per_group) % (fold.outputs * fold.groups)
+        last = last or block
         if block % fold.lanes or last % fold.lanes:
             raise ValueError(f"Lanes must divide blocks of {block} and {last}, not {fold.lanes}")
         weight_bits = max(2, bits_for(*(w for channel in weights for s in channel for w in s)))
@@ -112,7 +117,7 @@ class MacOp(MacEngine):
         factor_bits = max(1, max(multipliers).bit_length())
         pitch = pitch if fold.rows > 1 else 0
         beats = block // fold.lanes
-        banks = bank_count(beat, fold.elements)
+        banks = bank_count(beat, fold.groups * fold.elements)
         terms = fold.rows * fold.elements
         self.walk = walk
         self.cycles = walk.steps + walk.idle * (walk.steps // walk.group_steps)
@@ -132,6 +137,7 @@ class MacOp(MacEngine):
                 acc_bits=bias_bits,
                 multiplier_bits=factor_bits,
                 out_bits=out_bits,
+                groups=fold.groups,
             ),
             MacTask(
                 walk=walk,
@@ -150,6 +156,7 @@ class MacOp(MacEngine):
                 together=fold.rows,
                 elements=fold.elements,
                 outputs=fold.outputs,
+                side=fold.groups,
                 bits=weight_bits,
             ),
             channel_words(
@@ -179,3 +186,6 @@ class MacOp(MacEngine):
             raise ValueError(f"Multipliers must be in [0, 2**16), not {list(multipliers)}")
         if fold.rows not in (1, kernel_rows):
             raise ValueError(f"Rows must be 1 or all {kernel_rows} kernel rows, not {fold.rows}")
+        whole = len(weights[0][0]), channels // groups
+        if fold.groups > groups or (fold.groups > 1 and (fold.elements, fold.outputs) != whole):
+            raise ValueError(f"Groups at once must be whole ones of {groups}, not {fold}")

@@ -1,11 +1,13 @@
 """Contents of the weight and channel memories of a MAC core, and the width of its sums."""
 
+from itertools import product
+
 from rtl_templates.arith.codes import bits_for
 
 __all__ = ["acc_bits", "channel_words", "weight_words"]
 
 
-def weight_words(weights, *, groups, rows, together, elements, outputs, bits):
+def weight_words(weights, *, groups, rows, together, elements, outputs, bits, side=1):
     """Return the words that the core reads, one a step, in the order of one position.
 
     Parameters
@@ -22,6 +24,8 @@ def weight_words(weights, *, groups, rows, together, elements, outputs, bits):
         Elements and results at once; words and blocks are filled up with zeros.
     bits : int
         Width of a weight.
+    side : int
+        Convolution groups at once, the last ones filled up with zeros.
     """
     per_group = len(weights) // groups
     columns = len(weights[0]) // rows
@@ -29,23 +33,27 @@ def weight_words(weights, *, groups, rows, together, elements, outputs, bits):
     mask = (1 << bits) - 1
 
     def code(group, output, row, column, element):
-        if output >= per_group or element >= size:
+        if group >= groups or output >= per_group or element >= size:
             return 0
         return int(weights[group * per_group + output][row * columns + column][element]) & mask
 
     words = []
-    for group in range(groups):
+    for first in range(0, groups, side):
         for block in range(0, per_group, outputs):
             for row in range(0, rows, together):
                 for column in range(columns):
                     for start in range(0, size, elements):
                         word = 0
                         place = 0
-                        for output in range(block, block + outputs):
-                            for line in range(row, row + together):
-                                for element in range(start, start + elements):
-                                    word |= code(group, output, line, column, element) << place
-                                    place += bits
+                        parts = product(
+                            range(first, first + side),
+                            range(block, block + outputs),
+                            range(row, row + together),
+                            range(start, start + elements),
+                        )
+                        for group, output, line, element in parts:
+                            word |= code(group, output, line, column, element) << place
+                            place += bits
                         words.append(word)
     return words
 

@@ -31,16 +31,21 @@ def every_fold(work):
         while work.outputs % lanes == 0 and (outputs == work.outputs or outputs % lanes == 0):
             yield Fold(rows, elements, outputs, lanes)
             lanes *= 2
+    for rows, groups in product(legal_rows(work), range(2, work.channel.count + 1)):
+        lanes, whole = 1, work.channel.count * work.outputs
+        while whole % lanes == 0 and (groups * work.outputs) % lanes == 0:
+            yield Fold(rows, work.elements, work.outputs, lanes, groups=groups)
+            lanes *= 2
 
 
 @given(
-    st.integers(1, 6), st.integers(3, 5), st.integers(1, 8), st.integers(1, 3), st.integers(1, 2)
+    st.integers(1, 6), st.integers(3, 5), st.integers(1, 8), st.integers(1, 3), st.integers(1, 5)
 )
 @settings(max_examples=40, derandomize=True, deadline=None, database=None)
 def test_the_front_has_the_fewest_cycles_of_every_budget(channels, size, out, kernel, groups):
     work = works(conv_net(channels, size, out, kernel, groups))["c"]
     folds = list(every_fold(work))
-    whole = work.segments * work.elements * work.outputs
+    whole = work.segments * work.elements * work.outputs * work.channel.count
     front = cheapest(mac_options(work, whole))
     for option in front:
         assert option.cycles == issue_cycles(work, option.fold)
@@ -155,6 +160,41 @@ def test_illegal_foldings_are_all_refused_with_legal_values():
         "legal: 1 to 3; without padding: 1, 3",
         "legal: 1 to 8; without padding: 1, 2, 4, 8",
     ]
+
+
+def depthwise(channels=6):
+    net = Net(x=(channels, 5, 5))
+    net.conv("c", "x", channels, 3, groups=channels, pad=1)
+    return net.qgraph()
+
+
+def test_groups_side_by_side():
+    model = plan(depthwise(), "dataflow", 64, c=(1, None, None, 4))
+    fold = model.engine("c").fold
+    assert (fold.groups, fold.rows, fold.elements, fold.outputs) == (4, 1, 1, 1)
+    assert model.multipliers == 4
+    assert model.task("c").cycles == 25 * 2 * 9
+    assert model.task("c").bound == "fill"  # the second part has 2 of 4 groups
+    whole = plan(depthwise(), "dataflow", 1000)
+    assert (whole.engine("c").fold.groups, whole.multipliers) == (6, 18)
+
+
+@pytest.mark.parametrize("values", [(1, None, None, 7), (1, None, None, 0)])
+def test_groups_that_are_not_there_are_refused(values):
+    with pytest.raises(SpecError) as error:
+        plan(depthwise(), "dataflow", 64, c=values)
+    (found,) = error.value.diagnostics
+    assert (found.code, found.message) == ("HG450", f"folding of c has groups {values[3]}")
+    assert found.hint.startswith("legal: 1 to 6")
+
+
+def test_several_parts_of_groups_are_refused():
+    net = Net(x=(8, 5, 5))
+    net.conv("c", "x", 8, 3, groups=2)
+    with pytest.raises(SpecError) as error:
+        plan(net.qgraph(), "dataflow", 64, c=(1, 2, None, 2))
+    (found,) = error.value.diagnostics
+    assert found.message == "folding of c has groups 2, but not whole groups"
 
 
 def test_sequential_refuses_foldings():

@@ -59,7 +59,10 @@ def mac_keys(node):
         "multipliers": np.broadcast_to(requant.multiplier, bias.shape).tolist(),
         "scale": scale_of(requant),
         "out_bits": node.out.bits,
-        "fold": MacFold(node.fold.rows, node.fold.elements, node.fold.outputs, node.fold.lanes),
+        "fold": MacFold(
+            *(node.fold.rows, node.fold.elements, node.fold.outputs, node.fold.lanes),
+            groups=node.fold.groups,
+        ),
         "beat": node.beat,
     }
 

@@ -145,6 +145,10 @@ class Machine:
                 sizes.append(min(left, fold.outputs))
                 left -= sizes[-1]
             packets = [ceil(size / fold.lanes) for size in sizes] * work.channel.count
+            if fold.groups > 1:  # whole convolution groups side by side
+                wide = [fold.groups] * (work.channel.count // fold.groups)
+                wide += [work.channel.count % fold.groups] * (work.channel.count % fold.groups > 0)
+                packets = [ceil(side * work.outputs / fold.lanes) for side in wide]
             length = max(steps, max(packets))
         elif work.kind in ROW_PERIODS:
             steps = work.channel.count // fold.lanes

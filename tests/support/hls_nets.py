@@ -243,6 +243,6 @@ def random_plan(qgraph, schedule, seed):
             fold = options[rng.integers(len(options))].fold
             # Any size is legal, also one that leaves the last word or group partly empty.
             elements = min(fold.elements + int(rng.integers(2)), item.work.elements)
-            folding[item.name] = FoldSpec(fold.rows, elements, fold.outputs, MARK)
+            folding[item.name] = FoldSpec(fold.rows, elements, fold.outputs, MARK, fold.groups)
         budget = 100 * max(len(macs), 1)
     return make_plan(qgraph, Accelerator(schedule, Budget(budget, None), folding, 50.0, MARK))

@@ -149,6 +149,11 @@ def _draw_fold(rng, work):
         outputs = int(rng.integers(1, work.outputs + 1))
         last = work.outputs % outputs or outputs
         elements = int(rng.integers(1, work.elements + 1))
+        if work.channel.count > 1 and rng.integers(2):  # whole groups side by side
+            groups = int(rng.integers(1, work.channel.count + 1))
+            whole, last = groups * work.outputs, work.channel.count % groups * work.outputs
+            lanes = _divisors(rng, whole, last or whole)
+            return Fold(rows, work.elements, work.outputs, lanes, groups=groups)
         return Fold(rows, elements, outputs, _divisors(rng, outputs, last))
     if work.kind == "concat":
         return Fold(lanes=_divisors(rng, *(port.row for port in work.ports)))

@@ -148,9 +148,9 @@ def accelerator(
     schedule: str,
     multipliers: int,
     onchip_kib: int | None = None,
-    **folding: tuple[int | None, int | None, int | None],
+    **folding: tuple[int | None, ...],
 ) -> Accelerator:
-    specs = {name: FoldSpec(*values, MARK) for name, values in folding.items()}
+    specs = {name: FoldSpec(*values[:3], MARK, *values[3:]) for name, values in folding.items()}
     return Accelerator(schedule, Budget(multipliers, onchip_kib), specs, 50.0, MARK)
 
 
@@ -158,7 +158,7 @@ def plan(
     qgraph: QGraph,
     schedule: str,
     multipliers: int,
-    **folding: tuple[int | None, int | None, int | None],
+    **folding: tuple[int | None, ...],
 ) -> Plan:
     return make_plan(qgraph, accelerator(schedule, multipliers, **folding))
 

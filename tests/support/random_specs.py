@@ -25,7 +25,9 @@ class _Network:
     unread: list = field(default_factory=list)
     ended: list = field(default_factory=list)
     counts: list = field(default_factory=list)  # inputs that nothing else reads
-    windows: dict = field(default_factory=dict)  # MAC layers: (kernel rows, elements, outputs)
+    windows: dict = field(
+        default_factory=dict
+    )  # MAC layers: kernel rows, elements, outputs, groups
 
     def read(self, name):
         if name in self.unread:
@@ -57,7 +59,7 @@ def _linear(draw, net, source):
         bias=draw(st.booleans()),
         activation=draw(st.sampled_from(["none", "relu"])),
     )
-    net.windows[name] = (1, prod(shape) // prod(tokens), features)
+    net.windows[name] = (1, prod(shape) // prod(tokens), features, 1)
     return name
 
 
@@ -282,7 +284,7 @@ def _precision(draw, ops):
 def _folding(draw, net):
     """Return foldings of some MAC layers and the multipliers that they need."""
     folding, needed = {}, 0
-    for name, (rows, elements, outputs) in net.windows.items():
+    for name, (rows, elements, outputs, groups) in net.windows.items():
         if not draw(st.booleans()):
             needed += 1
             continue
@@ -291,6 +293,9 @@ def _folding(draw, net):
             "elements": draw(st.integers(1, elements)),
             "outputs": draw(st.integers(1, outputs)),
         }
+        if groups > 1 and draw(st.booleans()):
+            fold |= {"elements": elements, "outputs": outputs}
+            fold["groups"] = draw(st.integers(1, groups))
         folding[name] = fold
         needed += prod(fold.values())
     return folding, needed

@@ -69,7 +69,7 @@ def _conv2d(draw, net, source):
     )
     whole = groups == 1 and dilation[1] == 1
     elements = channels * kernel[1] if whole else channels // groups
-    net.windows[name] = (kernel[0], elements, outputs // groups)
+    net.windows[name] = (kernel[0], elements, outputs // groups, groups)
     return name
 
 
@@ -92,7 +92,7 @@ def _conv1d(draw, net, source):
         groups=groups,
         **_mac_keys(draw),
     )
-    net.windows[name] = (kernel, features // groups, outputs // groups)
+    net.windows[name] = (kernel, features // groups, outputs // groups, groups)
     return name
 
 

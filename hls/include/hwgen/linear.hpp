@@ -10,9 +10,9 @@ namespace hwgen {
 template <class C, int WORDS, int GROUPS>
 void linear(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
             hls::stream<beat<typename C::Out, C::L>>& out,
-            const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
-            const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
-            const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
+            const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+            const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
+            const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
   static_assert(C::shape().column.count == 1, "one position in a row");
   mac<C>(in, out, weight, bias, multiplier);
 }

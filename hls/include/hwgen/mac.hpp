@@ -1,7 +1,8 @@
 // The multiply-accumulate engine behind linear and convolution.
 //
 // One step takes T x P elements (T kernel rows, P contiguous elements each) and multiplies them
-// by the weights of PO results; the steps of a group make PO results, requantised at its end.
+// by the weights of PO results, for each of G convolution groups side by side; the steps of a group
+// make G x PO results, requantised at its end.
 #pragma once
 
 #include "hwgen/rom.hpp"
@@ -36,9 +37,10 @@ struct step {
   }
 };
 
-// Read the T x P elements of a step; those outside of the tensor or the kernel read as padding.
+// Read the T x P elements of a step, in rows of G x P; `limit` of a row are in the kernel.  Those
+// outside of the tensor or the kernel read as padding.
 template <int T, int P, class In, class Source>
-void gather(const Source& source, const work& w, const position& p, const step& s,
+void gather(const Source& source, const work& w, const position& p, const step& s, int limit,
             In (&x)[T * P]) {
 #pragma HLS inline
   for (int t = 0; t < T; ++t) {
@@ -47,35 +49,43 @@ void gather(const Source& source, const work& w, const position& p, const step& 
     const int start = p.x + (s.outer + t) * w.outer.dx + s.inner * w.inner.dx + s.element;
     for (int e = 0; e < P; ++e) {
 #pragma HLS unroll
-      const bool used = s.outer + t < w.outer.count && s.element + e < w.elements;
+      const bool used = s.outer + t < w.outer.count && s.element + e < limit;
       const bool real = used && w.inside(y, start + e);
       x[t * P + e] = real ? In(source.read(w.index(y, start + e))) : In(w.pad);
     }
   }
 }
 
-// acc[o] += sum of x * weight[o]
-template <class Weight, int N, int PO, class In, class Acc>
-void multiply_add(const In (&x)[N], const rom<Weight> (&weight)[PO * N], Acc (&acc)[PO]) {
+// acc[o] += sum of x * weight[o], where result o takes the elements of convolution group o / PO.
+template <class C>
+void multiply_add(const typename C::In (&x)[C::T * C::G * C::P],
+                  const rom<typename C::Weight> (&weight)[C::G * C::PO * C::T * C::P],
+                  typename C::Acc (&acc)[C::G * C::PO]) {
 #pragma HLS inline
-  for (int o = 0; o < PO; ++o) {
+  for (int o = 0; o < C::G * C::PO; ++o) {
 #pragma HLS unroll
-    Acc sum = acc[o];
-    for (int i = 0; i < N; ++i) {
+    typename C::Acc sum = acc[o];
+    for (int t = 0; t < C::T; ++t) {
 #pragma HLS unroll
-      sum += x[i] * Weight(weight[o * N + i]);
+      for (int e = 0; e < C::P; ++e) {
+#pragma HLS unroll
+        sum += x[(t * C::G + o / C::PO) * C::P + e] *
+               typename C::Weight(weight[(o * C::T + t) * C::P + e]);
+      }
     }
     acc[o] = sum;
   }
 }
 
-// The steps of one group: acc[o] = bias[o] + sum, from word number `word` of the weights on.
+// The steps of one group, `together` convolution groups: acc[o] = bias[o] + sum, from word number
+// `word` of the weights on.
 template <class C, class Source, int WORDS>
-void mac_group(const Source& source, const work& w, const position& p, int steps, int word,
-               const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
-               const rom<typename C::Acc> (&bias)[C::PO], typename C::Acc (&acc)[C::PO]) {
+void mac_group(const Source& source, const work& w, const position& p, int together, int steps,
+               int word, const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+               const rom<typename C::Acc> (&bias)[C::G * C::PO],
+               typename C::Acc (&acc)[C::G * C::PO]) {
 #pragma HLS inline
-  for (int o = 0; o < C::PO; ++o) {
+  for (int o = 0; o < C::G * C::PO; ++o) {
 #pragma HLS unroll
     acc[o] = bias[o];
   }
@@ -83,39 +93,48 @@ void mac_group(const Source& source, const work& w, const position& p, int steps
 steps:
   for (int k = 0; k < steps; ++k) {
 #pragma HLS pipeline II = 1
-    typename C::In x[C::T * C::P];
-    gather<C::T, C::P>(source, w, p, at, x);
-    multiply_add<typename C::Weight, C::T * C::P, C::PO>(x, weight[word + k], acc);
+    typename C::In x[C::T * C::G * C::P];
+    gather<C::T, C::G * C::P>(source, w, p, at, together * w.elements, x);
+    multiply_add<C>(x, weight[word + k], acc);
     at.advance(w, C::T, C::P);
   }
 }
 
-constexpr int groups_of(const work& w, int outputs) {
-  return ceil_div(w.outputs, outputs) * w.channel.count;
+constexpr int groups_of(const work& w, int outputs, int side) {
+  return ceil_div(w.outputs, outputs) * ceil_div(w.channel.count, side);
 }
+
+// Convolution groups of group `g`: `side` of them, or fewer at the end.
+inline int together_of(const work& w, int g, int blocks, int side) {
+  const int left = w.channel.count - g / blocks * side;
+  return left < side ? left : side;
+}
+
 constexpr int steps_of(const work& w, int rows, int elements) {
   return ceil_div(w.outer.count, rows) * w.inner.count * ceil_div(w.elements, elements);
 }
 
 // One tensor through the engine.  C holds the sizes and types of the plan:
 //   In, Weight, Acc, Out      element types
-//   T, P, PO, L               the fold: rows, elements, outputs, lanes of `out`
+//   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
 //   IN_LANES, DEPTH, BANKS    the window buffer
 //   shape(), scale()          the loops, the scaling
-// weight[group][step] holds PO x T x P weights, zero where the fold is larger than the work.
+// weight[group][step] holds G x PO x T x P weights, zero where the fold is larger than the work.
 template <class C, int WORDS, int GROUPS>
 void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
          hls::stream<beat<typename C::Out, C::L>>& out,
-         const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
-         const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
-         const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
+         const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+         const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
+         const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
   constexpr work w = C::shape();
   constexpr scaling s = C::scale();
   constexpr int blocks = ceil_div(w.outputs, C::PO);
   constexpr int steps = steps_of(w, C::T, C::P);
-  static_assert(GROUPS == groups_of(w, C::PO), "one row of biases per group");
+  static_assert(GROUPS == groups_of(w, C::PO, C::G), "one row of biases per group");
   static_assert(WORDS == GROUPS * steps, "one row of weights per step");
-  static_assert(w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0),
+  static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),
+                "several convolution groups at once are whole ones");
+  static_assert(C::G > 1 || (w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0)),
                 "a beat must not straddle two groups");
 #pragma HLS array_reshape variable = weight type = complete dim = 2
 #pragma HLS array_reshape variable = bias type = complete dim = 2
@@ -129,11 +148,13 @@ rows:
       buffer.fill(in, w.need(r, c));
     groups:
       for (int g = 0; g < GROUPS; ++g) {
-        typename C::Acc acc[C::PO];
+        typename C::Acc acc[C::G * C::PO];
 #pragma HLS array_partition variable = acc type = complete
-        mac_group<C>(buffer, w, w.at(r, c, g / blocks), steps, g * steps, weight, bias[g], acc);
+        const int together = together_of(w, g, blocks, C::G);
+        mac_group<C>(buffer, w, w.at(r, c, g / blocks * C::G), together, steps, g * steps, weight,
+                     bias[g], acc);
         const int rest = w.outputs - g % blocks * C::PO;
-        const int results = rest < C::PO ? rest : C::PO;
+        const int results = together * (rest < C::PO ? rest : C::PO);
       beats:
         for (int first = 0; first < results; first += C::L) {
 #pragma HLS pipeline II = 1

@@ -24,13 +24,14 @@ void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task,
                 const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
                 const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
                 const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
+  static_assert(C::G == 1, "tasks of any shape share the engine");
 #pragma HLS inline off
 #pragma HLS array_reshape variable = weight type = complete dim = 2
 #pragma HLS array_reshape variable = bias type = complete dim = 2
 #pragma HLS array_reshape variable = multiplier type = complete dim = 2
   const work& w = task.shape;
   const int blocks = ceil_div(w.outputs, C::PO);
-  const int groups = groups_of(w, C::PO);
+  const int groups = groups_of(w, C::PO, 1);
   const int steps = steps_of(w, C::T, C::P);
   const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed};
 rows:
@@ -42,7 +43,7 @@ rows:
       for (int g = 0; g < groups; ++g) {
         typename C::Acc acc[C::PO];
 #pragma HLS array_partition variable = acc type = complete
-        mac_group<C>(source, w, w.at(r, c, g / blocks), steps, task.word + g * steps, weight,
+        mac_group<C>(source, w, w.at(r, c, g / blocks), 1, steps, task.word + g * steps, weight,
                      bias[task.group + g], acc);
         const int rest = w.outputs - g % blocks * C::PO;
       results:

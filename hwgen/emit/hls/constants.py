@@ -108,8 +108,9 @@ def reduce_loops(work: Work) -> tuple[Loop, Loop]:
 def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacConstants:
     """Return the tables of a node in the order of an engine's walk.
 
-    Groups are convolution groups times blocks of ``fold.outputs`` results; the steps of a group
-    take kernel rows (``fold.rows`` at once), kernel columns, then ``fold.elements`` elements.
+    Groups are convolution groups (``fold.groups`` at once) times blocks of ``fold.outputs``
+    results; the steps of a group take kernel rows (``fold.rows`` at once), kernel columns, then
+    ``fold.elements`` elements.
     """
     lowered = node.lowered
     assert lowered.requant is not None
@@ -119,13 +120,15 @@ def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacCon
     shapes = [qgraph.tensor(name).shape for name in node.inputs]
     weight = get_op(node.op).stream_weights(lowered, shapes)
     weight = weight.reshape(channels, work.outputs, outer.count, inner.count, work.elements)
-    for axis, multiple in ((1, fold.outputs), (2, fold.rows), (4, fold.elements)):
+    multiples = ((0, fold.groups), (1, fold.outputs), (2, fold.rows), (4, fold.elements))
+    for axis, multiple in multiples:
         weight = _padded(weight, axis, multiple)
     rows, words = weight.shape[2] // fold.rows, weight.shape[4] // fold.elements
     weight = weight.reshape(
-        channels, blocks, fold.outputs, rows, fold.rows, inner.count, words, fold.elements
+        *(-1, fold.groups, blocks, fold.outputs),
+        *(rows, fold.rows, inner.count, words, fold.elements),
     )
-    weight = weight.transpose(0, 1, 3, 5, 6, 2, 4, 7)
+    weight = weight.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8)
     multiplier = np.broadcast_to(lowered.requant.multiplier, (channels * work.outputs,))
     return MacConstants(
         weights=weight.reshape(-1, fold.multipliers),
@@ -155,4 +158,5 @@ def _padded(array: Int, axis: int, multiple: int) -> Int:
 def _grouped(values: Int, work: Work, fold: Fold) -> Int:
     """Return one row per group of per-channel values."""
     table = values.reshape(work.channel.count, work.outputs)
-    return _padded(table, 1, fold.outputs).reshape(-1, fold.outputs)
+    table = _padded(_padded(table, 0, fold.groups), 1, fold.outputs)
+    return table.reshape(-1, fold.groups * fold.outputs)

@@ -166,6 +166,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
             types.append(("Weight", ap(engine.weight_bits, True)))
             fold = engine.fold
             sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
+            sizes += [("G", fold.groups)]
             tables = _tables(qgraph, node, task, engine)
             arguments = (*arguments, *(name for _, name, *_ in tables))
         elif engine.template == "row":

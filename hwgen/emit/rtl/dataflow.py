@@ -105,6 +105,7 @@ class DataflowAccelerator(Accelerator):
             row_pitch=pitch,
             elements=fold.elements,
             outputs=fold.outputs,
+            groups=fold.groups,
             lanes=fold.lanes,
             x_bits=channel.bits,
             x_signed=channel.signed,

@@ -41,20 +41,22 @@ def weight_words(weights: Int, work: Work, fold: Fold, bits: int) -> list[int]:
     together = fold.rows
     blocks = ceil(work.outputs / fold.outputs)
     words = ceil(work.elements / fold.elements)
+    parts = ceil(groups / fold.groups)
     codes = weights.reshape(groups, work.outputs, rows, columns, work.elements)
     room = [
-        (0, 0),
+        (0, parts * fold.groups - groups),
         (0, blocks * fold.outputs - work.outputs),
         (0, 0),
         (0, 0),
         (0, words * fold.elements - work.elements),
     ]
     codes = np.pad(codes, room).reshape(
-        groups, blocks, fold.outputs, rows // together, together, columns, words, fold.elements
+        *(parts, fold.groups, blocks, fold.outputs),
+        *(rows // together, together, columns, words, fold.elements),
     )
-    # (group, block, rows, column, word | output, row, element)
-    ordered = codes.transpose(0, 1, 3, 5, 6, 2, 4, 7)
-    return pack(ordered.reshape(-1, fold.outputs * together * fold.elements), bits)
+    # (part, block, rows, column, word | group, output, row, element)
+    ordered = codes.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8)
+    return pack(ordered.reshape(-1, fold.multipliers), bits)
 
 
 def channel_words(

@@ -10,6 +10,7 @@ from hwgen.ops.arithmetic import Int, bits_for
 from hwgen.ops.base import Lowered
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
+from hwgen.plan.cost import group_beats
 from hwgen.plan.model import Fold
 from hwgen.quant.model import QGraph, QNode
 from rtl_templates.arith.requantize import Scale
@@ -44,7 +45,7 @@ def mac_task(
 ) -> MacTask:
     """Return a node's constants; ``weights`` and ``channels`` are its first memory words."""
     requant = _requant(node)
-    last = work.outputs % fold.outputs or min(fold.outputs, work.outputs)
+    beats = group_beats(work, fold)
     return MacTask(
         walk=walk,
         signed=x.signed,
@@ -52,8 +53,8 @@ def mac_task(
         scale=_scale(requant),
         weights=weights,
         channels=(channels, work.channel.count * work.outputs // fold.lanes),
-        beats=min(fold.outputs, work.outputs) // fold.lanes,
-        last_beats=last // fold.lanes,
+        beats=beats[0],
+        last_beats=beats[-1],
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import gcd
 
 from hwgen.ops.work import Loop, Work
+from hwgen.plan.cost import group_results
 from hwgen.plan.model import Fold
 from rtl_templates.memory.walk import Level, Walk
 
@@ -22,14 +24,16 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
     words = -(-work.elements // fold.elements)
     blocks = -(-work.outputs // fold.outputs)
     steps = rows.count * columns.count * words
-    beats = -(-min(work.outputs, fold.outputs) // fold.lanes)
+    beats = -(-group_results(work, fold) // fold.lanes)
+    parts = -(-work.channel.count // fold.groups)
+    channel = replace(work.channel, count=parts, dx=work.channel.dx * fold.groups)
     return Walk(
         elements=work.ports[0].elements,
         row=pitch,
         levels=(
             _level(work.row, pitch),
             _level(work.column, pitch),
-            _level(work.channel, pitch),
+            _level(channel, pitch),
             Level(blocks),
             _level(rows, pitch),
             _level(columns, pitch),

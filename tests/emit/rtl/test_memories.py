@@ -30,6 +30,7 @@ def test_pack_puts_the_first_code_lowest(bits):
         (1, 6, 3, 1, 8, Fold(3, 4, 4, 2)),
         (2, 3, 3, 2, 4, Fold(1, 4, 3, 1)),
         (4, 1, 2, 2, 3, Fold(2, 2, 1, 1)),
+        (5, 2, 2, 2, 3, Fold(2, 3, 2, 1, groups=2)),
     ],
 )
 def test_words_follow_the_walk(groups, outputs, rows, columns, elements, fold):
@@ -49,15 +50,16 @@ def test_words_follow_the_walk(groups, outputs, rows, columns, elements, fold):
 
     words = iter(weight_words(weights, work, fold, bits))
 
-    for group in range(groups):
+    for group in range(0, groups, fold.groups):
         for first in range(0, outputs, fold.outputs):
             for row in range(0, rows, fold.rows):
                 for column in range(columns):
                     for element in range(0, elements, fold.elements):
                         expected = [
-                            weights[group * outputs + o, (row + r) * columns + column, e]
-                            if o < outputs and e < elements
+                            weights[(group + g) * outputs + o, (row + r) * columns + column, e]
+                            if group + g < groups and o < outputs and e < elements
                             else 0
+                            for g in range(fold.groups)
                             for o in range(first, first + fold.outputs)
                             for r in range(fold.rows)
                             for e in range(element, element + fold.elements)
