@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from hwgen.ops.arithmetic import Int
+from hwgen.ops.blocks import Blocks
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 
@@ -80,6 +81,8 @@ class LowerOptions:
         Whether weights leave out the most negative code.
     rounded
         Codes of the weights and the scale of each output, if they are rounded already.
+    blocks
+        How each channel of the input is rounded to 4 or 8 bits; None: it is not.
     means
         Of each input, the mean of each channel on the calibration data.
     """
@@ -87,6 +90,7 @@ class LowerOptions:
     weight_bits: int
     narrow: bool = False
     rounded: tuple[Int, Real] | None = None
+    blocks: Blocks | None = None
     means: Sequence[Real] = ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 from typing import ClassVar, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.blocks import Blocks
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
 from hwgen.ops.params import Activation, Count
 from hwgen.ops.types import QType
@@ -71,27 +73,42 @@ class Linear(Op):
         out: QType,
         options: LowerOptions,
     ) -> Lowered:
-        """Return codes per output feature."""
-        return lower_mac(
+        """Return codes per output feature, and the blocks of the input's channels."""
+        source, blocks = types[0], options.blocks
+        if blocks is not None:
+            step = source.scale * (1 << blocks.unit)
+            source = replace(source, scale=step, zero_point=source.zero_point >> blocks.unit)
+        lowered = lower_mac(
             weights,
-            types[0],
+            source,
             out,
             relu=params.activation == "relu",
             attrs={},
             options=options,
         )
+        if blocks is None:
+            return lowered
+        return replace(
+            lowered,
+            attrs={**lowered.attrs, **blocks.attrs(), "pad": types[0].zero_point},
+            constants={**lowered.constants, "order": blocks.order},
+        )
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised."""
         assert lowered.requant is not None
-        product = exact_matmul(_flat(inputs[0]), lowered.constants["weight"].T)
+        codes, blocks = _flat(inputs[0]), Blocks.of(lowered.attrs, lowered.constants)
+        if blocks is not None:
+            codes = blocks.rounded(codes) >> blocks.unit
+        product = exact_matmul(codes, lowered.constants["weight"].T)
         return lowered.requant.apply(product + lowered.constants["bias"], channel_axis=-1)
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
     ) -> tuple[int, int]:
         """Return bounds of every partial sum with its bias."""
-        return accumulator_range(lowered, types[0])
+        blocks = Blocks.of(lowered.attrs, lowered.constants)
+        return accumulator_range(lowered, types[0], blocks.ends() if blocks else None)
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``mac`` work: a row per token, which is one segment."""

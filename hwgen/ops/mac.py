@@ -126,11 +126,20 @@ def lower_mac(
     )
 
 
-def accumulator_range(lowered: Lowered, source: QType) -> tuple[int, int]:
-    """Return bounds of every partial sum, in any order, of weights, codes and bias."""
+def accumulator_range(
+    lowered: Lowered, source: QType, ends: tuple[Int, Int] | None = None
+) -> tuple[int, int]:
+    """Return bounds of every partial sum, in any order, of weights, codes and bias.
+
+    Parameters
+    ----------
+    ends
+        The least and the largest operand of each element, if they are not those of ``source``.
+    """
+    low_code, high_code = ends or (source.low, source.high)
     weight = lowered.constants["weight"]
     flat = weight.reshape(weight.shape[0], -1)
-    ends = flat * source.low, flat * source.high
+    ends = flat * low_code, flat * high_code
     bias = lowered.constants["bias"]
     high = np.maximum(*ends).clip(0, None).sum(axis=1)
     low = np.minimum(*ends).clip(None, 0).sum(axis=1)

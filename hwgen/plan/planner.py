@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwgen.errors import SpecError
+from hwgen.ops.blocks import Blocks
 from hwgen.plan.check import check_plan
 from hwgen.plan.dataflow import plan_dataflow
 from hwgen.plan.items import items_of
@@ -26,7 +27,8 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     ------
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
-        HG412 to HG414 (arrays), HG415 (a cache of 4 bits).
+        HG412 to HG414 (arrays), HG415 (a cache of 4 bits),
+        HG472 (blocks of 4 and 8 bits).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -46,6 +48,14 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
                 f"the cache of {item.name} has 4 bits, which no engine writes or reads yet",
                 where=accelerator.mark,
                 hint="cache: {bits: 8}; the golden model runs 4 bits (hwgen.golden.run)",
+            )
+    for node in qgraph.nodes:
+        if Blocks.of(node.lowered.attrs, node.lowered.constants) is not None:
+            raise SpecError(
+                "HG472",
+                f"linear {node.name} reads blocks of 4 and 8 bits, which no engine rounds yet",
+                where=accelerator.mark,
+                hint="mixed: false; the golden model runs and measures them (hwgen.golden.run)",
             )
     plan = schedule(qgraph, items, accelerator)
     check_plan(plan, qgraph, accelerator.budget.multipliers)

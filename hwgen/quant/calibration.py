@@ -104,6 +104,8 @@ def _check_needless(spec: Spec) -> None:
         key, value = "quantize.rounding", choice.rounding
     elif choice.equalize is not None:
         key, value = "quantize.equalize", f"{choice.equalize:g}"
+    elif any(item.mixed for item in (choice.default, *choice.layers.values())):
+        key, value = "mixed", "precision"
     else:
         return
     raise SpecError(

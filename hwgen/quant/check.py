@@ -9,6 +9,7 @@ import numpy as np
 from hwgen.errors import SpecError
 from hwgen.ops.arithmetic import bits_for
 from hwgen.ops.base import Lowered, Shape
+from hwgen.ops.blocks import WIDTHS, Blocks
 from hwgen.ops.registry import get_op
 from hwgen.ops.scaling import MAX_SHIFT
 from hwgen.ops.types import QType, Requant
@@ -79,8 +80,20 @@ def _constant_problems(node: QNode) -> Iterator[str]:
             yield f"{node.name} has weights of {kind.bits} bits"
         if weight.size and not kind.low <= weight.min() <= weight.max() <= kind.high:
             yield f"{node.name} has weights outside {kind.bits} bits"
+    blocks = Blocks.of(node.lowered.attrs, node.lowered.constants)
+    if blocks is not None and weight is not None:
+        yield from _block_problems(node.name, blocks, weight.shape[1])
     if node.lowered.requant is not None:
         yield from _requant_problems(node.name, node.lowered.requant, node.out.type)
+
+
+def _block_problems(name: str, blocks: Blocks, channels: int) -> Iterator[str]:
+    if sorted(blocks.order.tolist()) != list(range(channels)):
+        yield f"{name} has an order that is none of its {channels} channels"
+    if not len(blocks.bits) == len(blocks.shifts) == channels / blocks.size:
+        yield f"{name} has {len(blocks.bits)} blocks of {blocks.size} channels, not {channels}"
+    if not set(blocks.bits) <= set(WIDTHS) or min(blocks.shifts) < 0:
+        yield f"{name} has blocks of {blocks.bits} bits, shifted by {blocks.shifts}"
 
 
 def _requant_problems(name: str, requant: Requant, out: QType) -> Iterator[str]:

@@ -14,6 +14,8 @@ from hwgen.graph.model import Graph, Node
 from hwgen.ops import ParamError
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Real, channel_axis
+from hwgen.ops.blocks import WIDTHS, Blocks, operand_range
+from hwgen.ops.mac import quantize_weights
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.quant.calibration import Calibration, dictated_types, load_calibration
@@ -21,10 +23,11 @@ from hwgen.quant.check import acc_bits_of, check_qgraph
 from hwgen.quant.compensate import compensate
 from hwgen.quant.equalize import factors, split_norms
 from hwgen.quant.execute import decode, encode, integer_node, real_node
+from hwgen.quant.mixed import Choice, Layer, choose_blocks, mixed_notes, mixed_problems
 from hwgen.quant.model import QGraph, QNode, QTensor, Scaled
 from hwgen.quant.padding import Link, padding
 from hwgen.quant.ranges import estimate_type
-from hwgen.spec.model import Precision, Quantize, Spec
+from hwgen.spec.model import Mixed, Precision, Quantize, Spec
 
 __all__ = ["quantize"]
 
@@ -57,9 +60,13 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         :func:`hwgen.quant.samples.load_samples`), HG306 for an accumulator that would be too
         wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75, HG311
         for an input of a type that an op cannot work on, HG314 for a key that needs calibration
-        data where there is none.
+        data where there is none, HG470 and
+        HG471 for blocks that a layer cannot have.
     """
     dictated = dictated_types(graph)
+    problems = mixed_problems(graph, spec.quantize)
+    if problems:
+        raise SpecError.of(problems)
     calibration = load_calibration(graph, spec, dictated)
     _check_weights(graph, spec)
     origins: dict[str, str] = {}
@@ -79,7 +86,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         inputs=tuple(work.tensors[item.name] for item in graph.inputs),
         nodes=tuple(work.nodes),
         outputs=graph.outputs,
-        notes=(*calibration.notes, *work.notes),
+        notes=(*calibration.notes, *work.notes, *mixed_notes(work.choices)),
     )
     check_qgraph(result)
     return result
@@ -96,6 +103,7 @@ class _Quantizer:
     ) -> None:
         self.problems: list[Diagnostic] = []
         self.notes: list[str] = []
+        self.choices: dict[str, Choice] = {}
         self.tensors: dict[str, QTensor] = {}
         self.nodes: list[QNode] = []
         self._graph = graph
@@ -103,6 +111,7 @@ class _Quantizer:
         self._choice = spec.quantize
         self._calibration = calibration
         self._origins = origins
+        self._blocks: dict[str, Blocks] = {}
         self._real: dict[str, Real] = {}
         self._codes: dict[str, Int] = {}
         self._readers = Counter(name for node in graph.nodes for name in set(node.inputs))
@@ -122,7 +131,7 @@ class _Quantizer:
         _check_magnitude(name, real, self._choice.mark)
         self._real[name] = real
         if kind is None:
-            kind = self._proposed(name, _precision(self._choice, name))
+            kind = self._proposed(name, self._choice.of(name))
             self._note_constant(name, kind)
         self.tensors[name] = QTensor(name, shape, kind)
         self._codes[name] = encode(real, kind)
@@ -188,13 +197,16 @@ class _Quantizer:
         """Return a node's integer form; measured data round its weights and correct its bias."""
         op = get_op(node.op)
         shapes, types = [t.shape for t in sources], [t.type for t in sources]
-        precision = _precision(self._choice, *node.labels)
+        precision = self._choice.of(*node.labels)
         proposed = self._proposed(node.name, precision, self._others(node) if op.alike else ())
         out = op.out_type(node.params, types, proposed, shapes)
         weights = self._arrays(node)
         options = LowerOptions(weight_bits=precision.weights, narrow=precision.narrow)
         if node.op == "attention":
             options = replace(options, means=self._means(node))
+        mixed = self._mixed(node)
+        if mixed is not None:
+            options = replace(options, blocks=self._choose_blocks(node, options, mixed))
         measured = self._calibration.measured
         if measured and self._choice.rounding == "compensated" and node.op == "linear":
             options = replace(options, rounded=self._compensated(node, options))
@@ -243,6 +255,29 @@ class _Quantizer:
         bits, narrow = options.weight_bits, options.narrow
         return compensate(weight, rows[counts], importance[counts], bits, narrow=narrow)
 
+    def _choose_blocks(self, node: Node, options: LowerOptions, mixed: Mixed) -> Blocks:
+        """Choose how a linear layer rounds what it reads, and keep it for :meth:`_decoded`."""
+        (name,), weight = node.inputs, self._weights[f"{node.name}.weight"]
+        kind, real = self.tensors[name].type, self._real[name].reshape(-1, weight.shape[1])
+        importance = self._importance(node) if len(node.shape) == 2 else np.ones(len(real))
+        if self._choice.rounding == "compensated":
+            codes, scales = self._compensated(node, options)
+        else:
+            codes, scales = quantize_weights(weight, options.weight_bits, narrow=options.narrow)
+        layer = Layer(
+            real=real,
+            codes=encode(real, kind),
+            kind=kind,
+            weight=weight,
+            rounded=codes * scales[:, None],
+            importance=importance,
+            bias=f"{node.name}.bias" in self._weights,
+        )
+        choice = choose_blocks(layer, mixed.channels, mixed.loss)
+        self.choices[node.name] = choice
+        self._blocks[node.name] = choice.blocks
+        return choice.blocks
+
     def _importance(self, node: Node) -> Real:
         """Return how much each row of a sequence counts: the less, the larger its results are.
 
@@ -281,7 +316,14 @@ class _Quantizer:
         return [array.reshape(-1, array.shape[-1]).mean(axis=0) for array in inputs]
 
     def _decoded(self, node: Node) -> list[Real]:
-        return [decode(self._codes[name], self.tensors[name].type) for name in node.inputs]
+        """Return what a node reads, in real numbers, with all its rounding."""
+        codes, blocks = [self._codes[name] for name in node.inputs], self._blocks.get(node.name)
+        if blocks is not None:
+            codes = [
+                blocks.rounded(codes[0].reshape(-1, len(blocks.order))).reshape(codes[0].shape)
+            ]
+        types = [self.tensors[name].type for name in node.inputs]
+        return [decode(array, kind) for array, kind in zip(codes, types, strict=True)]
 
     def _counting(self, name: str) -> Real:
         """Return the real values of a tensor without its padding, the last axis kept."""
@@ -297,12 +339,25 @@ class _Quantizer:
     def _proposed(self, name: str, precision: Precision, more: Sequence[Real] = ()) -> QType:
         """Return the estimated type of a tensor's values, and ``more`` of its shape."""
         values = [self._counting(name), *(self._without_padding(name, real) for real in more)]
-        return estimate_type(
+        kind = estimate_type(
             np.concatenate(values) if more else values[0],
             precision.activations,
             symmetric=precision.symmetric,
             estimator=precision.range,
         )
+        if kind.signed and kind.bits == max(WIDTHS) and self._only_mixed(name):
+            # The operand's range, which is smaller, is what has to hold the values.
+            kind = replace(kind, scale=kind.scale * kind.high / operand_range(kind.bits, True)[1])
+        return kind
+
+    def _only_mixed(self, name: str) -> bool:
+        """Return whether all that read a tensor round it to blocks."""
+        readers = [self._graph.node(reader) for reader in self._graph.consumers(name)]
+        outside = name in self._graph.outputs or not readers
+        return not outside and all(self._mixed(node) is not None for node in readers)
+
+    def _mixed(self, node: Node) -> Mixed | None:
+        return self._choice.of(*node.labels).mixed if node.op == "linear" else None
 
     def _forget(self, node: Node) -> None:
         for name in {*node.inputs, node.name}:
@@ -326,12 +381,6 @@ def _check_magnitude(what: str, array: Real, mark: Mark) -> None:
             where=mark,
             hint=f"magnitudes up to {_LARGEST:g}: scale the weights or the calibration data",
         )
-
-
-def _precision(choice: Quantize, *labels: str) -> Precision:
-    """Return what the spec says about the first label that it names."""
-    named = (choice.layers[label] for label in labels if label in choice.layers)
-    return next(named, choice.default)
 
 
 def _precision_problems(

@@ -197,6 +197,18 @@ class WeightsDoc(_Doc):
         return self
 
 
+class MixedDoc(_Doc):
+    """What linear layers read is rounded to 4 bits per block of channels, to 8 where a block has
+    outliers.
+    """
+
+    channels: Annotated[Count, Field(examples=[128])] = 128
+    """Channels of a block; divides the layer's inputs."""
+
+    loss: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, examples=[1.0])] = 1.0
+    """Signal to noise in dB that the layer's result may lose against blocks of 8 bits alone."""
+
+
 class PrecisionDoc(_Doc):
     """Widths of one layer (or input); a key that is absent is taken from the default."""
 
@@ -214,6 +226,9 @@ class PrecisionDoc(_Doc):
 
     range: Literal["error", "percentile", "max"] | None = None
     """Estimator of the output's range: least squared error, 99.9 % of the values, or all."""
+
+    mixed: Annotated[MixedDoc | Literal[False] | None, Field(examples=[{"channels": 128}])] = None
+    """Whether a linear layer reads blocks of 4 and 8 bits; `{}` for the defaults, or false."""
 
 
 class DefaultPrecisionDoc(_Doc):
@@ -233,6 +248,9 @@ class DefaultPrecisionDoc(_Doc):
 
     range: Literal["error", "percentile", "max"] = "error"
     """Estimator of all ranges: least squared error, 99.9 % of the values, or all of them."""
+
+    mixed: Annotated[MixedDoc | None, Field(examples=[{"channels": 128}])] = None
+    """Linear layers read blocks of 4 and 8 bits: `{}` for the defaults; not at all if absent."""
 
 
 class QuantizeDoc(_Doc):

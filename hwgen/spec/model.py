@@ -20,6 +20,7 @@ __all__ = [
     "InputSpec",
     "LayerSpec",
     "Memory",
+    "Mixed",
     "Precision",
     "Quantize",
     "Spec",
@@ -62,11 +63,20 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """Channels of a block, and dB that a layer's result may lose to blocks of 4 bits."""
+
+    channels: int = 128
+    loss: float = 1.0
+
+
+@dataclass(frozen=True)
 class Precision:
     """Widths in bits, 2 to 16; ``activations`` is about the layer's output.
 
     ``symmetric`` false lets signed ranges use a zero point; ``narrow`` leaves out the most
-    negative code of weights; ``range`` is ``error``, ``percentile`` or ``max``.
+    negative code of weights; ``range`` is ``error``, ``percentile`` or ``max``; ``mixed`` rounds
+    what a linear layer reads to 4 or 8 bits per block of channels.
     """
 
     weights: int = 8
@@ -74,6 +84,7 @@ class Precision:
     symmetric: bool = True
     narrow: bool = False
     range: str = "error"
+    mixed: Mixed | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,11 @@ class Quantize:
     mark: Mark
     rounding: str = "nearest"
     equalize: float | None = None
+
+    def of(self, *labels: str) -> Precision:
+        """Return what is said about the first label that has an entry, else the default."""
+        named = (self.layers[label] for label in labels if label in self.layers)
+        return next(named, self.default)
 
 
 @dataclass(frozen=True)

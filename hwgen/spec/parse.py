@@ -17,6 +17,7 @@ from hwgen.spec.document import (
     FileDoc,
     InputDoc,
     LayerDoc,
+    MixedDoc,
     PrecisionDoc,
     QuantizeDoc,
     VerifyDoc,
@@ -30,6 +31,7 @@ from hwgen.spec.model import (
     InputSpec,
     LayerSpec,
     Memory,
+    Mixed,
     Precision,
     Quantize,
     Spec,
@@ -295,7 +297,14 @@ def _precision(doc: DefaultPrecisionDoc | PrecisionDoc | None, default: Precisio
         symmetric=default.symmetric if doc.symmetric is None else doc.symmetric,
         narrow=default.narrow if doc.narrow is None else doc.narrow,
         range=doc.range or default.range,
+        mixed=_mixed(doc.mixed, default.mixed),
     )
+
+
+def _mixed(doc: MixedDoc | bool | None, default: Mixed | None) -> Mixed | None:
+    if isinstance(doc, MixedDoc):
+        return Mixed(doc.channels, float(doc.loss))
+    return default if doc is None else None
 
 
 def _try(model: type[M], tree: Tree) -> M | None:

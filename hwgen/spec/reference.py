@@ -160,7 +160,7 @@ def _kind(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     if "anyOf" in schema:
         return ", or ".join(dict.fromkeys(_kind(item, definitions) for item in schema["anyOf"]))
     if "const" in schema:
-        return f"`{schema['const']}`"
+        return f"`{json.dumps(schema['const']).strip(chr(34))}`"
     if "enum" in schema:
         values = [f"`{value}`" for value in schema["enum"]]
         return ", ".join(values) if len(values) < 6 else f"{values[0]} to {values[-1]}"
