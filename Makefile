@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.hwgen-setup
 JOBS ?= 2
 
-.PHONY: help prerequisites setup test lint unit nightly demo minilm bench readme docs lock clean
+.PHONY: help prerequisites setup test lint unit nightly demo minilm bench readme networks docs lock clean
 
 help:
 	@echo 'make setup     create $(VENV) with the locked tools and hwgen itself (editable)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make readme    write the README table from a fresh measurement'
 	@echo 'make docs      write the generated pages of docs/ from the code'
 	@echo 'make lock      resolve requirements.lock again from pyproject.toml'
+	@echo 'make networks  measure the table of docs/networks.md again (an hour)'
 	@echo 'make clean     remove builds and caches; $(VENV) stays'
 
 prerequisites:
@@ -73,6 +74,9 @@ bench: setup
 
 readme: setup
 	$(BIN)/python benchmarks/digits_table.py --write README.md
+
+networks: setup
+	$(BIN)/python benchmarks/mlperf_tiny.py --write docs/networks.md
 
 docs: setup
 	$(BIN)/python -P -m hwgen.spec.reference > docs/spec.md

@@ -82,25 +82,38 @@ def softmax_gradient(logits: Array, labels: Labels) -> Array:
 
 
 def train(model: str, images: Array, labels: Labels, seed: int) -> Network:
-    """Return a network trained on images in [0, 1], first in float, then for 4 bits.
-
-    In the second part each batch passes twice, in floating point and rounded, so that one set
-    of weights serves both.
-    """
+    """Return a network trained on images in [0, 1]."""
     random = np.random.default_rng(seed)
     network = MODELS[model](random)
+    fit(network, EPOCHS[model], images, labels, random)
+    return network
+
+
+def fit(
+    network: Network,
+    epochs: tuple[int, int],
+    images: Array,
+    labels: Labels,
+    random: np.random.Generator,
+    scale: Callable[[Array], Array] = np.asarray,
+) -> None:
+    """Train a network, first in float, then for 4 bits: so many epochs each.
+
+    In the second part each batch passes twice, in floating point and rounded, so that one set
+    of weights serves both.  ``scale`` makes what the network sees of 8x8 images.
+    """
     adam = Adam(network.weights, decay=0.01)
-    plain, rounded = EPOCHS[model]
+    plain, rounded = epochs
     batches = len(images) // BATCH
     for epoch in range(plain + rounded):
         if epoch >= plain:
-            network.calibrate(images[:CALIBRATION_IMAGES], 4)
+            network.calibrate(scale(images[:CALIBRATION_IMAGES]), 4)
         order = random.permutation(len(images))
         for batch in range(batches):
             progress = (epoch + batch / batches) / (plain + rounded)
             rate = 0.004 * 0.5 * (1 + np.cos(np.pi * progress))
             chosen = order[batch * BATCH : (batch + 1) * BATCH]
-            shown = augment(images[chosen], random)
+            shown = scale(augment(images[chosen], random))
             wanted = labels[chosen]
             gradients = network.backward(softmax_gradient(network.forward(shown), wanted))
             if epoch >= plain:
@@ -108,8 +121,7 @@ def train(model: str, images: Array, labels: Labels, seed: int) -> Network:
                 more = network.backward(softmax_gradient(logits, wanted))
                 gradients = {k: (v + more[k]) / 2 for k, v in gradients.items()}
             adam.update(gradients, rate)
-    network.calibrate(images[:CALIBRATION_IMAGES], 4)
-    return network
+    network.calibrate(scale(images[:CALIBRATION_IMAGES]), 4)
 
 
 def accuracy(network: Network, images: Array, labels: Labels, bits: int | None = None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -18,7 +19,12 @@ from hwgen.spec.model import Spec
 
 __all__ = ["Calibration", "dictated_types", "load_calibration", "random_samples"]
 
-_RANDOM_SAMPLES = 64
+_RANDOM_SAMPLES = (8, 64)
+"""Fewest and most random samples."""
+
+_RANDOM_VALUES = 1 << 18
+"""Values of the largest tensor that are enough to see how noise is distributed."""
+
 _RANDOM_SEED = 0
 _MAX_SAMPLES = 1024
 
@@ -33,7 +39,7 @@ class Calibration:
 
 
 def load_calibration(graph: Graph, spec: Spec, dictated: Mapping[str, QType | None]) -> Calibration:
-    """Return the first 1,024 samples of the calibration file, or 64 random ones.
+    """Return the first 1,024 samples of the calibration file, or up to 64 random ones.
 
     Raises
     ------
@@ -57,11 +63,12 @@ def load_calibration(graph: Graph, spec: Spec, dictated: Mapping[str, QType | No
             )
         return Calibration(inputs, True, tuple(notes))
     _check_needless(spec)
+    count = _random_count(graph)
     note = (
-        f"No calibration data: scales come from {_RANDOM_SAMPLES} normally distributed random "
+        f"No calibration data: scales come from {count} normally distributed random "
         f"samples of seed {_RANDOM_SEED}, so accuracy on real data means nothing."
     )
-    return Calibration(random_samples(graph, _RANDOM_SAMPLES, _RANDOM_SEED), False, (note,))
+    return Calibration(random_samples(graph, count, _RANDOM_SEED), False, (note,))
 
 
 def random_samples(graph: Graph, count: int, seed: int) -> dict[str, Real]:
@@ -96,6 +103,14 @@ def dictated_types(graph: Graph) -> dict[str, QType | None]:
         name: min(kinds, key=lambda kind: kind.high) if kinds else None
         for name, kinds in wanted.items()
     }
+
+
+def _random_count(graph: Graph) -> int:
+    """Return how many random samples measure the ranges: of large tensors a few are enough."""
+    fewest, most = _RANDOM_SAMPLES
+    shapes = [item.shape for item in graph.inputs] + [node.shape for node in graph.nodes]
+    largest = max(map(prod, shapes))
+    return min(max(_RANDOM_VALUES // largest, fewest), most)
 
 
 def _check_needless(spec: Spec) -> None:
