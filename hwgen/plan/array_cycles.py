@@ -41,6 +41,9 @@ SCORE, READY, RELOAD, MERGE = 2, 4, 3, 3
 DIVISION, NORMALISE, RESULTS = 27, 6, 5
 """Attention: a division, the way of a sum through a normaliser, what comes before the first."""
 
+SIZES = 2
+"""Attention: beats of a tile's sizes, of keys and of values, where they have four bits."""
+
 PRODUCT_CHUNKS = 3  # chunks of rows that a product's ring holds
 ATTENTION_CHUNKS = 2
 
@@ -259,6 +262,7 @@ class _Attention:
         loader = _Loader(self.fetch, columns=2, rows=ATTENTION_CHUNKS, values=self.lag + 2)
         query = -(-attend.inner // size.reads)
         value = -(-attend.features // size.reads)
+        tile = size.rows * query + (SIZES if attend.kv4 else 0)
         before: list[tuple[int, bool, int]] = []  # values loaded, last of its block, columns used
         now, last_merge = 1 - self.length, -self.interval
 
@@ -283,7 +287,7 @@ class _Attention:
                 parts = 1 + attend.sink_queries
                 ready = loader.chunk("columns", parts * block.count * query)
                 for k in range(block.tiles):
-                    ready = max(ready, loader.chunk("rows", size.rows * query))
+                    ready = max(ready, loader.chunk("rows", tile))
                     start(ready)
                     slots.starts.append(now)
                     slots.steps += attend.inner

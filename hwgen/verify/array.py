@@ -3,7 +3,7 @@
 Request and response are files of little-endian 64-bit numbers; ``sim/harness/array.cpp`` is the
 other side.  Request: lanes, bits of an element, elements of a beat of results, their bits, number
 of runs; per run the fields of :class:`ArrayRun` in their order, results expected, deadline, cycle
-of a reset or 0, and four operands, each preceded by its length.  Response, per run: cycle of the
+of a reset or 0, and six operands, each preceded by its length.  Response, per run: cycle of the
 last beat, steps, clamped logarithms; beats; changes of ``step``; cycles of reads.  Lists are
 preceded by their length.
 """
@@ -25,7 +25,7 @@ from hwgen.verify.model import build_native_model
 __all__ = ["ArrayRun", "ArrayTrace", "build_array", "run_array"]
 
 Codes = npt.NDArray[np.int64]
-_OPERANDS = 4
+_OPERANDS = 6
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class ArrayRun:
     Parameters
     ----------
     operands
-        Codes in memory order, by number of operand: columns, queries for sinks, rows, values.
+        Codes in memory order, by number of operand: columns, queries for sinks, sizes of keys and
+        of values, rows, values.
     results
         Elements of the output tensor.
     latency

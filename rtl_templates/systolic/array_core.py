@@ -1,6 +1,6 @@
 """The systolic array with its operands, slots and results: one core for many tasks."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,6 +14,7 @@ from rtl_templates.systolic.grid import Grid
 from rtl_templates.systolic.operands import Operands
 from rtl_templates.systolic.slots import Slots
 from rtl_templates.systolic.tile_buffer import TileBuffer
+from rtl_templates.systolic.tile_sizes import TileSizes
 
 __all__ = ["ArrayCore"]
 
@@ -68,6 +69,13 @@ class ArrayCore(wiring.Component):
         self.sizes = [Geometry(shape, task) for task in self.tasks]
         if any(task.kind == "linear" for task in self.tasks) and not self.weights:
             raise ValueError("A linear task needs weights")
+        if any(size.sized for size in self.sizes) and (
+            shape.lanes < shape.rows or shape.data_bits < 8
+        ):
+            raise ValueError(
+                f"The sizes of a tile need a beat of {shape.rows} elements of 8 bits, not "
+                f"{shape.lanes} of {shape.data_bits}"
+            )
         self.lanes = None
         lane_tasks = [task.lane for task in self.tasks if task.lane]
         if lane_tasks:
@@ -98,7 +106,7 @@ class ArrayCore(wiring.Component):
                 "length": In(operands.length.shape()),
                 "read": Out(1),
                 "read_ready": In(1, init=1),
-                "operand": Out(2),
+                "operand": Out(3),
                 "address": Out(operands.address.shape()),
                 "data_valid": In(1),
                 "data": In(shape.lanes * shape.data_bits),
@@ -157,6 +165,8 @@ class ArrayCore(wiring.Component):
             ]
         if self.lanes:
             self._attend(m, slots, grid)
+            if self.lanes.sized:
+                self._sizes(m, operands)
         self._results(m)
         return m
 
@@ -268,6 +278,21 @@ class ArrayCore(wiring.Component):
             lanes.merge_last.eq(held["merge_last"]),
             lanes.sum.eq(grid.sums),
         ]
+
+    def _sizes(self, m, operands):
+        """Keep the sizes of tiles until the lanes meet their scores, their numerators."""
+        shape, lanes = self.shape, self.lanes
+        codes = [operands.beat.word_select(row, shape.data_bits)[:8] for row in range(shape.rows)]
+        places = max(size.size_places for size in self.sizes)
+        for name, call in (("key", lanes.score), ("value", lanes.reload)):
+            m.submodules[f"{name}_sizes"] = sizes = TileSizes(shape.rows, places)
+            m.d.comb += [
+                sizes.start.eq(self.start),
+                sizes.w_enable.eq(getattr(operands, f"{name}_sizes")),
+                sizes.w_data.eq(Cat(codes)),
+                sizes.call.eq(call),
+                getattr(lanes, f"{name}_size").eq(sizes.size),
+            ]
 
     def _results(self, m):
         """Write what the collector or the lanes have."""

@@ -134,7 +134,7 @@ class ArrayOp(wiring.Component):
         base = Signal(range(max(2, bases[-1] + 1)))
         numbers = dict(zip((COLUMNS, ROWS, VALUES), bases, strict=False))
         m.d.comb += [
-            base.eq(Array(numbers.get(operand, 0) for operand in range(4))[core.operand]),
+            base.eq(Array(numbers.get(operand, 0) for operand in range(VALUES + 1))[core.operand]),
             core.start.eq(sequencer.start & (sequencer.phase == count)),
             buffer.r_address.eq(base + core.address),
             core.data_valid.eq(delay(m, core.read & core.read_ready, 1, "asked")),

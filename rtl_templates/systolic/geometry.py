@@ -38,6 +38,27 @@ class Geometry:
         return self.task.kind == "attention"
 
     @property
+    def sized(self):
+        """Whether keys and values have sizes, a beat of each per tile."""
+        return self.attention and self.task.lane.kv4
+
+    @property
+    def size_pitch(self):
+        """Sizes from a key head to the next one: those of whole tiles."""
+        return self.tiles * self.shape.rows if self.sized else 0
+
+    @property
+    def size_places(self):
+        """Tiles whose sizes are kept: a power of two.
+
+        Those of tile t + n arrive in slot t + n - 2 at the earliest, after its keys.  By then the
+        sizes of tile t were looked at: a key's beside its score, at most 2R + 8 cycles after its
+        slot's last key, a value's beside its numerator, as long after slot t + lag - 1.
+        """
+        late = self.lag + 1 + -(-(2 * self.shape.rows + 8) // self.slot)
+        return 1 << (late - 1).bit_length() if self.sized else 0
+
+    @property
     def reads_rows(self):
         """Whether row operands come from memory."""
         return self.task.kind != "linear"

@@ -8,9 +8,9 @@ from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.systolic.geometry import Geometry
 from rtl_templates.systolic.tile_walk import TileWalk
 
-__all__ = ["COLUMNS", "PINNED", "ROWS", "VALUES", "BeatWalk"]
+__all__ = ["COLUMNS", "KEY_SIZES", "PINNED", "ROWS", "VALUES", "VALUE_SIZES", "BeatWalk"]
 
-COLUMNS, PINNED, ROWS, VALUES = range(4)
+COLUMNS, PINNED, KEY_SIZES, VALUE_SIZES, ROWS, VALUES = range(6)
 """Parts of a tile's operands, in the order of loading; the first two of a block only once."""
 
 
@@ -18,9 +18,10 @@ class BeatWalk(wiring.Component):
     """Walks through the beats of all chunks of a task.
 
     Per block: its columns' chunk, line by line (then the same lines of the queries for the
-    sinks); per tile: the chunk of rows, then that of values.  Two of them make a loader: one asks,
-    the other one knows where what arrives belongs.  Latency: the next beat is there one cycle
-    after ``advance``.  Throughput: a beat per cycle, without a gap between chunks.
+    sinks); per tile: the chunk of rows, then that of values.  Where keys and values have sizes, a
+    chunk of rows begins with a beat of the keys' and one of the values'.  Two walks make a loader:
+    one asks, the other one knows where what arrives belongs.  Latency: the next beat is there one
+    cycle after ``advance``.  Throughput: a beat per cycle, without a gap between chunks.
 
     Parameters
     ----------
@@ -30,9 +31,10 @@ class BeatWalk(wiring.Component):
     Members
     -------
     task, start, seen, length, advance, active : see :class:`TileWalk`; ``advance`` is by a beat.
-    part : ``Out(2)``
+    part : ``Out(3)``
     begins, ends : ``Out(1)``
-        First, last beat of a chunk (of both parts, if there are queries for the sinks).
+        First, last beat of a chunk (of all its parts, if there are queries for the sinks, or
+        sizes).
     line, beat : ``Out``
         Line of the chunk, and beat of the line.
     address : ``Out``
@@ -57,7 +59,7 @@ class BeatWalk(wiring.Component):
                 "length": In(walk.length.shape()),
                 "advance": In(1),
                 "active": Out(1),
-                "part": Out(2),
+                "part": Out(3),
                 "begins": Out(1),
                 "ends": Out(1),
                 "line": Out(range(max(2, lines))),
@@ -72,7 +74,8 @@ class BeatWalk(wiring.Component):
         rows = size.row_tile * (size.tiles + 1) + size.row_lines * size.row_pitch
         values = (size.tiles + 1) * self.shape.rows * size.value_pitch
         queries = task.tokens * size.query_pitch
-        return max(rows, values, queries) + 2 * self.shape.lanes
+        sizes = task.heads * size.size_pitch
+        return max(rows, values, queries, sizes) + 2 * self.shape.lanes
 
     def elaborate(self, platform):
         m = Module()
@@ -85,6 +88,8 @@ class BeatWalk(wiring.Component):
         lines_of = {
             COLUMNS: walk.count - 1,
             PINNED: walk.count - 1,
+            KEY_SIZES: 0,
+            VALUE_SIZES: 0,
             ROWS: each(lambda size: max(0, size.row_lines - 1), "row_lines"),
             VALUES: self.shape.rows - 1,
         }
@@ -92,33 +97,45 @@ class BeatWalk(wiring.Component):
         beats_of = {
             COLUMNS: column_words,
             PINNED: column_words,
+            KEY_SIZES: 0,
+            VALUE_SIZES: 0,
             ROWS: each(lambda size: max(0, size.line_beats - 1), "row_beats"),
             VALUES: each(lambda size: max(0, size.value_words - 1), "value_beats"),
         }
         pinned = each(lambda size: size.task.pinned, "pinned")
         rows = each(lambda size: size.reads_rows, "rows")
         values = each(lambda size: size.attention, "values")
+        sized = each(lambda size: size.sized, "sized")
 
         last_line = Signal.like(self.line)
         last_beat = Signal.like(self.beat)
         chunk_ends, tile_ends = Signal(), Signal()
-        following = Signal(2)
+        following, first = Signal(3), Signal(3)  # parts: the next one, the first one of a tile
+        m.d.comb += first.eq(Mux(sized, KEY_SIZES, ROWS))
         with m.Switch(self.part):
-            for part in (COLUMNS, PINNED, ROWS, VALUES):
+            for part, lines in lines_of.items():
                 with m.Case(part):
-                    m.d.comb += [last_line.eq(lines_of[part]), last_beat.eq(beats_of[part])]
+                    m.d.comb += [last_line.eq(lines), last_beat.eq(beats_of[part])]
             with m.Default():
                 pass
+        of_sizes = (self.part == KEY_SIZES) | (self.part == VALUE_SIZES)
+        goes_on = (self.part == PINNED) | (self.part == VALUE_SIZES)  # a chunk, after a part of it
         line_ends = self.beat == last_beat
         m.d.comb += [
             chunk_ends.eq(line_ends & (self.line == last_line)),
-            self.ends.eq(chunk_ends & ((self.part != COLUMNS) | ~pinned)),
-            self.begins.eq((self.line == 0) & (self.beat == 0) & (self.part != PINNED)),
+            self.ends.eq(chunk_ends & ~of_sizes & ((self.part != COLUMNS) | ~pinned)),
+            self.begins.eq(
+                (self.line == 0) & (self.beat == 0) & ~goes_on & ~((self.part == ROWS) & sized)
+            ),
         ]
         with m.Switch(self.part):
             with m.Case(COLUMNS):
-                m.d.comb += [following.eq(Mux(pinned, PINNED, ROWS)), tile_ends.eq(~rows)]
+                m.d.comb += [following.eq(Mux(pinned, PINNED, first)), tile_ends.eq(~rows)]
             with m.Case(PINNED):
+                m.d.comb += following.eq(first)
+            with m.Case(KEY_SIZES):
+                m.d.comb += following.eq(VALUE_SIZES)
+            with m.Case(VALUE_SIZES):
                 m.d.comb += following.eq(ROWS)
             with m.Case(ROWS):
                 m.d.comb += [following.eq(VALUES), tile_ends.eq(~values)]
@@ -140,7 +157,7 @@ class BeatWalk(wiring.Component):
                 m.d.sync += self.line.eq(Mux(chunk_ends, 0, self.line + 1))
             with m.If(chunk_ends):
                 m.d.sync += self.part.eq(
-                    Mux(tile_ends, Mux(walk.last | ~rows, COLUMNS, ROWS), following)
+                    Mux(tile_ends, Mux(walk.last | ~rows, COLUMNS, first), following)
                 )
         with m.If(self.start):
             m.d.sync += [self.part.eq(COLUMNS), self.line.eq(0), self.beat.eq(0)]
@@ -173,9 +190,12 @@ class BeatWalk(wiring.Component):
         phase = Signal(range(max(2, *(task.group for task in self.tasks))))
         saved_phase = Signal.like(phase)
         head_row, head_value, line = (Signal(shape, name=f"line_{k}") for k in range(3))
+        head_size = Signal(shape)
+        size_pitch = each(lambda size: size.size_pitch, "size_pitch")
 
         is_query = self.part <= PINNED
         is_rows = self.part == ROWS
+        is_sizes = (self.part == KEY_SIZES) | (self.part == VALUE_SIZES)
         wraps = phase == group
         with m.If(self.advance & line_ends):
             with m.If(is_query):
@@ -201,12 +221,13 @@ class BeatWalk(wiring.Component):
                 query_head.eq(query_head + next_head),
                 head_row.eq(head_row + inner),
                 head_value.eq(head_value + features),
+                head_size.eq(head_size + size_pitch),
                 phase.eq(0),
             ]
         with m.If(self.start):
             m.d.sync += [
                 *(register.eq(0) for register in (query, query_head, head_row, head_value)),
-                *(register.eq(0) for register in (line, phase)),
+                *(register.eq(0) for register in (head_size, line, phase)),
             ]
         operand = Signal(shape)
         # Rows without a cache have no empty slots between the sinks' tiles and the others.
@@ -216,6 +237,8 @@ class BeatWalk(wiring.Component):
         after = walk.tile >= sinks
         with m.If(is_query):
             m.d.comb += operand.eq(query)
+        with m.Elif(is_sizes):
+            m.d.comb += operand.eq(head_size + (walk.tile << (self.shape.rows - 1).bit_length()))
         with m.Elif(is_rows):
             rows = head_row + walk.tile * row_tile + line
             m.d.comb += operand.eq(rows - Mux(after, row_gap, 0))

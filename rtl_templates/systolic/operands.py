@@ -6,7 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_templates.memory.select import TaskField
 from rtl_templates.systolic.geometry import Geometry, span_of
-from rtl_templates.systolic.loader import COLUMNS, PINNED, ROWS, VALUES, BeatWalk
+from rtl_templates.systolic.loader import (
+    COLUMNS,
+    KEY_SIZES,
+    PINNED,
+    ROWS,
+    VALUE_SIZES,
+    VALUES,
+    BeatWalk,
+)
 
 __all__ = ["Operands"]
 
@@ -28,8 +36,9 @@ class Operands(wiring.Component):
     task, start, seen, length : see :class:`TileWalk`.
     read : ``Out(1)``; read_ready : ``In(1)``
         Beats are asked for in cycles in which both are 1.
-    operand : ``Out(2)``
-        Of which operand: ``COLUMNS``, ``PINNED``, ``ROWS`` or ``VALUES``.
+    operand : ``Out(3)``
+        Of which operand: ``COLUMNS``, ``PINNED``, ``KEY_SIZES``, ``VALUE_SIZES``, ``ROWS`` or
+        ``VALUES``.
     address : ``Out``
         Its element that the beat begins with.
     data_valid : ``In(1)``; data : ``In(lanes * data_bits)``
@@ -39,6 +48,8 @@ class Operands(wiring.Component):
         A chunk is there from the next cycle on.
     column_enable, row_enable, column_word, row_word, spread, lane, beat : ``Out``
         Write ports of the tile buffers.
+    key_sizes, value_sizes : ``Out(1)``
+        ``beat`` holds the sizes of a tile's keys, of its values.
     """
 
     LATENCY = 3
@@ -57,7 +68,7 @@ class Operands(wiring.Component):
                 "length": In(ask.length.shape()),
                 "read": Out(1),
                 "read_ready": In(1),
-                "operand": Out(2),
+                "operand": Out(3),
                 "address": Out(ask.address.shape()),
                 "data_valid": In(1),
                 "data": In(shape.lanes * shape.data_bits),
@@ -71,6 +82,8 @@ class Operands(wiring.Component):
                 "row_enable": Out(shape.rows),
                 "column_word": Out(range(max(2, *(size.column_depth for size in self.sizes)))),
                 "row_word": Out(range(max(2, *(size.row_depth for size in self.sizes)))),
+                "key_sizes": Out(1),
+                "value_sizes": Out(1),
                 "spread": Out(1),
                 "lane": Out(range(max(2, shape.lanes))),
                 "beat": Out(shape.lanes * shape.data_bits),
@@ -104,7 +117,8 @@ class Operands(wiring.Component):
             "rows": each(lambda size: size.row_chunks, "row_chunks"),
             "values": each(lambda size: size.value_chunks, "value_chunks"),
         }
-        parts = {"columns": COLUMNS, "rows": ROWS, "values": VALUES}
+        rows_begin = each(lambda size: KEY_SIZES if size.sized else ROWS, "rows_begin")
+        parts = {"columns": COLUMNS, "rows": rows_begin, "values": VALUES}
         room, issue, can = Signal(init=1), Signal(), Signal()
         for name, part in parts.items():
             used = Signal(range(5), name=f"{name}_used")
@@ -174,4 +188,8 @@ class Operands(wiring.Component):
             m.d.comb += self.column_enable[c].eq(valid & parts["columns"] & (take.line == c))
         for r in range(shape.rows):
             here = Mux(spread, take.beat == r // shape.lanes, take.line == r)
-            m.d.comb += self.row_enable[r].eq(valid & ~parts["columns"] & here)
+            m.d.comb += self.row_enable[r].eq(valid & (parts["rows"] | parts["values"]) & here)
+        m.d.comb += [
+            self.key_sizes.eq(valid & (take.part == KEY_SIZES)),
+            self.value_sizes.eq(valid & (take.part == VALUE_SIZES)),
+        ]

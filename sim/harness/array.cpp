@@ -20,7 +20,7 @@
 
 namespace {
 
-constexpr int OPERANDS = 4;
+constexpr int OPERANDS = 6;
 
 class Words {
   public:

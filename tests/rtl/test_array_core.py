@@ -39,6 +39,15 @@ CASES = [
     attention(sequence(3, 8), heads=2, causal=True, cache={"length": 60}),
     attention(sequence(1, 32), heads=2, causal=True, cache={}, window=12, sinks=3),
     attention([(2, 32)] * 4, causal=True, cache={}, window=12, sinks=3, sink_queries=True),
+    attention(sequence(3, 8), heads=2, causal=True, cache={"length": 60, "bits": 4}),
+    attention([(2, 32)] * 4, causal=True, cache={"bits": 4}, window=12, sinks=3, sink_queries=True),
+    attention(
+        [(1, 32), (1, 16), (1, 16)],
+        heads=4,
+        kv_heads=2,
+        causal=True,
+        cache={"length": 51, "bits": 4},
+    ),
     Case("linear", {"features": 24}, [(7, 21)]),
     Case("linear", {"features": 4}, [(13, 5)], types=[UNSIGNED]),
     Case("linear", {"features": 20}, [(3,)]),
@@ -47,7 +56,7 @@ CASES = [
     Case("matmul", {}, [(9, 21), (21, 12)]),
     Case("matmul", {}, [(7, 3), (3, 28)]),
 ]
-ATTENTION = range(10)
+ATTENTION = range(13)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +109,7 @@ def test_reset_in_mid_run_leaves_no_trace(bench, tmp_path):
 def test_extremes(bench, tmp_path):
     """All lowest codes: the largest products that there can be, and clamped logarithms."""
     runs = []
-    for number in (1, 2, 10, 13, 15):
+    for number in (1, 2, 10, 11, 13, 16, 18):
         case = CASES[number]
         codes = [np.full((1, *s), t.low) for s, t in zip(case.shapes, case.types, strict=True)]
         runs.append((number, codes, {}))

@@ -10,9 +10,11 @@ from hwgen.emit.rtl.yosys import verilog_of
 from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.ops.attention_keys import ring_start
 from hwgen.ops.events import recorded
+from hwgen.ops.kv4 import pack
 from hwgen.plan.array_cycles import ArraySize, array_slots
 from hwgen.verify.array import ArrayRun, build_array, run_array
 from rtl_templates.systolic.array_core import ArrayCore
+from rtl_templates.systolic.loader import COLUMNS, KEY_SIZES, PINNED, ROWS, VALUE_SIZES, VALUES
 from rtl_templates.systolic.task import ArrayShape
 
 __all__ = ["ArrayBench", "Case"]
@@ -160,14 +162,27 @@ class ArrayBench:
         last = [array[-1] for array in codes]
         attend = case.work.attend
         if case.op != "attention":
-            return dict(zip((0, 2), last, strict=False)), {}
-        operands, more = {0: last[0], 2: last[1], 3: last[2]}, {"length": attend.keys}
+            return dict(zip((COLUMNS, ROWS), last, strict=False)), {}
+        operands, more = {COLUMNS: last[0], ROWS: last[1], VALUES: last[2]}, {"length": attend.keys}
         if attend.sink_queries:
-            operands[1] = last[3]
+            operands[PINNED] = last[3]
         if attend.padded:
             more["length"] = int(last[-1][0])
         if attend.cached:
-            operands[2], operands[3] = (self._cache(attend, array) for array in codes[1:3])
+            rows = codes[1:3]
+            if attend.kv4:
+                means = case.lowered.constants["key_mean"]
+                rows, sizes = zip(
+                    *(self._packed(attend, *r) for r in zip(rows, (means, 0), strict=True)),
+                    strict=True,
+                )
+                for operand, array in zip((KEY_SIZES, VALUE_SIZES), sizes, strict=True):
+                    whole = np.full(
+                        (attend.kv_heads, -(-attend.keys // attend.tile) * attend.tile), 200
+                    )
+                    whole[:, : attend.keys] = self._cache(attend, array).T
+                    operands[operand] = whole
+            operands[ROWS], operands[VALUES] = (self._cache(attend, array) for array in rows)
             seen = (len(codes[0]) - 1) * attend.queries
             more["seen"] = seen
             if attend.window:
@@ -175,6 +190,12 @@ class ArrayBench:
                 more["seen"] = min(seen, attend.window + attend.sinks)
                 more["slot"] = (seen - attend.sinks) % ring
         return operands, more
+
+    def _packed(self, attend, rows, mean):
+        """Return four-bit codes of rows, and the sizes of their heads."""
+        heads = (rows - mean).reshape(*rows.shape[:2], attend.kv_heads, -1)
+        codes, sizes = pack(heads)
+        return codes.reshape(rows.shape), sizes
 
     def _cache(self, attend, rows):
         """Return a cache with every token of the samples in its slot, written one by one."""

@@ -100,6 +100,7 @@ def _lane(work: Work, lowered: Lowered, requant: Requant, scale: Scale) -> LaneT
         padded=attend.padded,
         cached=attend.cached,
         ring=attend.keys - ring_start(attend) if attend.cached and attend.window else 0,
+        kv4=attend.kv4,
     )
 
 
