@@ -2,6 +2,8 @@
 
 A cached attention node keeps its keys in the placement ``<node>.k`` and its values in ``<node>.v``,
 a row of all key heads per slot.  A task of its own appends the rows of each tensor to each.
+4-bit codes lie two in an element, and the sizes of their rows in ``<node>.ks`` and ``<node>.vs``,
+slot by slot for each key head, so that those of a tile are neighbours.
 """
 
 from __future__ import annotations
@@ -10,13 +12,16 @@ from dataclasses import dataclass
 
 from hwgen.ops.attention_keys import ring_start
 from hwgen.ops.registry import get_op
+from hwgen.ops.types import QType
 from hwgen.ops.work import Attend
 from hwgen.quant.model import QGraph, QNode, QTensor
 
-__all__ = ["CACHED", "Ring", "cache_of", "caches_of", "ring_of", "stored"]
+__all__ = ["CACHED", "Ring", "cache_of", "caches_of", "ring_of", "sizes_of", "stored"]
 
 CACHED = {"k": 1, "v": 2}
 """Suffix of a cache's placement, and which input of the node it holds."""
+
+_BYTE = QType(8, False, 1.0)
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,20 @@ def caches_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
     caches = []
     for suffix, port in CACHED.items():
         row = qgraph.tensor(node.inputs[port])
-        caches.append(QTensor(cache_of(node.name, suffix), (attend.keys, row.shape[-1]), row.type))
+        shape, kind = (attend.keys, row.shape[-1]), row.type
+        if attend.kv4:
+            shape, kind = (attend.keys, row.shape[-1] // 2), _BYTE  # two codes in each
+        caches.append(QTensor(cache_of(node.name, suffix), shape, kind))
     return tuple(caches)
+
+
+def sizes_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
+    """Return the sizes beside the caches of a node, in their order; none without 4-bit codes."""
+    attend = _attend(qgraph, node)
+    if attend is None or not attend.kv4:
+        return ()
+    shape = (attend.kv_heads, -(-attend.keys // attend.tile) * attend.tile)
+    return tuple(QTensor(cache_of(node.name, f"{suffix}s"), shape, _BYTE) for suffix in CACHED)
 
 
 def ring_of(attend: Attend) -> Ring:
@@ -89,7 +106,9 @@ def stored(qgraph: QGraph, name: str) -> QTensor:
     node, dot, _ = name.rpartition(".")
     if not dot:
         return qgraph.tensor(name)
-    return next(cache for cache in caches_of(qgraph, qgraph.node(node)) if cache.name == name)
+    of_node = qgraph.node(node)
+    kept = (*caches_of(qgraph, of_node), *sizes_of(qgraph, of_node))
+    return next(cache for cache in kept if cache.name == name)
 
 
 def _attend(qgraph: QGraph, node: QNode) -> Attend | None:

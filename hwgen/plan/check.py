@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hwgen.errors import HwgenError
 from hwgen.ops.work import Work
-from hwgen.plan.caches import caches_of, stored
+from hwgen.plan.caches import caches_of, sizes_of, stored
 from hwgen.plan.cost import (
     group_beats,
     length_of,
@@ -16,7 +16,13 @@ from hwgen.plan.cost import (
     template_of,
 )
 from hwgen.plan.external import EXTERNAL
-from hwgen.plan.folding import legal_rows, most_groups, vector_lanes, widest_beat
+from hwgen.plan.folding import (
+    least_lanes,
+    legal_rows,
+    most_groups,
+    vector_lanes,
+    widest_beat,
+)
 from hwgen.plan.model import Channel, Engine, Fold, Plan, Task
 from hwgen.plan.placement import lifetimes
 from hwgen.plan.window import minimum_depth
@@ -76,8 +82,12 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         if sum(task.work.results for task in mine if not task.appends) != node.out.elements:
             yield f"the tasks of {node.name} do not yield its {node.out.elements} elements"
         caches = [cache.name for cache in caches_of(qgraph, node)]
+        sizes = [cache.name for cache in sizes_of(qgraph, node)]
         if [task.appends for task in mine if task.appends] != caches:
             yield f"the tasks of {node.name} do not append to {', '.join(caches) or 'nothing'}"
+        if [task.sizes for task in mine if task.sizes] != sizes:
+            yield f"the tasks of {node.name} do not write {', '.join(sizes) or 'no sizes'}"
+        caches += sizes
         reads = [name for task in mine for name in task.reads if name not in caches]
         if sorted(reads) != sorted(node.inputs):
             yield f"the tasks of {node.name} do not read {', '.join(node.inputs)}"
@@ -93,7 +103,8 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         for task in map(plan.task, phase.tasks):
             if len(plan.phases) > 1 and not made.issuperset(task.reads):
                 yield f"task {task.name} runs before its input is there"
-        made.update(task.appends or task.node for task in map(plan.task, phase.tasks))
+        for task in map(plan.task, phase.tasks):
+            made.update({task.appends or task.node, task.sizes})
 
 
 def _fold(engine: Engine, task: Task) -> Iterator[str]:
@@ -116,8 +127,8 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
         or not _whole_groups(work, fold)
     ):
         yield f"{name} cannot be folded {fold.rows} x {fold.elements} x {fold.outputs}"
-    elif engine.template in ("row", "vector", EXTERNAL):
-        if vector_lanes(work) % fold.lanes:
+    elif engine.template in ("row", "vector", "pack", EXTERNAL):
+        if vector_lanes(work) % fold.lanes or fold.lanes < least_lanes(work):
             yield f"{name} cannot use {fold.lanes} lanes"
             return
     else:

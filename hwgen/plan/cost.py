@@ -42,7 +42,7 @@ ROWS = frozenset(ROW_PERIODS)
 
 
 def template_of(work: Work, *, array: bool = False) -> str:
-    """Return the template that executes a work: ``mac``, ``array``, ``row`` or ``vector``.
+    """Return the template that executes a work: ``mac``, ``array``, ``row``, ``pack``, ``vector``.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def template_of(work: Work, *, array: bool = False) -> str:
     if work.kind in ROWS:
         return "row"
     if work.kind != "mac":
-        return "vector"
+        return "pack" if work.kind == "pack" else "vector"
     return "array" if array and not work.reduce else "mac"
 
 
@@ -103,7 +103,7 @@ def steps_of(work: Work, fold: Fold) -> int:
             return len(work.ports)
         case "concat":
             return 1
-        case "norm" | "softmax":
+        case "norm" | "softmax" | "pack":
             return work.channel.count // fold.lanes
         case _:
             return work.segments
@@ -113,6 +113,8 @@ def group_beats(work: Work, fold: Fold) -> tuple[int, ...]:
     """Return the beats of each group of one position; only a partial last group has fewer."""
     if work.kind in ROWS:
         return (work.channel.count // fold.lanes,)
+    if work.kind == "pack":
+        return (work.channel.count // fold.lanes + 1,)  # the codes of a row, and its size
     if work.kind != "mac":
         return (1,) * (work.channel.count // fold.lanes)
     if fold.groups > 1:
@@ -133,12 +135,14 @@ def groups_of(work: Work, fold: Fold) -> int:
     """Return the groups of one position."""
     if work.kind == "mac":
         return -(-work.channel.count // fold.groups) * -(-work.outputs // fold.outputs)
-    return 1 if work.kind in ROWS else work.channel.count // fold.lanes
+    return 1 if work.kind in (*ROWS, "pack") else work.channel.count // fold.lanes
 
 
 def length_of(work: Work, fold: Fold) -> int:
     """Return the cycles from the start of a group to the earliest start of the next one."""
     steps = steps_of(work, fold)
+    if work.kind == "pack":
+        return steps + 1
     if work.kind != "mac":
         return max(steps, ROW_PERIODS.get(work.kind, 1))
     return max(steps, -(-group_results(work, fold) // fold.lanes))

@@ -15,6 +15,7 @@ __all__ = [
     "Option",
     "cheapest",
     "fold_errors",
+    "least_lanes",
     "legal_rows",
     "mac_lanes",
     "mac_options",
@@ -187,6 +188,11 @@ def vector_lanes(work: Work) -> int:
         for port in work.ports:
             lanes = min(lanes, lowest_set_bit(port.elements // work.positions))
     return lanes
+
+
+def least_lanes(work: Work) -> int:
+    """Return the fewest lanes that a work can use: two 4-bit codes are written at once."""
+    return 2 if work.kind == "pack" else 1
 
 
 def vector_options(work: Work) -> list[Option]:

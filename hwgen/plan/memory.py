@@ -1,10 +1,10 @@
 """What a plan keeps on chip, in bits, and whether that is within the budget.
 
 Counted: weights with the zeros that pad their words, bias and multiplier of each output channel,
-gain and addend of each element of a normalised row, rows that wait for their second or third pass,
-the elements of window buffers (once per kernel row that is read at once) and of the shared buffer,
-what an array keeps of operands and results, and the beats of output FIFOs.  Not counted: registers
-of the pipelines.
+gain and addend of each element of a normalised row, means of keys, rows that wait for their second
+or third pass, the elements of window buffers (once per kernel row that is read at once) and of the
+shared buffer, what an array keeps of operands and results, and the beats of output FIFOs.  Not
+counted: registers of the pipelines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hwgen.ops.work import Work
 from hwgen.plan.array_cycles import ATTENTION_CHUNKS, PRODUCT_CHUNKS, attention_lag
 from hwgen.plan.cost import ROWS, groups_of, reads_of, steps_of
 from hwgen.plan.model import Engine, Plan
-from hwgen.plan.timing import NORM_WAIT, SOFTMAX_WAITS, tree_levels
+from hwgen.plan.timing import NORM_WAIT, PACK_WAIT, SOFTMAX_WAITS, tree_levels
 
 __all__ = ["array_bits", "check_onchip", "fits_onchip", "onchip_bits"]
 
@@ -26,7 +26,12 @@ MULTIPLIER_BITS = 16
 GAIN_BITS = 17 + 47
 """Width of a normalisation's gain and of its addend, at most."""
 
+_MEAN_BITS = 8
+
 _LOG_BITS, _PART_BITS = 18, 16
+
+_PACKED_BITS = 9
+"""Width of an element less its mean, before it has 4 bits."""
 
 _SUM_BITS = 32
 """Width of an accumulated result of attention: see docs/attention.md."""
@@ -51,11 +56,13 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             rows = -(-task.work.outputs // engine.fold.rows) * engine.fold.rows
             weights += rows * task.work.elements * engine.weight_bits
             channels += task.work.outputs * (engine.acc_bits + MULTIPLIER_BITS)
-        if task.work.kind in ROWS:
+        if task.work.kind in (*ROWS, "pack"):
             bits = _row_bits(task.work, engine)
             waiting[engine.name] = max(bits, waiting.get(engine.name, 0))
         if task.work.kind == "norm":
             channels += task.work.channel.count * GAIN_BITS
+        if task.work.kind == "pack":
+            channels += task.work.ports[0].row * _MEAN_BITS
     buffers = sum(buffer.elements * buffer.bits for buffer in plan.buffers)
     buffers += sum(waiting.values())
     for engine in plan.engines:
@@ -110,6 +117,8 @@ def _row_bits(work: Work, engine: Engine) -> int:
     """Return the bits of the queues between the passes over a row."""
     beats, tree = work.channel.count // engine.fold.lanes, tree_levels(engine.fold.lanes)
     # A word waits until its row is complete and the root, the maximum or the quotient known.
+    if work.kind == "pack":
+        return (beats + PACK_WAIT + tree) * engine.fold.lanes * _PACKED_BITS
     if work.kind == "norm":
         return (beats + NORM_WAIT + tree) * engine.fold.lanes * (engine.in_bits + 1)
     first, second = SOFTMAX_WAITS

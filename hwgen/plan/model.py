@@ -77,7 +77,7 @@ class Engine:
     Parameters
     ----------
     template
-        ``mac``, ``array``, ``row`` or ``vector``.
+        ``mac``, ``array``, ``row``, ``vector``, ``pack`` or ``memory``.
     fold
         Its size.
     in_bits, weight_bits, acc_bits, out_bits
@@ -169,7 +169,7 @@ class Task:
         Node name; ``<node>_P<k>`` for the k-th input of a sequential concat, ``<node>_K`` and
         ``<node>_V`` for what joins the caches of an attention.
     reads
-        Tensors read, one per port of ``work``: attention reads its caches.
+        Tensors read, one per port of ``work``: attention reads its caches, and then their sizes.
     write_offset, write_stride
         Sequential: element offset in the output tensor, and the distance between the starts of
         two output rows (concat interleaves); 0 and 0 for a dense tensor in stream order.
@@ -181,8 +181,9 @@ class Task:
         Multiplications, by a weight or of activations, that the op needs for one tensor.
     bound
         What limits it: ``lanes``, ``fill``, ``output``, ``input``, ``unit``.
-    appends
-        Cache whose next rows it writes instead of the node's tensor.
+    appends, sizes
+        Cache whose next rows it writes instead of the node's tensor, and the cache of their
+        sizes, if it packs them into 4 bits.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Task:
     useful: int
     bound: str
     appends: str = ""
+    sizes: str = ""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,8 @@ def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
     for phase, task in enumerate(tasks):
         if task.appends:
             if task.engine != EXTERNAL:
-                first[task.appends], last[task.appends] = -1, len(tasks)
+                for name in filter(None, (task.appends, task.sizes)):
+                    first[name], last[name] = -1, len(tasks)
             last |= dict.fromkeys(task.reads, phase)
             continue
         first.setdefault(task.node, phase)

@@ -9,6 +9,7 @@ from hwgen.plan.dataflow import plan_dataflow
 from hwgen.plan.items import items_of
 from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
+from hwgen.plan.packed import check_packed
 from hwgen.plan.sequential import plan_sequential
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
@@ -27,7 +28,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     ------
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
-        HG412 to HG414 (arrays), HG415 (a cache of 4 bits),
+        HG412 to HG414 (arrays), HG415, HG430, HG431 (caches of 4 bits),
         HG472 (blocks of 4 and 8 bits).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
@@ -41,14 +42,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             hint=f"legal: {', '.join(_SCHEDULES)}",
         )
     items = items_of(qgraph)
-    for item in items:
-        if item.work.attend and item.work.attend.kv4:
-            raise SpecError(
-                "HG415",
-                f"the cache of {item.name} has 4 bits, which no engine writes or reads yet",
-                where=accelerator.mark,
-                hint="cache: {bits: 8}; the golden model runs 4 bits (hwgen.golden.run)",
-            )
+    check_packed(items, accelerator)
     for node in qgraph.nodes:
         if Blocks.of(node.lowered.attrs, node.lowered.constants) is not None:
             raise SpecError(

@@ -47,7 +47,7 @@ def bound_of(template: str, work: Work, fold: Fold) -> str:
         return "fill" if useful_of(work) < (1 - _NOTED) * padded * fold.multipliers else "lanes"
     if template == "row":
         return "unit" if length_of(work, fold) > steps_of(work, fold) else "lanes"
-    if template != "mac":
+    if template not in ("mac", "pack"):
         alone = work.channel.count > 1 and work.channel.dx != 1 and work.kind != "gather"
         widened = work.kind == "argmax" or alone
         return "input" if widened else "lanes"

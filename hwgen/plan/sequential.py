@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hwgen.errors import Diagnostic, SpecError
+from hwgen.ops.types import QType
 from hwgen.ops.work import Loop, Port, Work
-from hwgen.plan.caches import CACHED, caches_of, stored
+from hwgen.plan.caches import CACHED, caches_of, sizes_of, stored
 from hwgen.plan.cost import power_of_two_at_least, reads_of, task_cycles, useful_of
 from hwgen.plan.cycles import with_prediction
 from hwgen.plan.external import (
@@ -48,6 +49,7 @@ class _Job:
     write_offset: int = 0
     write_stride: int = 0
     appends: str = ""
+    sizes: str = ""
 
 
 def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> Plan:
@@ -78,7 +80,11 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
     memory = memory_port(items, accelerator)
     inside = [job for job in jobs if job.template != EXTERNAL]
     folds = shared_folds([(job.template, job.work) for job in inside], accelerator)
-    copied = [qgraph.tensor(name).type for job in inside if job.appends for name in job.reads]
+    copied: dict[str, list[QType]] = {}
+    for job in inside:
+        if job.appends:
+            kinds = [qgraph.tensor(name).type for name in job.reads]
+            copied.setdefault(job.template, []).extend(kinds)
     engines = tuple(
         engine_for(
             name,
@@ -86,7 +92,7 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
             [item for item in items if item.template == name],
             fold,
             0,
-            copied if name == "vector" else (),
+            copied.get(name, ()),
         )
         for name, fold in folds.items()
     )
@@ -127,21 +133,27 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
     work = item.work
     if work.kind == "concat":
         return _concat_jobs(item)
-    caches = caches_of(qgraph, item.node)
-    jobs = [
-        _Job(
-            f"{item.name}_{suffix.upper()}",  # a capital: no layer has such a name
-            item,
-            EXTERNAL if is_external(work.attend) else "vector",
-            _copy(work.ports[port].rows, work.ports[port].row),
-            (item.node.inputs[port],),
-            appends=cache.name,
+    caches, sizes = caches_of(qgraph, item.node), sizes_of(qgraph, item.node)
+    jobs, reads = [], list(item.node.inputs)
+    for k, (cache, (suffix, port)) in enumerate(zip(caches, CACHED.items(), strict=False)):
+        rows, row = work.ports[port].rows, work.ports[port].row
+        template, copy = EXTERNAL if is_external(work.attend) else "vector", _copy(rows, row)
+        if sizes:
+            assert work.attend is not None
+            template, copy = "pack", _pack(rows, row, work.attend.kv_heads)
+        jobs.append(
+            _Job(
+                f"{item.name}_{suffix.upper()}",  # a capital: no layer has such a name
+                item,
+                template,
+                copy,
+                (item.node.inputs[port],),
+                appends=cache.name,
+                sizes=sizes[k].name if sizes else "",
+            )
         )
-        for cache, (suffix, port) in zip(caches, CACHED.items(), strict=False)
-    ]
-    reads = list(item.node.inputs)
-    for cache, port in zip(caches, CACHED.values(), strict=False):
         reads[port] = cache.name
+    reads += [cache.name for cache in sizes]
     return [*jobs, _Job(item.name, item, item.template, work, tuple(reads))]
 
 
@@ -168,6 +180,17 @@ def _copy(rows: int, row: int) -> Work:
     )
 
 
+def _pack(rows: int, row: int, heads: int) -> Work:
+    """Return the work of rounding the heads of rows to 4 bits, one after the other."""
+    return Work(
+        kind="pack",
+        ports=(Port(rows, row),),
+        row=Loop(rows * heads),
+        column=Loop(1),
+        channel=Loop(row // heads, dx=1),
+    )
+
+
 def _task(job: _Job, fold: Fold) -> Task:
     template = job.template
     return Task(
@@ -182,6 +205,7 @@ def _task(job: _Job, fold: Fold) -> Task:
         useful=useful_of(job.work),
         bound=bound_of(template, job.work, fold),
         appends=job.appends,
+        sizes=job.sizes,
     )
 
 

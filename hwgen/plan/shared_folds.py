@@ -19,7 +19,7 @@ from hwgen.plan.cost import (
     reads_of,
     useful_of,
 )
-from hwgen.plan.folding import mac_sizes, output_sizes, vector_lanes
+from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, vector_lanes
 from hwgen.plan.model import Fold
 from hwgen.spec.model import Accelerator
 
@@ -28,7 +28,7 @@ __all__ = ["WORTH", "shared_folds"]
 WORTH = 0.02
 """Wider streams and lanes are chosen while doubling them saves this part of all cycles."""
 
-_ORDER = ("mac", "array", "row", "vector")
+_ORDER = ("mac", "array", "row", "vector", "pack")
 
 _HEIGHTS = (8, 16, 32, 64)
 """Rows of an array where no attention fixes them."""
@@ -64,7 +64,7 @@ def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> 
         left = accelerator.budget.multipliers - sum(fold.multipliers for fold in folds.values())
         folds["mac"] = _mac_fold(works["mac"], left)
         busy += sum(issue_cycles(work, folds["mac"]) for work in works["mac"])
-    for template in ("row", "vector"):
+    for template in ("row", "vector", "pack"):
         if template in works:
             folds[template] = _lane_fold(works[template], busy)
             busy += sum(issue_cycles(work, folds[template]) for work in works[template])
@@ -210,7 +210,7 @@ def _widest_beat(work: Work, size: int) -> int:
 def _lane_fold(works: Sequence[Work], busy: int) -> Fold:
     """Return the fewest lanes beyond which twice as many would save next to nothing."""
     most = min(vector_lanes(work) for work in works)
-    lanes = 1
+    lanes = max(least_lanes(work) for work in works)
     while lanes < most:
         cycles = sum(issue_cycles(work, Fold(lanes=lanes)) for work in works)
         faster = sum(issue_cycles(work, Fold(lanes=2 * lanes)) for work in works)

@@ -18,6 +18,8 @@ __all__ = [
     "MOST_ENGINES",
     "NORM_LATENCY",
     "NORM_WAIT",
+    "PACK_LATENCY",
+    "PACK_WAIT",
     "PHASE_OVERHEAD",
     "ROW_PERIODS",
     "SOFTMAX_LATENCY",
@@ -48,6 +50,12 @@ NORM_WAIT = 59
 
 SOFTMAX_WAITS = (5, 29)
 """Cycles from the end of a pass over a row to the second pass, and to the third, tree apart."""
+
+PACK_LATENCY = 8
+"""Cycles from a row's last step to its first beat of 4-bit codes, tree of maxima apart."""
+
+PACK_WAIT = 4
+"""Cycles from the end of a row to its second pass, tree of maxima apart."""
 
 APPEND = 4
 """Sequential: cycles of appending to external memory besides its beats and its latency."""
@@ -101,5 +109,7 @@ def latency(work: Work, fold: Fold) -> int:
         case "softmax":
             beats = work.channel.count // fold.lanes
             return SOFTMAX_LATENCY + beats + 2 * tree_levels(fold.lanes)
+        case "pack":
+            return PACK_LATENCY + tree_levels(fold.lanes)
         case _:
             return VECTOR_LATENCY

@@ -110,10 +110,15 @@ class PackCore(wiring.Component):
         """Return the cycles from a row's last step to its first beat."""
         return 8 + tree_depth(lanes)
 
+    @staticmethod
+    def queue_words(lanes, beats):
+        """Return the words of the queue between the passes over rows of this many beats."""
+        return beats + 4 + tree_depth(lanes)
+
     def elaborate(self, platform):
         m = Module()
         beats = [task.elements // self.lanes for task in self.tasks]
-        held = max(beats) + 4 + tree_depth(self.lanes)
+        held = self.queue_words(self.lanes, max(beats))
         m.submodules.rows = rows = RowQueue(_LEFT_BITS * self.lanes, held)
         m.submodules.second = second = Replay(beats)
         m.d.comb += [second.task.eq(self.task), rows.pop.eq(second.beat)]

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["RingWriter", "TokenCount"]
+__all__ = ["RingWriter", "SizeWriter", "TokenCount"]
 
 
 class RingWriter(wiring.Component):
@@ -52,6 +52,48 @@ class RingWriter(wiring.Component):
             m.d.sync += self.offset.eq(Mux(jumps, ring, self.offset + self.lanes))
         with m.If(self.clear):
             m.d.sync += self.offset.eq(0)
+        return m
+
+
+class SizeWriter(wiring.Component):
+    """Offsets of the sizes of a cache's rows: one per token and key head, head by head.
+
+    Latency and throughput as :class:`RingWriter`.
+
+    Parameters
+    ----------
+    slots, pinned, start : int
+        See :class:`RingWriter`.
+    heads, pitch : int
+        Sizes of a token, and elements from a head's sizes to the next head's.
+
+    Members
+    -------
+    push, clear, offset : see :class:`RingWriter`.
+    """
+
+    def __init__(self, *, slots, pinned, start, heads, pitch):
+        self.heads = heads
+        self.pitch = pitch
+        self.ring = RingWriter(slots=slots, pinned=pinned, start=start, row=1, lanes=1)
+        super().__init__(
+            {"push": In(1), "clear": In(1), "offset": Out(range(max(2, heads * pitch)))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.ring = ring = self.ring
+        of_head = Signal(self.offset.shape())
+        ends = of_head == (self.heads - 1) * self.pitch
+        m.d.comb += [
+            self.offset.eq(of_head + ring.offset),
+            ring.push.eq(self.push & ends),
+            ring.clear.eq(self.clear),
+        ]
+        with m.If(self.push):
+            m.d.sync += of_head.eq(Mux(ends, 0, of_head + self.pitch))
+        with m.If(self.clear):
+            m.d.sync += of_head.eq(0)
         return m
 
 

@@ -27,15 +27,18 @@ class WritePhase:
         Elements left out between rows.
     placed : bool
         Whether beats come in an order of their own, each with its ``offset``.
+    singles : bool
+        Whether some of them are a single element.
     """
 
-    def __init__(self, writer=0, address=0, beats=0, row=1, skip=0, placed=False):
+    def __init__(self, writer=0, address=0, beats=0, row=1, skip=0, placed=False, singles=False):
         self.writer = writer
         self.address = address
         self.beats = beats
         self.row = row
         self.skip = skip
         self.placed = placed
+        self.singles = singles
 
 
 class SharedBuffer(wiring.Component):
@@ -63,6 +66,8 @@ class SharedBuffer(wiring.Component):
         Which writer has a beat in this cycle; at most one.
     beats : ``In`` array
         Their data, ``bits`` per element.
+    single : ``In(1)``
+        The beat is its first element alone, at any offset; only if a phase has ``singles``.
     offset : ``In``
         Of a placed beat: elements from the phase's address, a multiple of the beat.
     r_address, r_data
@@ -81,6 +86,7 @@ class SharedBuffer(wiring.Component):
         self.banks = banks
         self.writers = tuple(writers)
         self.phases = tuple(phases)
+        self.singles = any(phase.singles for phase in self.phases)
         self.most = max(2, *(phase.beats for phase in self.phases))
         super().__init__(
             {
@@ -89,6 +95,7 @@ class SharedBuffer(wiring.Component):
                 "push": In(len(self.writers)),
                 "beats": In(max(self.writers) * bits).array(len(self.writers)),
                 "offset": In(range(max(2, elements))),
+                **({"single": In(1)} if self.singles else {}),
                 "r_address": In(range(max(2, elements))),
                 "r_data": Out(lanes * bits),
                 "written": Out(1),
@@ -134,5 +141,12 @@ class SharedBuffer(wiring.Component):
             with m.If(push & (writer == k)):
                 for bank in range(self.banks):
                     m.d.comb += memory.w_enable[bank].eq(slot // width == bank // width)
-        m.d.comb += memory.w_data.eq(Array(data)[writer] if len(data) > 1 else data[0])
+        word = Signal(self.banks * self.bits)
+        m.d.comb += [word.eq(Array(data)[writer] if len(data) > 1 else data[0])]
+        m.d.comb += memory.w_data.eq(word)
+        if self.singles:
+            with m.If(self.single):
+                m.d.comb += memory.w_data.eq(word[: self.bits].replicate(self.banks))
+                for bank in range(self.banks):
+                    m.d.comb += memory.w_enable[bank].eq(push & (slot == bank))
         return m

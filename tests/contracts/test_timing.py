@@ -10,13 +10,16 @@ from hwgen.plan.timing import (
     FIFO_LATENCY,
     MOST_ENGINES,
     NORM_WAIT,
+    PACK_WAIT,
     PHASE_OVERHEAD,
     ROW_PERIODS,
     SOFTMAX_WAITS,
     STORE_LATENCY,
     VECTOR_LATENCY,
     latency,
+    tree_levels,
 )
+from rtl_templates.attention.pack_core import PackCore
 from rtl_templates.control.registers import Registers
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
@@ -46,6 +49,13 @@ def test_row_latencies(lanes, beats):
     assert NormCore.queue_words(1, beats) == beats + NORM_WAIT
     assert SoftmaxCore.queue_words(1, beats) == tuple(beats + wait for wait in SOFTMAX_WAITS)
     assert ROW_PERIODS == {"norm": NormCore.PERIOD, "softmax": SoftmaxCore.PERIOD}
+
+
+@pytest.mark.parametrize("lanes", [2, 4, 8, 32])
+@pytest.mark.parametrize("beats", [1, 3])
+def test_pack_latency(lanes, beats):
+    assert latency(work("pack", lanes * beats), Fold(lanes=lanes)) == PackCore.latency(lanes)
+    assert PackCore.queue_words(lanes, beats) == beats + PACK_WAIT + tree_levels(lanes)
 
 
 def test_other_latencies():

@@ -148,6 +148,7 @@ def test_shared_buffer_places_the_beats_of_each_phase():
         WritePhase(writer=0, address=4, beats=5),
         WritePhase(writer=1, address=16, beats=6, row=2, skip=4),
         WritePhase(writer=1, address=8, beats=7, placed=True),
+        WritePhase(writer=1, address=8, beats=9, placed=True, singles=True),
         WritePhase(),
     )
     dut = SharedBuffer(
@@ -177,15 +178,19 @@ def test_shared_buffer_places_the_beats_of_each_phase():
                     await ctx.tick().repeat(rng.randint(0, 2) + 1)
                     word = [rng.randrange(32) for _ in range(width)]
                     ctx.set(dut.push, 1 << phase.writer)
+                    single = phase.singles and rng.random() < 0.5
+                    ctx.set(dut.single, single)
                     if phase.placed:
-                        address = phase.address + order[beat] * width
-                        ctx.set(dut.offset, order[beat] * width)
+                        offset = order[beat] * width + (single and rng.randint(0, 1))
+                        address = phase.address + offset
+                        ctx.set(dut.offset, offset)
                     ctx.set(dut.beats[phase.writer], pack(word, width, 5)[0])
                     assert ctx.get(dut.index) == beat
                     assert ctx.get(dut.written) == (beat == phase.beats - 1)
                     await ctx.tick()
                     ctx.set(dut.push, 0)
-                    content[address : address + width] = word
+                    word = word[:1] if single else word
+                    content[address : address + len(word)] = word
                     address += width + (phase.skip if (beat + 1) % phase.row == 0 else 0)
                 if stop:
                     ctx.set(reset, 1)

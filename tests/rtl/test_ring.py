@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rtl_templates.memory.ring import RingWriter, TokenCount
+from rtl_templates.memory.ring import RingWriter, SizeWriter, TokenCount
 from support.streams import bench_of
 
 RINGS = [
@@ -61,6 +61,37 @@ def test_rows_go_where_they_belong(ring, row, lanes):
                         ctx.set(dut.push, 1)
                         await ctx.tick()
                         ctx.set(dut.push, 0)
+            ctx.set(reset if turn else dut.clear, 1)
+            await ctx.tick()
+            ctx.set(reset, 0)
+            ctx.set(dut.clear, 0)
+
+    bench_of(dut, body)
+
+
+@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize("heads", [1, 3])
+def test_sizes_go_to_their_head_and_slot(ring, heads):
+    slots, pinned, start, tokens, restarts = ring
+    pitch = slots + 5
+    dut = SizeWriter(slots=slots, pinned=pinned, start=start, heads=heads, pitch=pitch)
+
+    async def body(ctx, reset):
+        for turn in range(3):
+            model = Slots(*ring)
+            for _ in range(3 * slots // tokens):
+                if restarts and model.seen == slots:
+                    model.seen = 0
+                for slot in model.tensor():
+                    for head in range(heads):
+                        assert ctx.get(dut.offset) == head * pitch + slot
+                        ctx.set(dut.push, 1)
+                        await ctx.tick()
+                        ctx.set(dut.push, 0)
+                        await ctx.tick().repeat(turn + 1)
+            ctx.set(dut.push, 1)  # in the middle of a token
+            await ctx.tick()
+            ctx.set(dut.push, 0)
             ctx.set(reset if turn else dut.clear, 1)
             await ctx.tick()
             ctx.set(reset, 0)

@@ -65,6 +65,9 @@ struct attend_task {
   bool causal;
   int window, sinks;
   bool cached, padded, sink_queries;
+  bool packed;               // keys and values have four bits, and sizes
+  int key_sizes, value_sizes;  // addresses
+  int pitch;                 // sizes from a key head to the next one
   int read[ATTEND_PORTS];        // addresses of the inputs, of the caches
   bool is_signed[ATTEND_PORTS];  // of their codes
   destination write;

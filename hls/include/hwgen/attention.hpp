@@ -4,6 +4,7 @@
 #pragma once
 
 #include "hwgen/attend.hpp"
+#include "hwgen/pack.hpp"
 #include "hwgen/tile_exponent.hpp"
 
 namespace hwgen {
@@ -35,8 +36,10 @@ void attention(ap_uint<BITS> (&memory)[SIZE], const attend_task& task, int (&tok
 #pragma HLS inline off
   const int key_row = task.kv_heads * task.inner, value_row = task.kv_heads * task.features;
   const int query_row = task.heads * task.inner;
-  const stored<ap_int<8>, BITS, SIZE> keys = {memory, task.read[1], task.is_signed[1]};
-  const stored<ap_int<8>, BITS, SIZE> values = {memory, task.read[2], task.is_signed[2]};
+  const kept<BITS, SIZE> keys = {{memory, task.read[1], task.is_signed[1]}, task.packed,
+                                 task.key_sizes, task.pitch};
+  const kept<BITS, SIZE> values = {{memory, task.read[2], task.is_signed[2]}, task.packed,
+                                   task.value_sizes, task.pitch};
   const int before = task.cached ? task.place.before(tokens[task.counter]) : 0;
   const int first = task.cached ? before : task.keys - task.queries;
   const sight view = {task, first, (task.cached ? before + task.queries : task.keys) - 1,
@@ -71,7 +74,8 @@ heads:
 #pragma HLS pipeline II = 1
             score += source.read(query * query_row + head * task.inner + i) * keys.read(row + i);
           }
-          y[k] = to_log(score, factor, task.score_shift);
+          const ap_uint<16> own = task.packed ? key_factor(keys.size(kv, slot), factor) : factor;
+          y[k] = to_log(score, own, task.score_shift);
           const int octave = (y[k].to_int() + 63) >> EXP2_FRACTION;
           if (octave > m) m = octave;
         }
@@ -81,8 +85,12 @@ heads:
       numerators:
         for (int k = 0; k < task.tile; ++k) {
 #pragma HLS pipeline II = 1
-          p[k] = seen[k] ? numerator(y[k], m) : ap_uint<8>(0);
+          p[k] = seen[k] ? numerator(y[k].to_int(), m) : ap_uint<8>(0);
           sum += p[k];
+          if (task.packed && seen[k]) {
+            const int size = values.size(kv, start + k).to_int();
+            p[k] = numerator(y[k].to_int() - int(VALUE_LOGS[size]), m);
+          }
         }
         int old = 0, fresh = 0;
         state.align(m, old, fresh);

@@ -32,9 +32,9 @@ inline base2_log to_log(const ap_int<26>& score, const ap_uint<16>& multiplier, 
 }
 
 // P = 255 * 2**(y / 64 - m), rounded; y is at most 64 m
-inline ap_uint<8> numerator(const base2_log& y, int exponent) {
+inline ap_uint<8> numerator(int y, int exponent) {
 #pragma HLS inline
-  const int distance = (exponent << EXP2_FRACTION) - y.to_int();
+  const int distance = (exponent << EXP2_FRACTION) - y;
   const int octaves = distance >> EXP2_FRACTION;
   if (octaves > 9) return 0;
   const int entry = EXP2_TABLE[distance & ((1 << EXP2_FRACTION) - 1)];

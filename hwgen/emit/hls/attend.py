@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwgen.emit.hls.scaling import factor, scaling
+from hwgen.emit.hls.shared_points import SharedTables
 from hwgen.ops.attention_keys import ring_start, slots_of
 from hwgen.ops.work import Attend
+from hwgen.plan.caches import cache_of
 from hwgen.plan.model import Plan, Task
 from hwgen.quant.model import QGraph, QNode
 
-__all__ = ["append_lines", "attend_lines", "cached_nodes"]
+__all__ = ["append_lines", "attend_lines", "cached_nodes", "pack_lines"]
 
 _PORTS = 5
 _SLOTS = "slots, sinks, first other slot, tokens, ring; counter"
@@ -45,6 +47,27 @@ def append_lines(plan: Plan, task: Task) -> Lines:
     )
 
 
+def pack_lines(plan: Plan, qgraph: QGraph, task: Task, tables: SharedTables) -> Lines:
+    """Return the initialiser of a ``hwgen::pack_task``, line by line; means join ``tables``."""
+    (source,) = task.reads
+    reader = plan.task(task.node)
+    attend = reader.work.attend
+    assert attend is not None
+    mean = -1
+    if task.appends == cache_of(task.node, "k"):
+        codes = qgraph.node(task.node).lowered.constants["key_mean"]
+        mean = tables.place("pack_means", codes)
+    cache, sizes = plan.placement(task.appends), plan.placement(task.sizes)
+    signed = _bool(qgraph.tensor(source).type.signed)
+    return (
+        (f"{plan.placement(source).address}, {signed},", "tensor: address, signedness"),
+        (f"{cache.address}, {sizes.address},", "addresses: codes, sizes"),
+        (f"{attend.kv_heads}, {task.work.channel.count},", "key heads, elements of each"),
+        (f"{sizes.elements // attend.kv_heads}, {mean},", "sizes of a head; first mean"),
+        (_slots(plan, attend, task.node), _SLOTS),
+    )
+
+
 def attend_lines(plan: Plan, qgraph: QGraph, task: Task, destination: str) -> Lines:
     """Return the initialiser of a ``hwgen::attend_task``, line by line.
 
@@ -65,6 +88,7 @@ def attend_lines(plan: Plan, qgraph: QGraph, task: Task, destination: str) -> Li
         (f"{attend.tile}, {_bool(attend.transposed)},", "keys of a tile; transposed"),
         (f"{_bool(attend.causal)}, {attend.window}, {attend.sinks},", "causal, window, sinks"),
         (f"{_flags(attend)},", "cached, padded, queries for the sinks"),
+        (f"{_sizes(plan, attend, task)},", "four bits; addresses of sizes, sizes of a head"),
         (f"{_array([str(source.address) for source in sources], '0')},", "inputs: addresses"),
         (f"{_array([_bool(source.signed) for source in sources], 'false')},", "signedness"),
         (f"{destination},", "output"),
@@ -78,8 +102,16 @@ def _sources(plan: Plan, qgraph: QGraph, node: QNode, task: Task) -> list[Source
     """Return where each port reads; a cache has the type of the input that it keeps."""
     return [
         Source(plan.placement(name).address, qgraph.tensor(read).type.signed)
-        for name, read in zip(task.reads, node.inputs, strict=True)
+        for name, read in zip(task.reads, node.inputs, strict=False)  # sizes come behind
     ]
+
+
+def _sizes(plan: Plan, attend: Attend, task: Task) -> str:
+    if not attend.kv4:
+        return "false, 0, 0, 0"
+    keys, values = (plan.placement(name) for name in task.reads[-2:])
+    pitch = keys.elements // attend.kv_heads
+    return f"true, {keys.address}, {values.address}, {pitch}"
 
 
 def _slots(plan: Plan, attend: Attend, node: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes
+from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes, pack_lines
 from hwgen.emit.hls.constants import MacConstants, Table, mac_constants
 from hwgen.emit.hls.rows import SharedRows
 from hwgen.emit.hls.scaling import factor, scaling
@@ -24,7 +24,9 @@ __all__ = ["sequential_context"]
 _WEIGHED = ("mac", "linear")
 """Functions that multiply by weights: an array runs linear layers beside a mac engine."""
 
-_UNITS = (*_WEIGHED, "vector", *POINTS, "norm", "softmax", "matmul", "attention", "append")
+_PRODUCTS = ("matmul", "attention", "append", "pack")
+
+_UNITS = (*_WEIGHED, "vector", *POINTS, "norm", "softmax", *_PRODUCTS)
 """Functions that tasks run on, in the order in which they are written."""
 
 
@@ -108,6 +110,9 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
             tables[unit].add(made)
         elif unit == "vector":
             text = _vector_task(plan, qgraph, task, ports)
+        elif unit == "pack":
+            lines = pack_lines(plan, qgraph, task, shared)
+            text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
         elif unit in POINTS:
             lines = point_lines(plan, qgraph, task, len(tasks[unit]), shared)
             text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
@@ -149,7 +154,7 @@ def _with_external(plan: Plan) -> Plan:
 def _unit(plan: Plan, task: Task) -> str:
     """Return the function that runs a task."""
     if task.appends:
-        return "append"
+        return "pack" if task.sizes else "append"
     if task.work.kind == "mac":
         return "mac" if plan.engine(task.engine).template == "mac" else "linear"
     return task.work.kind if task.work.kind in _UNITS else "vector"

@@ -22,6 +22,7 @@ _NAMES = {
     "mul": (),
     "rope": ("rope_steps", "rope_sine"),
     "gather": ("gather_rows", "gather_positions"),
+    "pack": ("pack_means",),
 }
 
 Lines = tuple[tuple[str, str], ...]

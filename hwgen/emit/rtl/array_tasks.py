@@ -13,10 +13,11 @@ from hwgen.ops.base import Lowered
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 from rtl_templates.arith.requantize import Scale
+from rtl_templates.attention.pack_core import PackTask
 from rtl_templates.attention.shape import LaneTask
 from rtl_templates.systolic.task import ArrayTask
 
-__all__ = ["array_channels", "array_task", "array_weights"]
+__all__ = ["array_channels", "array_task", "array_weights", "pack_task"]
 
 NUMERATOR_BITS = 9
 """Width of a numerator with a sign."""
@@ -102,6 +103,21 @@ def _lane(work: Work, lowered: Lowered, requant: Requant, scale: Scale) -> LaneT
         ring=attend.keys - ring_start(attend) if attend.cached and attend.window else 0,
         kv4=attend.kv4,
     )
+
+
+def pack_task(work: Work, lowered: Lowered, *, values: bool) -> PackTask:
+    """Return the constants of rounding keys, or values, to 4 bits.
+
+    Parameters
+    ----------
+    work
+        ``pack``: a row for each key head of a token.
+    """
+    elements = work.channel.count
+    if values:
+        return PackTask(((0,) * elements,))
+    means = lowered.constants["key_mean"].reshape(-1, elements).tolist()
+    return PackTask(tuple(map(tuple, means)))
 
 
 def array_weights(codes: Int, rows: int) -> list[list[int]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 
+from hwgen.emit.rtl.bound import Bound
 from hwgen.plan.caches import ring_of
 from hwgen.plan.model import Plan, Task
-from rtl_templates.memory.ring import RingWriter, TokenCount
+from rtl_templates.memory.ring import RingWriter, SizeWriter, TokenCount
 
 __all__ = ["Caches", "new_sequence"]
 
@@ -26,12 +27,15 @@ class Caches:
 
     counts: dict[str, Any]
     _writers: dict[str, Any]
+    _sizes: dict[str, Any]
+    _plan: Plan
 
     @classmethod
     def of(cls, m: Module, plan: Plan, clear: Any) -> Caches:
         """Instantiate a count per cached node and a writer per cache."""
         counts: dict[str, Any] = {}
         writers: dict[str, Any] = {}
+        sizes: dict[str, Any] = {}
         for task in plan.tasks:
             if not task.appends:
                 continue
@@ -39,14 +43,19 @@ class Caches:
             assert attend is not None
             ring = ring_of(attend)
             if not attend.external:  # the memory engine has writers of its own
+                codes = 2 if task.sizes else 1  # in an element
+                slots = {"slots": ring.slots, "pinned": ring.pinned, "start": ring.start}
                 writers[task.name] = RingWriter(
-                    slots=ring.slots,
-                    pinned=ring.pinned,
-                    start=ring.start,
-                    row=task.work.channel.count,
-                    lanes=plan.engine(task.engine).fold.lanes,
+                    row=task.work.ports[0].row // codes,
+                    lanes=plan.engine(task.engine).fold.lanes // codes,
+                    **slots,
                 )
                 m.submodules[f"append_{task.name}"] = writers[task.name]
+            if task.sizes:
+                place = plan.placement(task.sizes)
+                pitch = place.elements // attend.kv_heads
+                sizes[task.name] = SizeWriter(heads=attend.kv_heads, pitch=pitch, **slots)
+                m.submodules[f"sizes_{task.name}"] = sizes[task.name]
             if task.node not in counts:
                 counts[task.node] = TokenCount(
                     slots=ring.slots,
@@ -57,17 +66,19 @@ class Caches:
                     most=ring.most,
                 )
                 m.submodules[f"seen_{task.node}"] = counts[task.node]
-        for part in (*counts.values(), *writers.values()):
+        for part in (*counts.values(), *writers.values(), *sizes.values()):
             m.d.comb += part.clear.eq(clear)
-        return cls(counts, writers)
+        return cls(counts, writers, sizes, plan)
 
     @property
     def overflows(self) -> list[Any]:
         """Pulses of caches that were emptied because they were full."""
         return [count.overflow for count in self.counts.values()]
 
-    def follow(self, m: Module, task: Task, here: Any, done: Any, push: Any) -> Any | None:
+    def follow(self, m: Module, task: Task, here: Any, done: Any, engine: Bound) -> Any | None:
         """Move on with a task; return the offset of its beats if it appends to a cache.
+
+        It counts from the cache's address, or from that of the buffer if there are sizes too.
 
         Parameters
         ----------
@@ -75,12 +86,24 @@ class Caches:
             The task's phase is running.
         done
             It ends with this cycle.
-        push
-            A beat of its engine is written.
+        engine
+            The task's, which pushes beats.
         """
+        push = here & engine.beat_valid
+        if task.name in self._sizes:
+            codes, sizes = self._writers[task.name], self._sizes[task.name]
+            m.d.comb += [
+                codes.push.eq(push & ~engine.single),
+                sizes.push.eq(push & engine.single),
+            ]
+            return Mux(
+                engine.single,
+                self._plan.placement(task.sizes).address + sizes.offset,
+                self._plan.placement(task.appends).address + codes.offset,
+            )
         if task.name in self._writers:
             writer = self._writers[task.name]
-            m.d.comb += writer.push.eq(here & push)
+            m.d.comb += writer.push.eq(push)
             return writer.offset
         if task.node in self.counts and not task.appends:
             m.d.comb += self.counts[task.node].advance.eq(here & done)

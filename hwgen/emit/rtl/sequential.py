@@ -13,6 +13,7 @@ from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.bound import Bound, bind
 from hwgen.emit.rtl.caches import Caches, new_sequence
 from hwgen.ops.types import QType
+from hwgen.plan.cost import group_beats
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.memory.select import TaskField
@@ -88,6 +89,8 @@ class SequentialAccelerator(Accelerator):
                     buffer.push[place].eq(engine.beat_valid),
                     buffer.beats[place].eq(engine.beat),
                 ]
+                if engine.single is not None:
+                    m.d.comb += buffer.single.eq(engine.single)
             with m.If(Cat(here[p] for p in mine).any()):
                 done = buffer.written if engine.done is None else engine.done
                 m.d.comb += [buffer.r_address.eq(engine.address), sequencer.done.eq(done)]
@@ -95,7 +98,7 @@ class SequentialAccelerator(Accelerator):
                     m.d.comb += buffer.offset.eq(engine.index)
             for p in mine:
                 task = plan.task(phases[p].name)
-                offset = caches.follow(m, task, here[p], sequencer.done, engine.beat_valid)
+                offset = caches.follow(m, task, here[p], sequencer.done, engine)
                 if offset is not None:
                     with m.If(here[p]):
                         m.d.comb += buffer.offset.eq(offset)
@@ -141,6 +144,11 @@ class SequentialAccelerator(Accelerator):
             beats = place.elements // self.plan.input_lanes[phase.name]
             return WritePhase(inputs.index(phase.name), place.address, beats)
         task = self.plan.task(phase.name)
+        if task.sizes:  # two caches, one beside the other: offsets count from the buffer's start
+            fold = self.plan.engine(task.engine).fold
+            beats = task.work.positions * sum(group_beats(task.work, fold))
+            writer = len(inputs) + [engine.template for engine in engines].index(phase.kind)
+            return WritePhase(writer, 0, beats, placed=True, singles=True)
         written = self.plan.placement(task.appends or task.node)
         index = [engine.template for engine in engines].index(phase.kind)
         lanes = engines[index].lanes

@@ -6,6 +6,7 @@ from hwgen.emit.rtl.bound.array import BoundArray
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.emit.rtl.bound.mac import BoundMac
 from hwgen.emit.rtl.bound.memory import BoundMemory
+from hwgen.emit.rtl.bound.pack import BoundPack
 from hwgen.emit.rtl.bound.row import BoundRow
 from hwgen.emit.rtl.bound.vector import BoundVector
 from hwgen.plan.model import Engine, Plan
@@ -18,6 +19,7 @@ _KINDS: dict[str, type[Bound]] = {
     "array": BoundArray,
     "row": BoundRow,
     "vector": BoundVector,
+    "pack": BoundPack,
     "memory": BoundMemory,
 }
 

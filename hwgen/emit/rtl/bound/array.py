@@ -25,13 +25,19 @@ from hwgen.quant.model import QGraph
 from rtl_templates.memory.select import TaskField
 from rtl_templates.streams.delay import delay
 from rtl_templates.systolic.array_core import ArrayCore
-from rtl_templates.systolic.loader import COLUMNS, PINNED, ROWS, VALUES
+from rtl_templates.systolic.loader import COLUMNS, KEY_SIZES, PINNED, ROWS, VALUE_SIZES, VALUES
 from rtl_templates.systolic.task import ArrayShape, ArrayTask
 
 __all__ = ["BoundArray"]
 
 _OPERANDS = {COLUMNS: 0, ROWS: 1, VALUES: 2, PINNED: 3}
 """Which input of a node an operand is."""
+
+_SIZES = {KEY_SIZES: -2, VALUE_SIZES: -1}
+"""Which of what a task reads an operand is, if it reads sizes."""
+
+_PACKED = QType(8, True, 1.0)
+"""Of operands that lie in 4 bits: with them come sizes of 8."""
 
 
 class BoundArray(Bound):
@@ -41,9 +47,9 @@ class BoundArray(Bound):
 
     def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
         super().__init__(plan, qgraph, engine)
+        self.packed = [_is_packed(task) for task in self.tasks]
         self.operands = [
-            types[:-1] if task.work.attend and task.work.attend.padded else types
-            for task, types in zip(self.tasks, self.types, strict=True)
+            _operand_types(task, types) for task, types in zip(self.tasks, self.types, strict=True)
         ]
         for task in self.tasks:
             self.granule = gcd(self.granule, *self._strides(task))
@@ -53,6 +59,10 @@ class BoundArray(Bound):
         """Return numbers whose sums are all addresses that a task reads."""
         attend = task.work.attend
         starts = [self.plan.placement(name).address for name in task.reads]
+        if _is_packed(task):
+            assert attend is not None
+            rows = (attend.inner // 2, attend.features // 2, self.reads // 2)
+            return [*starts, *rows, self.engine.fold.rows]
         if attend is None:
             return [*starts, self.reads, task.work.elements]
         spread = task.work.kind == "matmul" and not attend.transposed
@@ -93,6 +103,22 @@ class BoundArray(Bound):
 
     def _operands(self, m: Module, field: Any, core: Any, shape: ArrayShape) -> Any:
         """Return the codes of a beat as wide as the core takes them, extended by their type."""
+        plain = self._codes(m, field, core, shape)
+        if not any(self.packed):
+            return plain
+        halved = Signal(name="came_halved")
+        m.d.sync += halved.eq(self._halved)
+        halves = [
+            _extended(
+                self.data.word_select(lane // 2, self.buffer.bits)[:8].word_select(lane % 2, 4),
+                shape.data_bits,
+            )
+            for lane in range(self.reads)
+        ]
+        return Mux(halved, Cat(halves), plain)
+
+    def _codes(self, m: Module, field: Any, core: Any, shape: ArrayShape) -> Any:
+        """Return codes that lie one in an element of the buffer."""
         spare = shape.data_bits - self.buffer.bits
         words = [self.data.word_select(lane, self.buffer.bits) for lane in range(self.reads)]
         if spare <= 0:
@@ -135,13 +161,19 @@ class BoundArray(Bound):
 
     def _length(self, m: Module, field: Any, task: Any, start: Any, core: Any) -> tuple[Any, Any]:
         """Return when the core starts, and how many keys count; set ``address``."""
-        bases = [self._base(field, name, port) for name, port in _OPERANDS.items()]
+        places = _OPERANDS | (_SIZES if any(self.packed) else {})
+        bases = [self._base(field, name, port) for name, port in places.items()]
         base = Signal(range(max(2, self.buffer.elements)), name="array_base")
         with m.Switch(core.operand):
-            for operand, value in zip(_OPERANDS, bases, strict=True):
+            for operand, value in zip(places, bases, strict=True):
                 with m.Case(operand):
                     m.d.comb += base.eq(value)
+        self._halved = Signal(name="operand_halved")
         self.address = base + core.address
+        if any(self.packed):
+            rows = (core.operand == ROWS) | (core.operand == VALUES)
+            m.d.comb += self._halved.eq(field(self.packed, "is_packed") & rows)
+            self.address = base + Mux(self._halved, core.address >> 1, core.address)
         padded = [bool(item.work.attend and item.work.attend.padded) for item in self.tasks]
         if not any(padded):
             return start, Const(0, 1)
@@ -161,7 +193,9 @@ class BoundArray(Bound):
 
     def _base(self, field: Any, operand: int, port: int) -> Any:
         values = [
-            self.plan.placement(item.reads[min(port, len(item.reads) - 1)]).address
+            self.plan.placement(
+                item.reads[max(-len(item.reads), min(port, len(item.reads) - 1))]
+            ).address
             for item in self.tasks
         ]
         return field(values, f"base_array_{operand}")
@@ -240,6 +274,17 @@ class BoundArray(Bound):
             "masked": core.beat_valid & core.masked & core.row_ends,
             "saturated": core.clamped,
         }
+
+
+def _is_packed(task: Task) -> bool:
+    return task.work.attend is not None and task.work.attend.kv4
+
+
+def _operand_types(task: Task, types: tuple[QType, ...]) -> tuple[QType, ...]:
+    """Return the types of the factors among what a task reads."""
+    if _is_packed(task):
+        return (types[0], _PACKED, _PACKED, *types[3:-2])
+    return types[:-1] if task.work.attend and task.work.attend.padded else types
 
 
 def _extended(code: Any, bits: int) -> Any:

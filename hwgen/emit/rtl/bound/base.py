@@ -49,12 +49,14 @@ class Bound(ABC):
     caches : given before :meth:`build`: of each cached node, by its name, a ``TokenCount`` with
         ``seen`` and ``slot``, which are stable while its task runs.
     memory : given before :meth:`build`: the ``memory`` engine, if there is one.
+    single : the beat is its first element alone, of an engine that writes such beats; else None.
     done : last cycle of a phase, of an engine that does not write to the buffer; else None.
     """
 
     template: ClassVar[str]
     index: Any = None
     done: Any = None
+    single: Any = None
     memory: Any = None
     address: Any
     data: Any
