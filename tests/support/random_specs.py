@@ -189,6 +189,9 @@ def _attention(draw, net, source):
         if length == rows and draw(st.booleans()):
             room = {} if "window" in options else {"length": rows * draw(st.integers(3, 5))}
             options["cache"] = room
+            ends = features // heads, net.shapes[value][1] // kv_heads
+            if not any(size % 2 for size in ends) and draw(st.booleans()):
+                options["cache"] = room | {"bits": 4}
     if "cache" not in options and draw(st.booleans()):
         count = f"n{len(net.layers)}"
         net.inputs[count] = net.shapes[count] = (1,)
@@ -267,13 +270,15 @@ def networks(draw, first=()):
     return net
 
 
-def _precision(draw, ops):
-    """Return widths that every op of the network can work on."""
+def _precision(draw, ops, *, packed=False):
+    """Return widths that every op of the network can work on; ``packed``: more than 4 bits."""
     widths, symmetric = WIDTHS, [True, False]
     if ops & {"mul", *TABLE_OPS, *ARRAY_OPS}:
         widths = WEIGHT_WIDTHS
     if ops & set(ARRAY_OPS):  # unsigned codes are two's complement of one bit more
         widths, symmetric = [width for width in widths if width < 8], [True]
+    if packed:
+        widths = [width for width in widths if width > 4]
     return {
         "weights": f"int{draw(st.sampled_from(WEIGHT_WIDTHS))}",
         "activations": f"int{draw(st.sampled_from(widths))}",
@@ -315,9 +320,9 @@ def specs(draw, first=()):
     budget = max(1, needed) + draw(st.integers(0, 30))
     names = [*net.inputs, *(item["name"] for item in net.layers if item["op"] in SIZED_OPS)]
     precise = draw(st.lists(st.sampled_from(names), unique=True, max_size=3))
-    layers = {}
+    layers, packed = {}, any(item.get("cache", {}).get("bits") == 4 for item in net.layers)
     for name in precise:
-        layers[name] = _precision(draw, ops)
+        layers[name] = _precision(draw, ops, packed=packed)
         if name not in net.windows:
             del layers[name]["weights"]
     spec = {
@@ -329,7 +334,7 @@ def specs(draw, first=()):
             "outputs": [*net.unread, *net.ended],
         },
         "weights": {"random": draw(st.integers(0, 99))},
-        "quantize": {"default": _precision(draw, ops), "layers": layers},
+        "quantize": {"default": _precision(draw, ops, packed=packed), "layers": layers},
         "accelerator": {"schedule": schedule, "budget": {"multipliers": budget}},
     }
     if folding:
