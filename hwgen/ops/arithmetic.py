@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Int", "bits_for", "round_shift", "saturate"]
+__all__ = ["Int", "bits_for", "round_shift", "saturate", "wrap"]
 
 Int = npt.NDArray[np.int64]
 
@@ -30,6 +30,21 @@ def saturate(value: Int, low: int, high: int) -> Int:
     """Return ``value`` clamped to ``[low, high]``, both inclusive."""
     clamped: Int = np.clip(value, low, high)
     return clamped
+
+
+def wrap(value: Int, bits: int) -> Int:
+    """Return what an accumulator of so many bits makes of ``value``: two's complement.
+
+    Of a sum it does not matter in which order its terms are added.
+
+    Examples
+    --------
+    >>> wrap(np.array([-129, -128, 127, 128, 300]), 8)
+    array([ 127, -128,  127, -128,   44])
+    """
+    half = 1 << (bits - 1)
+    wrapped: Int = ((value + half) & ((1 << bits) - 1)) - half
+    return wrapped
 
 
 def bits_for(low: int, high: int) -> int:

@@ -13,7 +13,7 @@ from pydantic import Field
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
 from hwgen.ops.convolution import check_groups, window_of, window_sums
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
+from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.types import QType
 from hwgen.ops.window import Padding1d, Window, pads_of_sequence
@@ -110,12 +110,12 @@ class Conv1d(Op):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
-        attrs, requant = lowered.attrs, lowered.requant
-        assert requant is not None
+        attrs = lowered.attrs
         weight = lowered.constants["weight"][..., None]
         window, groups, pad = window_of(lowered), attrs["groups"], attrs["pad"]
         sums = window_sums(_image(inputs[0]), weight, window, groups, pad, exact_matmul)
-        return requant.apply(_sequence(sums) + lowered.constants["bias"], channel_axis=-1)
+        acc: Int = _sequence(sums) + lowered.constants["bias"]
+        return requantised(lowered, acc, channel_axis=-1)
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]

@@ -12,7 +12,7 @@ from pydantic import Field
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
 from hwgen.ops.convolution import check_groups, window_of, window_sums
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
+from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, Pair, Size2d, expect_image, pair
 from hwgen.ops.types import QType
 from hwgen.ops.window import Padding, Window, pads_of
@@ -104,13 +104,12 @@ class Conv2d(Op):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
-        attrs, requant = lowered.attrs, lowered.requant
-        assert requant is not None
+        attrs = lowered.attrs
         weight, window = lowered.constants["weight"], window_of(lowered)
         groups, pad = attrs["groups"], attrs["pad"]
         sums = window_sums(inputs[0], weight, window, groups, pad, exact_matmul)
         acc: Int = sums + lowered.constants["bias"][:, None, None]
-        return requant.apply(acc, channel_axis=1)
+        return requantised(lowered, acc, channel_axis=1)
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]

@@ -14,7 +14,7 @@ from pydantic import Field
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
 from hwgen.ops.blocks import Blocks
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
+from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count
 from hwgen.ops.types import QType
 from hwgen.ops.work import Loop, Port, Work
@@ -96,12 +96,11 @@ class Linear(Op):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised."""
-        assert lowered.requant is not None
         codes, blocks = _flat(inputs[0]), Blocks.of(lowered.attrs, lowered.constants)
         if blocks is not None:
             codes = blocks.rounded(codes) >> blocks.unit
         product = exact_matmul(codes, lowered.constants["weight"].T)
-        return lowered.requant.apply(product + lowered.constants["bias"], channel_axis=-1)
+        return requantised(lowered, product + lowered.constants["bias"], channel_axis=-1)
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]

@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.ops.arithmetic import Int
+from hwgen.ops.arithmetic import Int, wrap
 from hwgen.ops.base import Lowered, LowerOptions, Real
 from hwgen.ops.scaling import fixed_point
 from hwgen.ops.types import QType, Requant
 
-__all__ = ["accumulator_range", "exact_matmul", "lower_mac", "quantize_weights", "weight_range"]
+__all__ = [
+    "accumulator_range",
+    "exact_matmul",
+    "lower_mac",
+    "quantize_weights",
+    "requantised",
+    "weight_range",
+]
 
 _CLIPS = np.linspace(1.0, 0.4, 61)
 _BIAS_BITS = 24
@@ -124,6 +131,13 @@ def lower_mac(
         ),
         weight_type=QType(bits=bits, signed=True, scale=1.0),
     )
+
+
+def requantised(lowered: Lowered, acc: Int, channel_axis: int) -> Int:
+    """Return the codes of sums with their bias, which wrap first if the accumulator does."""
+    assert lowered.requant is not None
+    bits = lowered.attrs.get("wrap", 0)
+    return lowered.requant.apply(wrap(acc, bits) if bits else acc, channel_axis)
 
 
 def accumulator_range(

@@ -28,8 +28,8 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     ------
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
-        HG412 to HG414 (arrays), HG415, HG430, HG431 (caches of 4 bits),
-        HG472 (blocks of 4 and 8 bits).
+        HG412 to HG414 (arrays), HG415, HG430, HG431 (caches of 4 bits), HG472 (blocks of 4 and
+        8 bits), HG474 (sums that wrap in a shared engine).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -52,6 +52,21 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
                 hint="mixed: false; the golden model runs and measures them (hwgen.golden.run)",
             )
     plan = schedule(qgraph, items, accelerator)
+    _check_wraps(plan, qgraph, accelerator)
     check_plan(plan, qgraph, accelerator.budget.multipliers)
     check_onchip(plan, accelerator.budget.onchip_kib, accelerator.mark)
     return plan
+
+
+def _check_wraps(plan: Plan, qgraph: QGraph, accelerator: Accelerator) -> None:
+    """Refuse sums that wrap in an accumulator of another width than the engine's."""
+    for task in plan.tasks:
+        bits, engine = qgraph.node(task.node).lowered.attrs.get("wrap", 0), plan.engine(task.engine)
+        if bits and (engine.template != "mac" or engine.acc_bits != bits):
+            raise SpecError(
+                "HG474",
+                f"the sums of {task.node} wrap at {bits} bits, and the {engine.template} engine "
+                f"that it shares has {engine.acc_bits}",
+                where=accelerator.mark,
+                hint="schedule: dataflow, or the same accumulator for all layers of the engine",
+            )

@@ -19,7 +19,12 @@ __all__ = ["acc_bits_of", "check_qgraph"]
 
 
 def acc_bits_of(op: str, lowered: Lowered, shapes: list[Shape], types: list[QType]) -> int:
-    """Return the width in bits of a signed accumulator for this node; 0 if it has none."""
+    """Return the width in bits of a signed accumulator for this node; 0 if it has none.
+
+    It holds every sum, unless sums of this node may wrap.
+    """
+    if "wrap" in lowered.attrs:
+        return int(lowered.attrs["wrap"])
     bounds = get_op(op).accumulator(lowered, shapes, types)
     return 0 if bounds is None else bits_for(*bounds)
 

@@ -25,6 +25,7 @@ from hwgen.quant.equalize import factors, split_norms
 from hwgen.quant.execute import decode, encode, integer_node, real_node
 from hwgen.quant.mixed import Choice, Layer, choose_blocks, mixed_notes, mixed_problems
 from hwgen.quant.model import QGraph, QNode, QTensor, Scaled
+from hwgen.quant.overflow import overflow_note, overflow_problem, wrapping
 from hwgen.quant.padding import Link, padding
 from hwgen.quant.ranges import estimate_type
 from hwgen.spec.model import Mixed, Precision, Quantize, Spec
@@ -62,7 +63,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75, HG311
         for an input of a type that an op cannot work on, HG314 for a key that needs calibration
         data where there is none, HG470 and
-        HG471 for blocks that a layer cannot have.
+        HG471 for blocks that a layer cannot have, HG473 for an accumulator fixed too narrow.
     """
     dictated = dictated_types(graph)
     problems = mixed_problems(graph, spec.quantize)
@@ -166,6 +167,14 @@ class _Quantizer:
         shapes, types = [t.shape for t in sources], [t.type for t in sources]
         bits = acc_bits_of(node.op, lowered, shapes, types)
         self.problems += _precision_problems(node, self._choice, lowered, out)
+        fixed = self._choice.of(*node.labels).accumulator
+        if fixed is not None and bits > fixed.bits and lowered.weight_type is not None:
+            if fixed.overflow == "wrap":
+                inputs = [self._codes[name] for name in node.inputs]
+                self.notes.append(overflow_note(node, lowered, inputs, bits, fixed.bits))
+                lowered, bits = wrapping(lowered, fixed.bits), fixed.bits
+            else:
+                self.problems.append(overflow_problem(node, bits, fixed))
         self.problems += _width_problems(node, bits, types, lowered)
         tensor = QTensor(node.name, node.shape, out)
         self.tensors[node.name] = tensor

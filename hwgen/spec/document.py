@@ -197,6 +197,16 @@ class WeightsDoc(_Doc):
         return self
 
 
+class AccumulatorDoc(_Doc):
+    """The accumulator of layers with weights, where it shall not be as wide as it must be."""
+
+    bits: Annotated[int, Field(ge=2, le=32, examples=[16])]
+    """Its width at most; without overflow it is never wider than the sums need."""
+
+    overflow: Literal["error", "wrap"] = "error"
+    """`wrap`: sums that do not fit wrap around (two's complement); `error`: none may."""
+
+
 class MixedDoc(_Doc):
     """What linear layers read is rounded to 4 bits per block of channels, to 8 where a block has
     outliers.
@@ -230,6 +240,9 @@ class PrecisionDoc(_Doc):
     mixed: Annotated[MixedDoc | Literal[False] | None, Field(examples=[{"channels": 128}])] = None
     """Whether a linear layer reads blocks of 4 and 8 bits; `{}` for the defaults, or false."""
 
+    accumulator: Annotated[AccumulatorDoc | None, Field(examples=[{"bits": 16}])] = None
+    """Width of the accumulator; derived from the constants if absent."""
+
 
 class DefaultPrecisionDoc(_Doc):
     """Widths of every layer and input that has none of its own."""
@@ -251,6 +264,9 @@ class DefaultPrecisionDoc(_Doc):
 
     mixed: Annotated[MixedDoc | None, Field(examples=[{"channels": 128}])] = None
     """Linear layers read blocks of 4 and 8 bits: `{}` for the defaults; not at all if absent."""
+
+    accumulator: Annotated[AccumulatorDoc | None, Field(examples=[{"bits": 16}])] = None
+    """Width of the accumulator; derived from the constants if absent."""
 
 
 class QuantizeDoc(_Doc):

@@ -15,6 +15,7 @@ from hwgen.errors import Mark
 
 __all__ = [
     "Accelerator",
+    "Accumulator",
     "Budget",
     "FoldSpec",
     "InputSpec",
@@ -63,6 +64,14 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class Accumulator:
+    """Width of an accumulator in bits, and what happens where it is too narrow: error or wrap."""
+
+    bits: int
+    overflow: str = "error"
+
+
+@dataclass(frozen=True)
 class Mixed:
     """Channels of a block, and dB that a layer's result may lose to blocks of 4 bits."""
 
@@ -76,7 +85,8 @@ class Precision:
 
     ``symmetric`` false lets signed ranges use a zero point; ``narrow`` leaves out the most
     negative code of weights; ``range`` is ``error``, ``percentile`` or ``max``; ``mixed`` rounds
-    what a linear layer reads to 4 or 8 bits per block of channels.
+    what a linear layer reads to 4 or 8 bits per block of channels; ``accumulator`` None: as wide
+    as it must be.
     """
 
     weights: int = 8
@@ -85,6 +95,7 @@ class Precision:
     narrow: bool = False
     range: str = "error"
     mixed: Mixed | None = None
+    accumulator: Accumulator | None = None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from hwgen.spec.document import (
 from hwgen.spec.explain import explain
 from hwgen.spec.model import (
     Accelerator,
+    Accumulator,
     Budget,
     FoldSpec,
     InputSpec,
@@ -298,6 +299,11 @@ def _precision(doc: DefaultPrecisionDoc | PrecisionDoc | None, default: Precisio
         narrow=default.narrow if doc.narrow is None else doc.narrow,
         range=doc.range or default.range,
         mixed=_mixed(doc.mixed, default.mixed),
+        accumulator=(
+            Accumulator(doc.accumulator.bits, doc.accumulator.overflow)
+            if doc.accumulator
+            else default.accumulator
+        ),
     )
 
 
