@@ -80,7 +80,7 @@ class Front:
         graph = digest(
             code_digest(),
             [spec.name, spec.inputs, spec.layers, spec.outputs],
-            [weights.random, _content(weights.file)],
+            [weights.random, _content(weights.file), spec.quantize.rotate],
         )
         quant = digest(graph, replace(spec.quantize, calibrate=None), _content(calibrate))
         plan = digest(quant, spec.accelerator)

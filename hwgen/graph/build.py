@@ -10,6 +10,7 @@ from hwgen.graph.absorb_flatten import absorb_flatten
 from hwgen.graph.analyse import analyse
 from hwgen.graph.fuse_activation import fuse_activation
 from hwgen.graph.model import Graph, Input, Node
+from hwgen.graph.rotate import rotate
 from hwgen.graph.weights import load_weights
 from hwgen.ops.base import Real
 from hwgen.ops.registry import block_names
@@ -80,7 +81,10 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
         weights=_by_node(weights, analysis.nodes),
     )
     named = {*spec.quantize.layers, *spec.accelerator.folding}
-    return fuse_activation(absorb_flatten(graph, keep=named), keep=named), []
+    graph = fuse_activation(absorb_flatten(graph, keep=named), keep=named)
+    if spec.quantize.rotate is not None:
+        graph = rotate(graph, spec.marks.get("quantize.rotate", spec.quantize.mark))
+    return graph, []
 
 
 def _by_node(weights: Mapping[str, Real], nodes: Sequence[Node]) -> dict[str, Real]:

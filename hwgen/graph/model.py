@@ -73,6 +73,8 @@ class Graph:
         Names of the tensors that leave the accelerator, each a node.
     weights
         Real arrays by ``<node>.weight`` and ``<node>.bias``.
+    notes
+        What the user should know about how it differs from the spec; sentences.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Graph:
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     weights: Mapping[str, Real]
+    notes: tuple[str, ...] = ()
 
     def node(self, name: str) -> Node:
         """Return the node of this name; KeyError if it is an input or unknown."""

@@ -88,7 +88,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         inputs=tuple(work.tensors[item.name] for item in graph.inputs),
         nodes=tuple(work.nodes),
         outputs=graph.outputs,
-        notes=(*calibration.notes, *work.notes, *mixed_notes(work.choices)),
+        notes=(*calibration.notes, *graph.notes, *work.notes, *mixed_notes(work.choices)),
     )
     check_qgraph(result)
     return result

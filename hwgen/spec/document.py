@@ -291,6 +291,10 @@ class QuantizeDoc(_Doc):
     normalisation too, linear layers get one of their own, `<layer>_linear`, of the default
     width."""
 
+    rotate: Literal["hadamard"] | None = None
+    """Spreads outliers over all channels: what linear layers read is rotated wherever the weights
+    before and behind it can absorb that."""
+
 
 class BudgetDoc(_Doc):
     """What the accelerator may use."""

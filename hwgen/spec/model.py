@@ -103,7 +103,8 @@ class Quantize:
     """Default and per-layer (or per-input) precision, and the calibration data.
 
     ``rounding`` of weights is ``nearest`` or ``compensated``; ``equalize`` is the share of a
-    normalisation's spread that linear layers take over, 0 to 1, or None.
+    normalisation's spread that linear layers take over, 0 to 1, or None; ``rotate`` is
+    ``hadamard`` or None.
     """
 
     default: Precision
@@ -112,6 +113,7 @@ class Quantize:
     mark: Mark
     rounding: str = "nearest"
     equalize: float | None = None
+    rotate: str | None = None
 
     def of(self, *labels: str) -> Precision:
         """Return what is said about the first label that has an entry, else the default."""

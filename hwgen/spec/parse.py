@@ -185,7 +185,7 @@ class _Parser:
         if calibrate is not None:
             file = self._file(calibrate.file, _DATA_FILES, "quantize", "calibrate", "file")
         doc = _try(QuantizeDoc, tree) or QuantizeDoc()
-        return Quantize(default, layers, file, tree.mark, doc.rounding, doc.equalize)
+        return Quantize(default, layers, file, tree.mark, doc.rounding, doc.equalize, doc.rotate)
 
     def _accelerator(self) -> Accelerator:
         tree = self.tree.child("accelerator") or self.tree
