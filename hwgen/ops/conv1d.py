@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
@@ -16,7 +15,7 @@ from hwgen.ops.convolution import check_groups, window_of, window_sums
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.types import QType
-from hwgen.ops.window import Padding1d, Window, pads_of_sequence
+from hwgen.ops.window import Padding1d, Window, image_of, pads_of_sequence, sequence_of
 from hwgen.ops.work import Loop, Port, Work
 
 __all__ = ["OP", "Conv1d", "Conv1dParams"]
@@ -76,8 +75,8 @@ class Conv1d(Op):
     ) -> Real:
         """Return the convolution in float64."""
         window = _window(params, inputs[0].shape[1])
-        sums = window_sums(_image(inputs[0]), weights["weight"][..., None], window, params.groups)
-        result: Real = _sequence(sums)
+        sums = window_sums(image_of(inputs[0]), weights["weight"][..., None], window, params.groups)
+        result: Real = sequence_of(sums)
         if params.bias:
             result = result + weights["bias"]
         return np.maximum(result, 0.0) if params.activation == "relu" else result
@@ -113,8 +112,8 @@ class Conv1d(Op):
         attrs = lowered.attrs
         weight = lowered.constants["weight"][..., None]
         window, groups, pad = window_of(lowered), attrs["groups"], attrs["pad"]
-        sums = window_sums(_image(inputs[0]), weight, window, groups, pad, exact_matmul)
-        acc: Int = _sequence(sums) + lowered.constants["bias"]
+        sums = window_sums(image_of(inputs[0]), weight, window, groups, pad, exact_matmul)
+        acc: Int = sequence_of(sums) + lowered.constants["bias"]
         return requantised(lowered, acc, channel_axis=-1)
 
     def accumulator(
@@ -149,16 +148,6 @@ class Conv1d(Op):
 def _window(params: Conv1dParams, tokens: int) -> Window:
     window = Window((params.kernel, 1), (params.stride, 1), (params.dilation, 1))
     return replace(window, pads=pads_of_sequence(params.padding, tokens, window))
-
-
-def _image(sequence: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return (n, tokens, features) as (n, features, tokens, 1)."""
-    return sequence.transpose(0, 2, 1)[..., None]
-
-
-def _sequence(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return (n, features, tokens, 1) as (n, tokens, features)."""
-    return image[..., 0].transpose(0, 2, 1)
 
 
 OP = Conv1d()

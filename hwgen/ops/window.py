@@ -13,7 +13,16 @@ from pydantic import Field
 from hwgen.ops.base import ParamError
 from hwgen.ops.params import MAX_SIZE, Pads, Pair
 
-__all__ = ["NO_PADS", "Padding", "Padding1d", "Window", "pads_of", "pads_of_sequence"]
+__all__ = [
+    "NO_PADS",
+    "Padding",
+    "Padding1d",
+    "Window",
+    "image_of",
+    "pads_of",
+    "pads_of_sequence",
+    "sequence_of",
+]
 
 Side = Annotated[int, Field(ge=0, le=MAX_SIZE)]
 Sides = Annotated[list[Side], Field(min_length=2, max_length=2)]
@@ -145,3 +154,13 @@ def pads_of_sequence(padding: Padding1d, length: int, window: Window) -> Pads:
     sides: Padding = padding if isinstance(padding, str) else [padding, [0, 0]]
     axes = ("length", "features")
     return pads_of(sides, (length, 1), window.extent, window.stride, axes)
+
+
+def image_of(sequence: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (n, tokens, features) as an image of one column, (n, features, tokens, 1)."""
+    return sequence.transpose(0, 2, 1)[..., None]
+
+
+def sequence_of(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (n, features, tokens, 1) as (n, tokens, features)."""
+    return image[..., 0].transpose(0, 2, 1)

@@ -14,7 +14,10 @@ LAYERS = (
     {"name": "q", "op": "requantize", "in": "cc"},
     {"name": "p2", "op": "avg_pool2d", "in": "q", "kernel": 2},
     {"name": "f", "op": "flatten", "in": "p2"},
-    {"name": "fc", "op": "linear", "in": "f", "features": 10},
+    {"name": "gm", "op": "global_max_pool", "in": "q"},
+    {"name": "ga", "op": "global_avg_pool", "in": "q"},
+    {"name": "fg", "op": "concat", "in": ["f", "gm", "ga"]},
+    {"name": "fc", "op": "linear", "in": "fg", "features": 10},
     {"name": "am", "op": "argmax", "in": "fc"},
 )  # fmt: skip
 
@@ -42,6 +45,8 @@ SEQUENCE_LAYERS = (
     {"name": "ge", "op": "gelu", "in": "s2"},
     {"name": "sc", "op": "matmul", "in": ["ge", "s2"], "transpose_b": True},
     {"name": "sm", "op": "softmax", "in": "sc"},
+    {"name": "mp", "op": "max_pool1d", "in": "sm", "kernel": 2},
+    {"name": "ap", "op": "avg_pool1d", "in": "mp", "kernel": 2, "stride": 1},
 )  # fmt: skip
 
 

@@ -68,6 +68,16 @@ def _pool(rng):
     return [shape], {"kernel": kernel, "stride": [int(n) for n in rng.integers(1, 4, size=2)]}
 
 
+def _pool1d(rng):
+    tokens, features = sequence(rng)
+    kernel, stride = int(rng.integers(1, tokens + 1)), int(rng.integers(1, 4))
+    return [(tokens, features)], {"kernel": kernel, "stride": stride}
+
+
+def _whole(rng):
+    return [image(rng) if rng.integers(2) else sequence(rng)], {}
+
+
 def _linear(rng):
     return [_any_shape(rng)], {"features": int(rng.integers(1, 24))} | _relu(rng)
 
@@ -181,6 +191,7 @@ CASES = {
     "add": _add,
     "argmax": lambda rng: ([(int(rng.integers(2, 30)),)], {}),
     "attention": _attention,
+    "avg_pool1d": _pool1d,
     "avg_pool2d": _pool,
     "concat": _concat,
     "conv1d": _conv1d,
@@ -188,9 +199,12 @@ CASES = {
     "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
     "gelu": lambda rng: ([_any_shape(rng)], {"approximate": str(rng.choice(["none", "tanh"]))}),
+    "global_avg_pool": _whole,
+    "global_max_pool": _whole,
     "layer_norm": lambda rng: ([_any_shape(rng)], {"bias": bool(rng.integers(2))}),
     "linear": _linear,
     "matmul": _matmul,
+    "max_pool1d": _pool1d,
     "max_pool2d": _pool,
     "mul": lambda rng: ([_any_shape(rng)] * 2, {}),
     "rms_norm": lambda rng: ([_any_shape(rng)], {}),

@@ -13,12 +13,10 @@ from rtl_templates.arith.codes import Codes
 from rtl_templates.mac.linear import Linear
 from rtl_templates.vector.add import Add
 from rtl_templates.vector.argmax import Argmax
-from rtl_templates.vector.avg_pool2d import AvgPool2d
 from rtl_templates.vector.concat import Concat
 from rtl_templates.vector.embedding import Embedding
 from rtl_templates.vector.flatten import Flatten
 from rtl_templates.vector.gelu import Gelu
-from rtl_templates.vector.max_pool2d import MaxPool2d
 from rtl_templates.vector.mul import Mul
 from rtl_templates.vector.relu import Relu
 from rtl_templates.vector.requantize import Requantize
@@ -40,12 +38,13 @@ from support.conv_components import (
     mac_keys,
     scale_of,
 )
+from support.pool_components import BUILD_POOL, DRAW_POOL
 from support.row_components import build_layer_norm, build_rms_norm, build_softmax
 
 __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
-    *("conv1d", "conv2d", "linear", "relu", "max_pool2d", "avg_pool2d"),
+    *("conv1d", "conv2d", "linear", "relu", *DRAW_POOL),
     *("add", "concat", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding"),
     *("layer_norm", "rms_norm", "softmax"),
@@ -179,14 +178,6 @@ def _draw_linear(rng):
     return {"features": int(rng.integers(1, 12))}, _draw_any(rng)[1]
 
 
-def _draw_pool(rng):
-    shape = _draw_image(rng, 3)
-    keys = {"kernel": [int(rng.integers(1, 4)) for _ in range(2)]}
-    if rng.integers(2):
-        keys["stride"] = [int(rng.integers(1, 4)) for _ in range(2)]
-    return keys, [shape]
-
-
 def _draw_rope(rng):
     heads, pairs = int(rng.integers(1, 4)), int(rng.choice([1, 2, 4, 6]))
     start = int(rng.choice([0, 0, 5, 70_000]))
@@ -210,11 +201,10 @@ def _draw_embedding(rng):
 
 
 _DRAW = {
+    **DRAW_POOL,
     "conv1d": draw_conv1d,
     "conv2d": draw_conv2d,
     "linear": _draw_linear,
-    "max_pool2d": _draw_pool,
-    "avg_pool2d": _draw_pool,
     "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
     "flatten": lambda rng: ({}, [_draw_image(rng)]),
     "gelu": lambda rng: (
@@ -362,36 +352,8 @@ def _embedding(node, sizes):
     )
 
 
-def _window(node):
-    channels, height, width = node.shapes[0]
-    attrs = node.lowered.attrs
-    return {
-        "height": height,
-        "width": width,
-        "channels": channels,
-        "kernel": attrs["kernel"],
-        "stride": attrs["stride"],
-    }
-
-
-def _max_pool2d(node, sizes):
-    return MaxPool2d(**_window(node), **_common(node), **sizes)
-
-
-def _avg_pool2d(node, sizes):
-    (multiplier,), (offset,), scale = _scaled(node)
-    return AvgPool2d(
-        multiplier=multiplier,
-        offset=offset,
-        scale=scale,
-        out_bits=node.out.bits,
-        **_window(node),
-        **_common(node),
-        **sizes,
-    )
-
-
 _BUILD = {
+    **BUILD_POOL,
     "layer_norm": build_layer_norm,
     "rms_norm": build_rms_norm,
     "softmax": build_softmax,
@@ -399,8 +361,6 @@ _BUILD = {
     "conv2d": build_conv2d,
     "linear": _linear,
     "relu": _relu,
-    "max_pool2d": _max_pool2d,
-    "avg_pool2d": _avg_pool2d,
     "add": _add,
     "concat": _concat,
     "flatten": _flatten,

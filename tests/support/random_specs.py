@@ -230,7 +230,8 @@ CHOICE = {  # by rank
 }
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
-SIZED_OPS = set(DRAWN_OPS) - {"relu", "max_pool2d", "flatten", "argmax"}
+KEPT = {"relu", "max_pool1d", "max_pool2d", "global_max_pool", "flatten", "argmax"}
+SIZED_OPS = set(DRAWN_OPS) - KEPT
 
 
 def _shape(draw, ranks=(1, 3, 2, 3)):

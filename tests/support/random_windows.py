@@ -8,6 +8,8 @@ from math import prod
 
 from hypothesis import strategies as st
 
+from hwgen.ops.base import channel_axis
+
 __all__ = ["IMAGE_WINDOWS", "MAX_ELEMENTS", "MAX_MACS", "SEQUENCE_WINDOWS"]
 
 MAX_ELEMENTS = 320
@@ -107,9 +109,34 @@ def _pool(op):
     return draw_pool
 
 
+def _pool1d(op):
+    def draw_pool(draw, net, source):
+        tokens, features = net.shapes[source]
+        kernel, stride = draw(st.integers(1, min(3, tokens))), draw(st.integers(1, 3))
+        shape = ((tokens - kernel) // stride + 1, features)
+        return net.add(op, [source], shape, kernel=kernel, stride=stride)
+
+    return draw_pool
+
+
+def _whole(op):
+    def draw_pool(draw, net, source):
+        shape = net.shapes[source]
+        return net.add(op, [source], (shape[channel_axis(shape)],))
+
+    return draw_pool
+
+
+_WHOLE = {op: _whole(op) for op in ("global_avg_pool", "global_max_pool")}
 IMAGE_WINDOWS = {
+    **_WHOLE,
     "conv2d": _conv2d,
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool2d": _pool("avg_pool2d"),
 }
-SEQUENCE_WINDOWS = {"conv1d": _conv1d}
+SEQUENCE_WINDOWS = {
+    **_WHOLE,
+    "conv1d": _conv1d,
+    "max_pool1d": _pool1d("max_pool1d"),
+    "avg_pool1d": _pool1d("avg_pool1d"),
+}

@@ -3,9 +3,8 @@
 #pragma once
 
 #include "hwgen/argmax.hpp"
-#include "hwgen/avg_pool2d.hpp"
-#include "hwgen/max_pool2d.hpp"
 #include "hwgen/memory.hpp"
+#include "hwgen/pooling.hpp"
 #include "hwgen/vector.hpp"
 
 namespace hwgen {
