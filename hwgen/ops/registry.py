@@ -19,6 +19,7 @@ _NAMES = (
     "concat",
     "conv1d",
     "conv2d",
+    "conv_transpose1d",
     "embedding",
     "flatten",
     "gelu",
@@ -36,6 +37,7 @@ _NAMES = (
     "rope",
     "silu",
     "softmax",
+    "upsample1d",
 )
 
 _BLOCKS = ("transformer_block",)

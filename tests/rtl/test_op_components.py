@@ -53,7 +53,7 @@ def test_walks_as_the_compiler_does(name):
             assert granule_of(component.walk, banks) == granule(component.walk, banks)
 
 
-@pytest.mark.parametrize("name", ["conv1d", "conv2d", "linear"])
+@pytest.mark.parametrize("name", ["conv1d", "conv2d", "conv_transpose1d", "linear"])
 def test_memories_as_the_compiler_does(name):
     for node in nodes(name):
         core = node.component.core

@@ -5,9 +5,19 @@ import numpy as np
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.conv.conv1d import Conv1d
 from rtl_templates.conv.conv2d import Conv2d
+from rtl_templates.conv.conv_transpose1d import ConvTranspose1d
 from rtl_templates.mac.mac_op import MacFold
 
-__all__ = ["build_conv1d", "build_conv2d", "draw_conv1d", "draw_conv2d", "mac_keys", "scale_of"]
+__all__ = [
+    "build_conv1d",
+    "build_conv2d",
+    "build_conv_transpose1d",
+    "draw_conv1d",
+    "draw_conv2d",
+    "draw_conv_transpose1d",
+    "mac_keys",
+    "scale_of",
+]
 
 
 def draw_conv2d(rng):
@@ -44,6 +54,23 @@ def draw_conv1d(rng):
         "groups": groups,
         "activation": ["none", "relu"][int(rng.integers(2))],
     }, [(tokens, groups * int(rng.integers(1, 5)))]
+
+
+def draw_conv_transpose1d(rng):
+    stride, kernel = int(rng.integers(1, 5)), int(rng.integers(1, 8))
+    tokens = int(rng.integers(1, 7))
+    pads = [int(rng.integers(0, min(3, kernel))), int(rng.integers(0, min(3, kernel)))]
+    out = (tokens - 1) * stride + kernel - sum(pads)
+    if out < 1:
+        pads, out = [0, 0], (tokens - 1) * stride + kernel
+    return {
+        "channels": int(rng.integers(1, 5)),
+        "kernel": kernel,
+        "stride": stride,
+        "padding": pads,
+        "output_padding": -out % stride,
+        "activation": ["none", "relu"][int(rng.integers(2))],
+    }, [(tokens, int(rng.integers(1, 7)))]
 
 
 def scale_of(requant):
@@ -96,6 +123,22 @@ def build_conv1d(node, sizes):
         dilation=attrs["dilation"][0],
         padding=attrs["padding"][0],
         groups=attrs["groups"],
+        pad=attrs["pad"],
+        **mac_keys(node),
+        **sizes,
+    )
+
+
+def build_conv_transpose1d(node, sizes):
+    tokens, features = node.shapes[0]
+    attrs = node.lowered.attrs
+    return ConvTranspose1d(
+        tokens=tokens,
+        features=features,
+        weights=node.lowered.constants["weight"].tolist(),
+        positions=attrs["tokens"] // attrs["stride"],
+        first=attrs["first"],
+        halves=attrs["halves"],
         pad=attrs["pad"],
         **mac_keys(node),
         **sizes,

@@ -62,6 +62,14 @@ def _conv1d(rng):
     return [(tokens, depth * groups)], keys | _relu(rng)
 
 
+def _conv_transpose1d(rng):
+    tokens, depth, kernel, stride = (int(n) for n in rng.integers(1, [8, 9, 9, 6]))
+    pads = [int(n) for n in rng.integers(0, (kernel + 1) // 2, size=2)]
+    out = (tokens - 1) * stride + kernel - sum(pads)
+    keys = {"kernel": kernel, "stride": stride, "padding": pads, "output_padding": -out % stride}
+    return [(tokens, depth)], keys | {"channels": int(rng.integers(1, 7))} | _relu(rng)
+
+
 def _pool(rng):
     shape = image(rng, 2)
     kernel = [int(rng.integers(1, n + 1)) for n in shape[1:]]
@@ -196,6 +204,8 @@ CASES = {
     "concat": _concat,
     "conv1d": _conv1d,
     "conv2d": _conv2d,
+    "conv_transpose1d": _conv_transpose1d,
+    "upsample1d": lambda rng: ([sequence(rng)], {"factor": int(rng.integers(1, 5))}),
     "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
     "gelu": lambda rng: ([_any_shape(rng)], {"approximate": str(rng.choice(["none", "tanh"]))}),

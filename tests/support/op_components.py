@@ -24,6 +24,7 @@ from rtl_templates.vector.rope import Rope
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.silu import Silu
 from rtl_templates.vector.turns import Turn
+from rtl_templates.vector.upsample1d import Upsample1d
 from support.array_components import (
     ARRAY_OPS,
     build_attention,
@@ -33,8 +34,10 @@ from support.array_components import (
 from support.conv_components import (
     build_conv1d,
     build_conv2d,
+    build_conv_transpose1d,
     draw_conv1d,
     draw_conv2d,
+    draw_conv_transpose1d,
     mac_keys,
     scale_of,
 )
@@ -44,7 +47,7 @@ from support.row_components import build_layer_norm, build_rms_norm, build_softm
 __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
-    *("conv1d", "conv2d", "linear", "relu", *DRAW_POOL),
+    *("conv1d", "conv2d", "conv_transpose1d", "upsample1d", "linear", "relu", *DRAW_POOL),
     *("add", "concat", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding"),
     *("layer_norm", "rms_norm", "softmax"),
@@ -178,6 +181,11 @@ def _draw_linear(rng):
     return {"features": int(rng.integers(1, 12))}, _draw_any(rng)[1]
 
 
+def _draw_upsample1d(rng):
+    tokens, features, factor = (int(rng.integers(1, most)) for most in (6, 9, 5))
+    return {"factor": factor}, [(tokens, features)]
+
+
 def _draw_rope(rng):
     heads, pairs = int(rng.integers(1, 4)), int(rng.choice([1, 2, 4, 6]))
     start = int(rng.choice([0, 0, 5, 70_000]))
@@ -204,6 +212,8 @@ _DRAW = {
     **DRAW_POOL,
     "conv1d": draw_conv1d,
     "conv2d": draw_conv2d,
+    "conv_transpose1d": draw_conv_transpose1d,
+    "upsample1d": _draw_upsample1d,
     "linear": _draw_linear,
     "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
     "flatten": lambda rng: ({}, [_draw_image(rng)]),
@@ -292,6 +302,12 @@ def _flatten(node, sizes):
     )
 
 
+def _upsample1d(node, sizes):
+    tokens, features = node.shapes[0]
+    factor = node.lowered.attrs["factor"]
+    return Upsample1d(tokens=tokens, features=features, factor=factor, **_common(node), **sizes)
+
+
 def _argmax(node, sizes):
     return Argmax(x=node.x, elements=node.shapes[0][0], beat=node.beat, **sizes)
 
@@ -359,6 +375,8 @@ _BUILD = {
     "softmax": build_softmax,
     "conv1d": build_conv1d,
     "conv2d": build_conv2d,
+    "conv_transpose1d": build_conv_transpose1d,
+    "upsample1d": _upsample1d,
     "linear": _linear,
     "relu": _relu,
     "add": _add,

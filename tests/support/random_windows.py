@@ -98,6 +98,38 @@ def _conv1d(draw, net, source):
     return name
 
 
+def _conv_transpose1d(draw, net, source):
+    tokens, features = net.shapes[source]
+    stride, kernel = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    pads = [draw(st.integers(0, (kernel - 1) // 2)) for _ in range(2)]
+    extra = (sum(pads) - kernel) % stride
+    outputs = draw(st.integers(1, 5))
+    length = (tokens - 1) * stride + kernel - sum(pads) + extra
+    macs = length * outputs * features * (-(-kernel // stride) + 1)
+    if length * outputs > MAX_ELEMENTS or macs > MAX_MACS:
+        return None
+    name = net.add(
+        "conv_transpose1d",
+        [source],
+        (length, outputs),
+        channels=outputs,
+        kernel=kernel,
+        stride=stride,
+        padding=pads,
+        output_padding=extra,
+        **_mac_keys(draw),
+    )
+    net.windows[name] = (1, features, outputs, 1)
+    return name
+
+
+def _upsample1d(draw, net, source):
+    (tokens, features), factor = net.shapes[source], draw(st.integers(1, 4))
+    if tokens * factor * features > MAX_ELEMENTS:
+        return None
+    return net.add("upsample1d", [source], (tokens * factor, features), factor=factor)
+
+
 def _pool(op):
     def draw_pool(draw, net, source):
         channels, height, width = net.shapes[source]
@@ -137,6 +169,8 @@ IMAGE_WINDOWS = {
 SEQUENCE_WINDOWS = {
     **_WHOLE,
     "conv1d": _conv1d,
+    "conv_transpose1d": _conv_transpose1d,
+    "upsample1d": _upsample1d,
     "max_pool1d": _pool1d("max_pool1d"),
     "avg_pool1d": _pool1d("avg_pool1d"),
 }

@@ -1,0 +1,10 @@
+import pytest
+
+from support.op_bench import run_op_bench
+
+
+@pytest.mark.verilator
+def test_upsample1d_equals_the_golden_model(tmp_path):
+    outcomes = run_op_bench("upsample1d", tmp_path)
+
+    assert outcomes == {"free": "passed", "stalled": "passed", "reset": "passed"}
