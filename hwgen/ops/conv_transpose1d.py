@@ -18,7 +18,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac
+from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.types import QType
 from hwgen.ops.window import Side, Sides
@@ -194,20 +194,20 @@ class ConvTranspose1d(Op):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
-        attrs, requant, weight = lowered.attrs, lowered.requant, lowered.constants["weight"]
-        assert requant is not None
+        attrs, weight = lowered.attrs, lowered.constants["weight"]
         data, stride = inputs[0], attrs["stride"]
         count, tokens, features = data.shape
         positions, taps = attrs["tokens"] // stride, weight.shape[2]
         sums = []
-        for half, codes in enumerate(np.split(weight, attrs["halves"])):
+        for half, part in enumerate(np.split(weight, attrs["halves"])):
             at = np.add.outer(np.arange(positions), np.arange(taps)) + attrs["first"] + half
             inside = (at >= 0) & (at < tokens)
             read = np.where(inside[..., None], data[:, at.clip(0, tokens - 1)], attrs["pad"])
             rows = read.reshape(count, positions, taps * features)
-            sums.append(exact_matmul(rows, codes.transpose(2, 1, 0).reshape(taps * features, -1)))
+            sums.append(exact_matmul(rows, part.transpose(2, 1, 0).reshape(taps * features, -1)))
         acc: Int = np.concatenate(sums, axis=-1) + lowered.constants["bias"]
-        return requant.apply(acc, channel_axis=-1).reshape(count, positions * stride, -1)
+        codes = requantised(lowered, acc, channel_axis=-1)
+        return codes.reshape(count, positions * stride, -1)
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
