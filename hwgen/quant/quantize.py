@@ -241,18 +241,16 @@ class _Quantizer:
     def _mean_error(self, node: Node, weights: Mapping[str, Real]) -> Real:
         """Return how much is missing in each channel with rounded inputs and these weights."""
         params = node.params.model_copy(update={"activation": "none"})
-        inputs, wanted = self._decoded(node), self._before_activation(node)
-        importance = None
+        error = self._before_activation(node) - real_node(
+            node.op, params, self._decoded(node), weights
+        )
+        places = np.moveaxis(error, 1 + channel_axis(node.shape), -1)
+        rows, importance = places.reshape(-1, places.shape[-1]), None
         if len(node.shape) == 2:
             importance = self._importance(node)
             counts = importance > 0
-            # As one long sequence of the rows that count.
-            inputs = [array.reshape(-1, array.shape[-1])[counts][None] for array in inputs]
-            wanted = wanted.reshape(-1, wanted.shape[-1])[counts][None]
-            importance = importance[counts]
-        error = wanted - real_node(node.op, params, inputs, weights)
-        places = np.moveaxis(error, 1 + channel_axis(node.shape), -1)
-        mean: Real = np.average(places.reshape(-1, places.shape[-1]), axis=0, weights=importance)
+            rows, importance = rows[counts], importance[counts]
+        mean: Real = np.average(rows, axis=0, weights=importance)
         return mean
 
     def _compensated(self, node: Node, options: LowerOptions) -> tuple[Int, Real]:

@@ -125,6 +125,28 @@ def test_the_bias_takes_up_the_mean_error_of_rounded_weights(tmp_path):
     assert np.abs(error).mean() > 0.1
 
 
+def test_the_bias_of_a_convolution_takes_up_its_mean_error(tmp_path):
+    """Of a convolution over tokens too, whose results are fewer than its inputs."""
+    layer = {"name": "y", "op": "conv1d", "in": "x", "channels": 8, "kernel": 5, "stride": 3}
+    graph = make_graph({"x": (32, 6)}, [layer])
+    values = np.random.default_rng(4).uniform(1.0, 2.0, size=(200, 32, 6))
+    np.savez(tmp_path / "c.npz", x=values)
+    qgraph = quantize(graph, make_spec(graph, Precision(2, 12), None, tmp_path / "c.npz"))
+    codes = golden.run(qgraph, golden.encode_inputs(qgraph, {"x": values}))["y"]
+    error = golden.decode_tensor(qgraph, "y", codes) - golden.run_real(graph, {"x": values})["y"]
+    assert error.shape == (200, 10, 8)
+    assert np.abs(error.mean(axis=(0, 1))).max() < 0.05
+    assert np.abs(error).mean() > 0.1
+
+
+@pytest.mark.parametrize(("size", "count"), [(8, 64), (128, 16), (512, 8)])
+def test_large_tensors_need_fewer_random_samples(size, count):
+    layer = {"name": "y", "op": "max_pool2d", "in": "x", "kernel": 2}
+    graph = make_graph({"x": (1, size, size)}, [layer])
+    (note,) = quantize(graph, make_spec(graph)).notes
+    assert f"from {count} normally distributed" in note
+
+
 def test_random_calibration_is_said():
     graph = all_ops_graph()
     qgraph = quantize(graph, make_spec(graph, Precision(8, 8)))
