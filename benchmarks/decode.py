@@ -1,18 +1,21 @@
 """Decoding with keys and values in external memory: how much of the port's time carries them.
 
 ``python benchmarks/decode.py`` simulates a whole accelerator in Verilator, token after token until
-the cache is full, and prints the last token's figures for several latencies of the memory;
-``--write docs/attention.md`` puts the table between the markers of that page.
+the cache is full, and prints the last token's figures for several latencies of the memory and for
+8-bit and 4-bit codes; ``--write docs/attention.md`` puts the table between the markers of that
+page.
 
-One key head of 64 elements is shared by 4 query heads; the array has 16 rows and 4 columns, and
-takes 16 bytes per cycle, as many as the port brings.  Counted from the last result of the layer
-before to the last result of attention: both appends and their acknowledgements included.
+One key head of 64 elements is shared by 4 query heads; the array has 32 rows and 4 columns, and
+takes 32 codes per cycle: 16 bytes of 4-bit ones, as many as the port brings.  Counted from the
+last result of the layer before to the last result of attention: both appends and their
+acknowledgements included.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -31,11 +34,16 @@ from hwgen.verify.run import Request
 from hwgen.verify.scenario import Scenario
 
 BEGIN, END = "<!-- decode: begin -->", "<!-- decode: end -->"
-PORT_BITS, HEADS, HEAD, TILE = 128, 4, 64, 16
+PORT_BITS, HEADS, HEAD, TILE = 128, 4, 64, 32
+BITS = (8, 4)
 LATENCIES = (2, 100, 200)
+COLUMNS = (
+    "keys | bits | latency | beats of the port | cycles per token | tokens per million cycles | "
+    "share | predicted / simulated"
+)
 
 
-def spec_text(keys: int, latency: int) -> str:
+def spec_text(keys: int, bits: int, latency: int) -> str:
     """Return the spec of one attention layer with its projections."""
     layers = [
         {"name": "q", "op": "linear", "in": "x", "features": HEADS * HEAD},
@@ -49,7 +57,7 @@ def spec_text(keys: int, latency: int) -> str:
             "kv_heads": 1,
             "causal": True,
             "tile": TILE,
-            "cache": {"length": keys, "memory": "external"},
+            "cache": {"length": keys, "bits": bits, "memory": "external"},
         },
     ]
     memory = {"port_bits": PORT_BITS, "latency": latency}
@@ -69,11 +77,11 @@ def spec_text(keys: int, latency: int) -> str:
     )
 
 
-def measure(keys: int, latency: int) -> tuple[int, int, float]:
+def measure(keys: int, bits: int, latency: int) -> tuple[int, int, float]:
     """Return beats of the port and cycles for the last token, and predicted over simulated."""
     with tempfile.TemporaryDirectory(prefix="hwgen-decode-") as name:
         folder = Path(name)
-        (folder / "decode.yaml").write_text(spec_text(keys, latency))
+        (folder / "decode.yaml").write_text(spec_text(keys, bits, latency))
         spec = load_spec(folder / "decode.yaml")
         qgraph = quantize(build_graph(spec), spec)
         plan = make_plan(qgraph, spec.accelerator)
@@ -89,7 +97,7 @@ def measure(keys: int, latency: int) -> tuple[int, int, float]:
     if seen.status != "done" or (seen.sinks["a"].codes.reshape(expected.shape) != expected).any():
         raise SystemExit("the simulation differs from the golden model")
     ends = {task.task: int(seen.traces[task.task].cycles[-1]) for task in design.traces}
-    beats = keys * 2 * HEAD * 8 // PORT_BITS + 2 * HEAD * 8 // PORT_BITS
+    beats = (keys + 1) * 2 * HEAD * bits // PORT_BITS
     simulated = seen.sinks["a"].cycles[-1] - seen.start
     return beats, ends["a"] - ends["v"], predicted[-1] / simulated
 
@@ -97,13 +105,13 @@ def measure(keys: int, latency: int) -> tuple[int, int, float]:
 def table(keys: int) -> str:
     """Return the table as Markdown."""
     lines = [
-        "| keys | latency | beats of the port | cycles | share | predicted / simulated |",
-        "|---:|---:|---:|---:|---:|---:|",
+        f"| {COLUMNS} |",
+        f"|{'---:|' * (COLUMNS.count('|') + 1)}",
     ]
-    for latency in LATENCIES:
-        beats, cycles, ratio = measure(keys, latency)
-        share = f"{beats / cycles:.1%}"
-        lines.append(f"| {keys:,} | {latency} | {beats:,} | {cycles:,} | {share} | {ratio:.4f} |")
+    for bits, latency in product(BITS, LATENCIES):
+        beats, cycles, ratio = measure(keys, bits, latency)
+        numbers = f"{beats:,} | {cycles:,} | {1_000_000 / cycles:.1f} | {beats / cycles:.1%}"
+        lines.append(f"| {keys:,} | {bits} | {latency} | {numbers} | {ratio:.4f} |")
     return "\n".join(lines)
 
 

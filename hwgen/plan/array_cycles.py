@@ -163,13 +163,16 @@ class _Loader:
         self._freed: dict[str, list[int]] = {name: [] for name in places}
         self._asked = dict.fromkeys(places, 0)
 
-    def chunk(self, name: str, beats: int) -> int:
-        """Ask for a chunk; return the first cycle in which a step may use it."""
+    def chunk(self, name: str, beats: int, sizes: int = 0) -> int:
+        """Ask for a chunk, and ``sizes`` beats before; return the cycle in which a step may use it.
+
+        Sizes lie on chip.
+        """
         number = self._asked[name]
         self._asked[name] += 1
         freed = number - self._places[name]
         begin = self._free_from if freed < 0 else max(self._free_from, self._freed[name][freed] + 1)
-        end = begin + beats - 1
+        end = begin + sizes + beats - 1
         if self._fetch is not None and name != "columns":
             first, self._fetched = self._fetched, self._fetched + beats
             there = self._fetch.there
@@ -262,7 +265,7 @@ class _Attention:
         loader = _Loader(self.fetch, columns=2, rows=ATTENTION_CHUNKS, values=self.lag + 2)
         query = -(-attend.inner // size.reads)
         value = -(-attend.features // size.reads)
-        tile = size.rows * query + (SIZES if attend.kv4 else 0)
+        sizes = SIZES if attend.kv4 else 0
         before: list[tuple[int, bool, int]] = []  # values loaded, last of its block, columns used
         now, last_merge = 1 - self.length, -self.interval
 
@@ -287,7 +290,7 @@ class _Attention:
                 parts = 1 + attend.sink_queries
                 ready = loader.chunk("columns", parts * block.count * query)
                 for k in range(block.tiles):
-                    ready = max(ready, loader.chunk("rows", tile))
+                    ready = max(ready, loader.chunk("rows", size.rows * query, sizes))
                     start(ready)
                     slots.starts.append(now)
                     slots.steps += attend.inner

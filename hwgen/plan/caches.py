@@ -3,7 +3,8 @@
 A cached attention node keeps its keys in the placement ``<node>.k`` and its values in ``<node>.v``,
 a row of all key heads per slot.  A task of its own appends the rows of each tensor to each.
 4-bit codes lie two in an element, and the sizes of their rows in ``<node>.ks`` and ``<node>.vs``,
-slot by slot for each key head, so that those of a tile are neighbours.
+slot by slot for each key head, so that those of a tile are neighbours.  On their way to external
+memory the codes of a tensor lie in ``<node>.kp`` and ``<node>.vp``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,18 @@ from hwgen.ops.types import QType
 from hwgen.ops.work import Attend
 from hwgen.quant.model import QGraph, QNode, QTensor
 
-__all__ = ["CACHED", "Ring", "cache_of", "caches_of", "ring_of", "sizes_of", "stored"]
+__all__ = [
+    "CACHED",
+    "Ring",
+    "cache_of",
+    "caches_of",
+    "holds_values",
+    "is_staged",
+    "ring_of",
+    "sizes_of",
+    "staged_of",
+    "stored",
+]
 
 CACHED = {"k": 1, "v": 2}
 """Suffix of a cache's placement, and which input of the node it holds."""
@@ -86,6 +98,27 @@ def sizes_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
     return tuple(QTensor(cache_of(node.name, f"{suffix}s"), shape, _BYTE) for suffix in CACHED)
 
 
+def staged_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
+    """Return where 4-bit codes of one tensor wait for external memory, in the caches' order."""
+    attend = _attend(qgraph, node)
+    if attend is None or not (attend.kv4 and attend.external):
+        return ()
+    return tuple(
+        QTensor(f"{cache.name}p", (attend.queries, cache.shape[-1]), cache.type)
+        for cache in caches_of(qgraph, node)
+    )
+
+
+def is_staged(name: str) -> bool:
+    """Return whether a placement is one of :func:`staged_of`."""
+    return "." in name and name.endswith("p")
+
+
+def holds_values(name: str) -> bool:
+    """Return whether a cache, or what waits for it, holds values; else keys."""
+    return name.rpartition(".")[2].startswith("v")
+
+
 def ring_of(attend: Attend) -> Ring:
     """Return how the caches of cached attention are filled."""
     assert attend.cached, "there is no cache"
@@ -107,7 +140,11 @@ def stored(qgraph: QGraph, name: str) -> QTensor:
     if not dot:
         return qgraph.tensor(name)
     of_node = qgraph.node(node)
-    kept = (*caches_of(qgraph, of_node), *sizes_of(qgraph, of_node))
+    kept = (
+        *caches_of(qgraph, of_node),
+        *sizes_of(qgraph, of_node),
+        *staged_of(qgraph, of_node),
+    )
     return next(cache for cache in kept if cache.name == name)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hwgen.errors import HwgenError
 from hwgen.ops.work import Work
-from hwgen.plan.caches import caches_of, sizes_of, stored
+from hwgen.plan.caches import caches_of, sizes_of, staged_of, stored
 from hwgen.plan.cost import (
     group_beats,
     length_of,
@@ -82,12 +82,16 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         if sum(task.work.results for task in mine if not task.appends) != node.out.elements:
             yield f"the tasks of {node.name} do not yield its {node.out.elements} elements"
         caches = [cache.name for cache in caches_of(qgraph, node)]
+        staged = [tensor.name for tensor in staged_of(qgraph, node)]
         sizes = [cache.name for cache in sizes_of(qgraph, node)]
-        if [task.appends for task in mine if task.appends] != caches:
+        appended = [task.appends for task in mine if task.appends]
+        if [name for name in appended if name not in staged] != caches:
             yield f"the tasks of {node.name} do not append to {', '.join(caches) or 'nothing'}"
         if [task.sizes for task in mine if task.sizes] != sizes:
             yield f"the tasks of {node.name} do not write {', '.join(sizes) or 'no sizes'}"
-        caches += sizes
+        if [name for name in appended if name in staged] != staged:
+            yield f"the tasks of {node.name} do not write {', '.join(staged)}"
+        caches += sizes + staged
         reads = [name for task in mine for name in task.reads if name not in caches]
         if sorted(reads) != sorted(node.inputs):
             yield f"the tasks of {node.name} do not read {', '.join(node.inputs)}"

@@ -12,7 +12,13 @@ from dataclasses import replace
 from hwgen.plan.caches import ring_of
 from hwgen.plan.cost import array_cycles, group_beats, length_of, steps_of
 from hwgen.plan.events import DeadlockError, Events
-from hwgen.plan.external import EXTERNAL, append_cycles, fetch_of, is_external
+from hwgen.plan.external import (
+    EXTERNAL,
+    PACKED_BITS,
+    append_cycles,
+    fetch_of,
+    is_external,
+)
 from hwgen.plan.model import Engine, Plan, Prediction, Span, Task
 from hwgen.plan.timing import PHASE_OVERHEAD, STORE_LATENCY, latency
 
@@ -169,7 +175,8 @@ def _phase(plan: Plan, task: Task, tensor: int | None, counts: Counts) -> int:
     cycles, fetch = task.cycles, None
     if is_external(attend):
         assert plan.memory is not None
-        bits = plan.engine(EXTERNAL).in_bits
+        assert attend is not None
+        bits = PACKED_BITS if attend.kv4 else plan.engine(EXTERNAL).in_bits
         fetch = fetch_of(bits, engine.fold, plan.memory)
         cycles = array_cycles(task.work, engine.fold, fetch=fetch)
     if tensor is not None and attend is not None and (attend.cached or attend.padded):

@@ -16,6 +16,7 @@ from hwgen.spec.model import Accelerator, Memory
 __all__ = [
     "EXTERNAL",
     "append_cycles",
+    "bits_of",
     "cache_bytes",
     "check_columns",
     "fetch_of",
@@ -31,11 +32,19 @@ EXTERNAL = "memory"
 _PAGE = 4096
 _LONGEST_BURST = 16
 _CODES = (4, 8)
+PACKED_BITS = 4
+"""Width of a code of keys and values that have sizes."""
 
 
 def is_external(attend: Attend | None) -> bool:
     """Return whether a work's cache lies in external memory."""
     return attend is not None and attend.external
+
+
+def bits_of(item: Item) -> int:
+    """Return the bits of a code in a cache."""
+    assert item.work.attend is not None
+    return PACKED_BITS if item.work.attend.kv4 else item.types[1].bits
 
 
 def cache_bytes(attend: Attend, bits: int) -> int:
@@ -51,7 +60,7 @@ def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort |
     ------
     SpecError
         HG416 (a cache wants external memory and ``accelerator.memory`` is absent, or its rows
-        are no whole number of beats).
+        are no whole number of beats), HG432 (codes of several widths).
     LimitError
         HG417 (the caches are larger than the memory).
     """
@@ -70,14 +79,24 @@ def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort |
     problems = [problem for item in users for problem in _row_problems(item, memory, accelerator)]
     if problems:
         raise SpecError.of(problems)
+    widths = {bits_of(item): item.name for item in users}
+    if len(widths) > 1:
+        (one, first), (other, second), *_ = sorted(widths.items())
+        raise SpecError(
+            "HG432",
+            f"the caches of {first} and {second} in external memory have codes of {one} and "
+            f"{other} bits, and one port serves both",
+            where=accelerator.mark,
+            hint="the same cache bits and activations for all of them, or memory: onchip for some",
+        )
     caches, end = {}, 0
     for item in users:
         assert item.work.attend is not None
         caches[item.name] = end
-        end += -(-cache_bytes(item.work.attend, item.types[1].bits) // _PAGE) * _PAGE
+        end += -(-cache_bytes(item.work.attend, bits_of(item)) // _PAGE) * _PAGE
     if end > memory.kib << 10:
         sizes = ", ".join(
-            f"{item.name} {cache_bytes(item.work.attend, item.types[1].bits)}"
+            f"{item.name} {cache_bytes(item.work.attend, bits_of(item))}"
             for item in users
             if item.work.attend is not None
         )
@@ -100,19 +119,24 @@ def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort |
 
 def memory_fold(items: Sequence[Item], memory: MemoryPort) -> Fold:
     """Return the beats in which keys and values are read to be appended: up to a port's beat."""
+    users = [item for item in items if is_external(item.work.attend)]
+    bits = element_bits(users)
     lanes = min(
-        lowest_set_bit(port.row)
-        for item in items
-        if is_external(item.work.attend)
+        lowest_set_bit(port.row * bits_of(item) // bits)
+        for item in users
         for port in item.work.ports[1:3]
     )
-    (bits,) = {item.types[1].bits for item in items if is_external(item.work.attend)}
     return Fold(lanes=min(lanes, memory.data_bits // bits))
+
+
+def element_bits(users: Sequence[Item]) -> int:
+    """Return the bits of an element of the buffer that is appended: a code, or two packed ones."""
+    return max(8 if item.work.attend and item.work.attend.kv4 else bits_of(item) for item in users)
 
 
 def memory_engine(items: Sequence[Item], fold: Fold) -> Engine:
     """Return the engine that serves external memory."""
-    bits = max(item.types[1].bits for item in items if is_external(item.work.attend))
+    bits = element_bits([item for item in items if is_external(item.work.attend)])
     return Engine(
         name=EXTERNAL,
         template=EXTERNAL,
@@ -168,11 +192,14 @@ def fetch_of(bits: int, array: Fold, memory: MemoryPort) -> Fetch:
 
 
 def _row_problems(item: Item, memory: Memory, accelerator: Accelerator) -> list[Diagnostic]:
-    attend, kind = item.work.attend, item.types[1]
+    attend = item.work.attend
     assert attend is not None
     found = []
     kinds = item.types[1:3]
-    if {(k.bits, k.signed) for k in kinds} not in [{(bits, True)} for bits in _CODES]:
+    bits = bits_of(item)
+    if not attend.kv4 and {(k.bits, k.signed) for k in kinds} not in [
+        {(legal, True)} for legal in _CODES
+    ]:
         codes = " and ".join(f"{'' if k.signed else 'u'}int{k.bits}" for k in kinds)
         found.append(
             Diagnostic(
@@ -183,14 +210,14 @@ def _row_problems(item: Item, memory: Memory, accelerator: Accelerator) -> list[
             )
         )
     for name, elements in (("key", attend.inner), ("value", attend.features)):
-        if elements * kind.bits % memory.port_bits:
+        if elements * bits % memory.port_bits:
             found.append(
                 Diagnostic(
                     "HG416",
-                    f"a {name} of {item.name} has {elements} codes of {kind.bits} bits, no whole "
+                    f"a {name} of {item.name} has {elements} codes of {bits} bits, no whole "
                     f"number of beats of {memory.port_bits} bits",
                     accelerator.mark,
-                    f"port_bits: {_widest(elements * kind.bits)} or less, or larger heads",
+                    f"port_bits: {_widest(elements * bits)} or less, or larger heads",
                 )
             )
     return found

@@ -19,7 +19,7 @@ def check_packed(items: Sequence[Item], accelerator: Accelerator) -> None:
     Raises
     ------
     SpecError
-        HG415 (in external memory), HG430 (the codes have no more than 4 bits as they are), HG431
+        HG430 (the codes have no more than 4 bits as they are), HG431
         (an odd number of codes in a row, where two share a byte).
     """
     found = [
@@ -35,13 +35,6 @@ def check_packed(items: Sequence[Item], accelerator: Accelerator) -> None:
 def _problems(item: Item, mark: Mark) -> Iterator[Diagnostic]:
     attend = item.work.attend
     assert attend is not None
-    if attend.external:
-        yield Diagnostic(
-            "HG415",
-            f"the cache of {item.name} has 4 bits and lies in external memory",
-            mark,
-            "cache: {bits: 8}, or {memory: onchip}",
-        )
     for what, kind, elements in (
         ("keys", item.types[1], attend.inner),
         ("values", item.types[2], attend.features),

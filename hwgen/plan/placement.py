@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hwgen.plan.caches import stored
+from hwgen.plan.caches import is_staged, stored
 from hwgen.plan.external import EXTERNAL
 from hwgen.plan.model import Task
 from hwgen.quant.model import QGraph
@@ -37,9 +37,12 @@ def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
     last = dict(first)
     for phase, task in enumerate(tasks):
         if task.appends:
-            if task.engine != EXTERNAL:
-                for name in filter(None, (task.appends, task.sizes)):
-                    first[name], last[name] = -1, len(tasks)
+            if is_staged(task.appends):
+                first[task.appends] = phase
+            elif task.engine != EXTERNAL:
+                first[task.appends], last[task.appends] = -1, len(tasks)
+            if task.sizes:
+                first[task.sizes], last[task.sizes] = -1, len(tasks)
             last |= dict.fromkeys(task.reads, phase)
             continue
         first.setdefault(task.node, phase)

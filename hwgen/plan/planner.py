@@ -28,7 +28,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     ------
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
-        HG412 to HG414 (arrays), HG415, HG430, HG431 (caches of 4 bits), HG472 (blocks of 4 and
+        HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG472 (blocks of 4 and
         8 bits), HG474 (sums that wrap in a shared engine).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwgen.errors import Diagnostic, SpecError
 from hwgen.ops.types import QType
 from hwgen.ops.work import Loop, Port, Work
-from hwgen.plan.caches import CACHED, caches_of, sizes_of, stored
+from hwgen.plan.caches import CACHED, caches_of, sizes_of, staged_of, stored
 from hwgen.plan.cost import power_of_two_at_least, reads_of, task_cycles, useful_of
 from hwgen.plan.cycles import with_prediction
 from hwgen.plan.external import (
@@ -134,24 +134,22 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
     if work.kind == "concat":
         return _concat_jobs(item)
     caches, sizes = caches_of(qgraph, item.node), sizes_of(qgraph, item.node)
+    staged = staged_of(qgraph, item.node)
     jobs, reads = [], list(item.node.inputs)
     for k, (cache, (suffix, port)) in enumerate(zip(caches, CACHED.items(), strict=False)):
         rows, row = work.ports[port].rows, work.ports[port].row
-        template, copy = EXTERNAL if is_external(work.attend) else "vector", _copy(rows, row)
+        name, source = f"{item.name}_{suffix.upper()}", item.node.inputs[port]  # no layer's name
         if sizes:
             assert work.attend is not None
-            template, copy = "pack", _pack(rows, row, work.attend.kv_heads)
-        jobs.append(
-            _Job(
-                f"{item.name}_{suffix.upper()}",  # a capital: no layer has such a name
-                item,
-                template,
-                copy,
-                (item.node.inputs[port],),
-                appends=cache.name,
-                sizes=sizes[k].name if sizes else "",
-            )
-        )
+            pack = _Job(name, item, "pack", _pack(rows, row, work.attend.kv_heads), (source,))
+            target = staged[k] if staged else cache
+            pack = replace(pack, appends=target.name, sizes=sizes[k].name)
+            jobs.append(replace(pack, name=f"{name}P") if staged else pack)
+            source, row = target.name, row // 2
+        if staged or not sizes:
+            template = EXTERNAL if is_external(work.attend) else "vector"
+            job = _Job(name, item, template, _copy(rows, row), (source,), appends=cache.name)
+            jobs.append(job)
         reads[port] = cache.name
     reads += [cache.name for cache in sizes]
     return [*jobs, _Job(item.name, item, item.template, work, tuple(reads))]

@@ -41,6 +41,17 @@ NETS = {
         "activations": "int6",
         "values": 12,
     },
+    "external": {
+        "tokens": 1,
+        "keys": "cache: {length: 30, bits: 4, memory: external}",
+        "more": ", memory: {port_bits: 32, latency: 20}",
+    },
+    "external_ring": {
+        "tokens": 2,
+        "keys": "window: 12, sinks: 3, cache: {bits: 4, memory: external}",
+        "multipliers": 32,
+        "more": ", memory: {port_bits: 32, latency: 50}",
+    },
 }
 DEFAULT = {
     "inputs": "q, k, v",

@@ -102,6 +102,23 @@ def test_many_random_specs(shard):
     draw(shard, 25, check_spec)
 
 
+@pytest.mark.verilator
+@pytest.mark.hls
+@pytest.mark.nightly
+@pytest.mark.parametrize("shard", range(200, 206))
+def test_random_attention(shard):
+    """Caches of 8 and 4 bits, windows and sinks, which few of the others have."""
+    draw(shard, 25, check_spec, first=["attention"])
+
+
+def test_attention_is_drawn_with_caches_of_both_widths():
+    texts = []
+    for shard in range(200, 206):
+        draw(shard, 25, lambda text, stimulus: texts.append(text), first=["attention"])
+    assert sum("cache" in text for text in texts) >= 20
+    assert sum("bits: 4" in text for text in texts) >= 5
+
+
 def test_every_op_is_drawn():
     assert set(DRAWN_OPS) == set(op_names())
 

@@ -35,10 +35,19 @@ def compiled(tmp_path_factory):
     return compile_spec(SPEC, tmp_path_factory.mktemp("decode"))
 
 
-def test_the_state_is_the_window_and_the_sinks(compiled):
-    _, plan = compiled
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory):
+    """The same with keys and values of four bits."""
+    text = SPEC.replace("cache: {}", "cache: {bits: 4}")
+    return compile_spec(text, tmp_path_factory.mktemp("packed"))
+
+
+def test_the_state_is_the_window_and_the_sinks(compiled, packed):
     slots = TILE + WINDOW  # the sinks have a tile of their own
-    assert plan.placement("a.k").elements == plan.placement("a.v").elements == slots * 8
+    for codes, (_, plan) in ((1, compiled), (2, packed)):
+        for name in ("a.k", "a.v"):
+            assert plan.placement(name).elements == slots * 8 // codes
+    assert plan.placement("a.ks").elements == plan.placement("a.vs").elements == slots + TILE // 2
 
 
 @pytest.mark.hls
@@ -47,6 +56,20 @@ def test_cpp_equals_the_golden_model_over_hundreds_of_tokens(compiled, tmp_path)
     inputs = golden.random_inputs(qgraph, 700, seed=2)
     got = hls_outputs(plan, qgraph, inputs, tmp_path)
     assert golden.first_difference(qgraph, golden.run(qgraph, inputs), got) is None
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+@pytest.mark.nightly
+def test_50_000_tokens_of_four_bits(packed, tmp_path):
+    qgraph, plan = packed
+    inputs = golden.random_inputs(qgraph, 50_003, seed=4)
+    expected = golden.run(qgraph, inputs)["a"]
+    hls = hls_outputs(plan, qgraph, inputs, tmp_path / "hls")
+    assert np.array_equal(hls["a"], expected)
+    some = {name: codes[:5_003] for name, codes in inputs.items()}
+    rtl = simulate_rtl(plan, qgraph, some, tmp_path / "sim", runner="native")
+    assert np.array_equal(rtl.outputs["a"], expected[:5_003])
 
 
 @pytest.mark.verilator

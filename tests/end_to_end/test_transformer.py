@@ -15,8 +15,9 @@ from hwgen.verify.rtl import simulate_rtl
 from support.hls import hls_outputs
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "transformer"
-NAMES = ("causal", "streaming", "external")
-TENSORS = {"causal": 2, "streaming": 40, "external": 12}  # of streaming more than its cache holds
+NAMES = ("causal", "streaming", "external", "kv4")
+# Of a window more than its cache holds.
+TENSORS = {"causal": 2, "streaming": 40, "external": 12, "kv4": 40}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,10 @@ def test_the_cpp_equals_the_golden_model(tmp_path, compiled, name):
 @pytest.mark.verilator
 @pytest.mark.parametrize(
     "name",
-    ["streaming", *(pytest.param(n, marks=pytest.mark.nightly) for n in ("causal", "external"))],
+    [
+        "streaming",
+        *(pytest.param(n, marks=pytest.mark.nightly) for n in ("causal", "external", "kv4")),
+    ],
 )
 def test_the_rtl_equals_the_golden_model(tmp_path, compiled, name):
     spec, _, qgraph = compiled[name]

@@ -2,12 +2,12 @@
 
 import pytest
 
-from hwgen.errors import Mark, SpecError
+from hwgen.errors import LimitError, Mark, SpecError
 from hwgen.plan import make_plan
 from hwgen.plan.check import problems
 from hwgen.plan.memory import onchip_bits
 from hwgen.quant import quantize
-from hwgen.spec.model import Accelerator, Budget, Precision
+from hwgen.spec.model import Accelerator, Budget, Memory, Precision
 from support.graphs import make_graph, make_spec
 
 MARK = Mark("a.yaml", 3, 1)
@@ -21,8 +21,8 @@ def attention(features=8, bits=4, activations=8, **cache):
     return quantize(graph, make_spec(graph, Precision(activations=activations)))
 
 
-def made(qgraph, schedule="sequential"):
-    return make_plan(qgraph, Accelerator(schedule, Budget(64, None), {}, 50.0, MARK))
+def made(qgraph, schedule="sequential", memory=None):
+    return make_plan(qgraph, Accelerator(schedule, Budget(64, None), {}, 50.0, MARK, memory))
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,8 @@ def made(qgraph, schedule="sequential"):
     [
         (attention(features=6), "HG431", "3 elements"),
         (attention(activations=4), "HG430", "have 4 bits"),
-        (attention(memory="external"), "HG415", "external"),
     ],
-    ids=["odd", "short", "external"],
+    ids=["odd", "short"],
 )
 def test_what_cannot_be_is_refused(qgraph, code, words):
     with pytest.raises(SpecError) as error:
@@ -58,6 +57,41 @@ def test_codes_lie_two_in_an_element_and_sizes_beside_them():
     assert plan.task("a_K").engine == plan.task("a_V").engine == "pack"
     assert plan.task("a").reads == ("x", "a.k", "a.v", "a.ks", "a.vs")
     assert list(problems(plan, qgraph)) == []
+
+
+def test_codes_pass_the_buffer_on_their_way_out():
+    qgraph = attention(64, memory="external")
+    plan = made(qgraph, memory=Memory(128, 20, 64))
+    places = {place.tensor: place for place in plan.placements}
+    assert {name for name, place in places.items() if place.buffer == "memory"} == {"a.k", "a.v"}
+    assert places["a.kp"].elements == places["a.vp"].elements == 2 * 64 // 2
+    assert [(task.engine, task.appends) for task in plan.tasks if task.appends] == [
+        *(("pack", "a.kp"), ("memory", "a.k")),
+        *(("pack", "a.vp"), ("memory", "a.v")),
+    ]
+    assert list(problems(plan, qgraph)) == []
+
+
+def test_half_the_bytes_lie_outside():
+    eight, four = (attention(64, bits, memory="external") for bits in (8, 4))
+    caches = 64 * 2 * 64  # keys and values of 64 tokens
+    with pytest.raises(LimitError, match=f"caches of {caches} bytes do not fit 4 KiB"):
+        made(eight, memory=Memory(128, 20, 4))
+    assert made(four, memory=Memory(128, 20, 4)).memory.caches == {"a": 0}
+
+
+def test_one_port_serves_codes_of_one_width():
+    layers = [
+        {"name": name, "op": "attention", "in": ["x", "x", "x"], "heads": 2, "causal": True}
+        | {"cache": {"length": 64, "bits": bits, "memory": "external"}}
+        for name, bits in (("a", 8), ("b", 4))
+    ]
+    graph = make_graph({"x": (1, 64)}, layers, outputs=("a", "b"))
+    with pytest.raises(SpecError) as error:
+        made(quantize(graph, make_spec(graph)), memory=Memory(128, 20, 64))
+    (found,) = error.value.diagnostics
+    assert (found.code, found.where) == ("HG432", MARK)
+    assert "4 and 8 bits" in found.message
 
 
 def test_the_buffer_shrinks():

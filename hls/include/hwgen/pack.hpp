@@ -64,6 +64,7 @@ struct pack_task {
   int read;  // address of the tensor
   bool is_signed;
   int codes, sizes;     // addresses in the cache
+  bool staged;          // the codes of a tensor lie row by row, to be appended to a cache
   int heads, elements;  // of a row
   int pitch;            // sizes from a key head to the next one
   int mean;             // where its means begin in the table of all; -1: it has none
@@ -81,6 +82,7 @@ void pack(ap_uint<BITS> (&memory)[SIZE], const pack_task& task, const Mean (&mea
 rows:
   for (int t = 0; t < task.place.tokens; ++t) {
     const int slot = task.place.slot(before + t);
+    const int to = (task.staged ? t : slot) * row;
   heads:
     for (int h = 0; h < task.heads; ++h) {
       const auto left = [&](int i) {
@@ -105,7 +107,7 @@ rows:
         const ap_uint<4> code = ap_uint<4>(round_shift(product, PACK_FRACTION));
         if (i & 1) {
           const ap_uint<8> both = ap_uint<8>(pair + (ap_uint<8>(code) << 4));
-          memory[task.codes + ((slot * row + h * task.elements + i) >> 1)] = ap_uint<BITS>(both);
+          memory[task.codes + ((to + h * task.elements + i) >> 1)] = ap_uint<BITS>(both);
         } else {
           pair = code;
         }

@@ -8,7 +8,7 @@ from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.shared_points import SharedTables
 from hwgen.ops.attention_keys import ring_start, slots_of
 from hwgen.ops.work import Attend
-from hwgen.plan.caches import cache_of
+from hwgen.plan.caches import holds_values, is_staged
 from hwgen.plan.model import Plan, Task
 from hwgen.quant.model import QGraph, QNode
 
@@ -54,7 +54,7 @@ def pack_lines(plan: Plan, qgraph: QGraph, task: Task, tables: SharedTables) -> 
     attend = reader.work.attend
     assert attend is not None
     mean = -1
-    if task.appends == cache_of(task.node, "k"):
+    if not holds_values(task.appends):
         codes = qgraph.node(task.node).lowered.constants["key_mean"]
         mean = tables.place("pack_means", codes)
     cache, sizes = plan.placement(task.appends), plan.placement(task.sizes)
@@ -62,6 +62,7 @@ def pack_lines(plan: Plan, qgraph: QGraph, task: Task, tables: SharedTables) -> 
     return (
         (f"{plan.placement(source).address}, {signed},", "tensor: address, signedness"),
         (f"{cache.address}, {sizes.address},", "addresses: codes, sizes"),
+        (f"{_bool(is_staged(task.appends))},", "codes of one tensor, not of a cache"),
         (f"{attend.kv_heads}, {task.work.channel.count},", "key heads, elements of each"),
         (f"{sizes.elements // attend.kv_heads}, {mean},", "sizes of a head; first mean"),
         (_slots(plan, attend, task.node), _SLOTS),

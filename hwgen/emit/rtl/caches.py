@@ -8,7 +8,8 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 
 from hwgen.emit.rtl.bound import Bound
-from hwgen.plan.caches import ring_of
+from hwgen.plan.caches import is_staged, ring_of
+from hwgen.plan.external import EXTERNAL
 from hwgen.plan.model import Plan, Task
 from rtl_templates.memory.ring import RingWriter, SizeWriter, TokenCount
 
@@ -42,13 +43,14 @@ class Caches:
             attend = plan.task(task.node).work.attend
             assert attend is not None
             ring = ring_of(attend)
-            if not attend.external:  # the memory engine has writers of its own
+            slots = {"slots": ring.slots, "pinned": ring.pinned, "start": ring.start}
+            if task.engine != EXTERNAL:  # the memory engine has writers of its own
                 codes = 2 if task.sizes else 1  # in an element
-                slots = {"slots": ring.slots, "pinned": ring.pinned, "start": ring.start}
+                whole = {"slots": ring.tokens, "pinned": 0, "start": 0}  # a tensor, none after it
                 writers[task.name] = RingWriter(
                     row=task.work.ports[0].row // codes,
                     lanes=plan.engine(task.engine).fold.lanes // codes,
-                    **slots,
+                    **(whole if is_staged(task.appends) else slots),
                 )
                 m.submodules[f"append_{task.name}"] = writers[task.name]
             if task.sizes:

@@ -9,9 +9,9 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 
 from hwgen.emit.rtl.bound.base import Bound
-from hwgen.plan.caches import CACHED, cache_of, ring_of
+from hwgen.plan.caches import CACHED, holds_values, ring_of
 from hwgen.plan.cost import reads_of
-from hwgen.plan.external import is_external
+from hwgen.plan.external import PACKED_BITS, is_external
 from hwgen.plan.model import Engine, Plan, Task
 from hwgen.quant.model import QGraph
 from rtl_templates.memory_port.block_reader import BlockReader
@@ -45,6 +45,7 @@ class BoundMemory(Bound):
         for task in self.tasks:
             self.granule = gcd(self.granule, plan.placement(task.reads[0]).address, self.reads)
         self.users = [task for task in plan.tasks if is_external(task.work.attend)]
+        self.packed = any(task.work.attend.kv4 for task in self.users if task.work.attend)
         self.layouts = {task.node: self._layout(task) for task in self.users}
         self.masters = {"address_bits": self.port.address_bits, "data_bits": self.port.data_bits}
         self.masters["burst"] = self.port.burst
@@ -52,15 +53,16 @@ class BoundMemory(Bound):
     def _layout(self, task: Task) -> KvLayout:
         attend = task.work.attend
         assert attend is not None
+        codes = 2 if attend.kv4 else 1  # in an element
         key = self.qgraph.tensor(self.qgraph.node(task.node).inputs[CACHED["k"]])
         return KvLayout(
             base=self.port.caches[task.node],
             kv_heads=attend.kv_heads,
             tiles=-(-attend.keys // attend.tile),
             tile=attend.tile,
-            inner=attend.inner,
-            features=attend.features,
-            bits=key.type.bits,
+            inner=attend.inner // codes,
+            features=attend.features // codes,
+            bits=8 if attend.kv4 else key.type.bits,
             data_bits=self.port.data_bits,
         )
 
@@ -69,7 +71,7 @@ class BoundMemory(Bound):
         longest = max(max(item.key_beats, item.value_beats) for item in self.layouts.values())
         m.submodules.writer = writer = BlockWriter(beats=longest, **self.masters)
         (code_bits,) = {item.bits for item in self.layouts.values()}
-        m.submodules.pack = pack = Gearbox(self.reads * code_bits, self.port.data_bits)
+        m.submodules.to_beats = pack = Gearbox(self.reads * code_bits, self.port.data_bits)
         wiring.connect(m, pack.o, writer.i)
         running, fetching = Signal(name="appending"), Const(0, 1)
         self.data = Signal(self.reads * self.buffer.bits, name="memory_data")
@@ -102,7 +104,7 @@ class BoundMemory(Bound):
             m.d.sync += running.eq(0)
         self.step, self.beat_valid, self.beat = running, fetching, Const(0, 1)
         self.aw, self.w, self.b = writer.aw, writer.w, writer.b
-        self._fetch(m, code_bits)
+        self._fetch(m, PACKED_BITS if self.packed else code_bits)
         self.error = writer.error | self.reader.error
 
     def _store(self, item: Task) -> KvStore:
@@ -111,7 +113,7 @@ class BoundMemory(Bound):
         ring = ring_of(attend)
         return KvStore(
             self.layouts[item.node],
-            value=item.appends == cache_of(item.node, "v"),
+            value=holds_values(item.appends),
             tokens=ring.tokens,
             slots=ring.slots,
             pinned=ring.pinned,
@@ -132,7 +134,7 @@ class BoundMemory(Bound):
         arrays = {self.plan.engine(task.engine).name for task in self.users}
         (array,) = (engine for engine in self.plan.engines if engine.name in arrays)
         lanes = reads_of(array.template, array.fold)
-        m.submodules.unpack = unpack = Gearbox(self.port.data_bits, lanes * code_bits)
+        m.submodules.from_beats = unpack = Gearbox(self.port.data_bits, lanes * code_bits)
         wiring.connect(m, reader.o, unpack.i)
         self.beats = unpack.o
         self.code_bits = code_bits

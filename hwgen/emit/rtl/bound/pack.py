@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 
 from hwgen.emit.rtl.array_tasks import pack_task
 from hwgen.emit.rtl.bound.base import Bound
-from hwgen.plan.caches import cache_of
+from hwgen.plan.caches import holds_values
 from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QGraph
 from rtl_templates.attention.pack_rows import PackRows
@@ -34,7 +34,7 @@ class BoundPack(Bound):
     def build(self, m: Module, task: Any, start: Any) -> None:
         """Instantiate the core."""
         constants = [
-            pack_task(item.work, node.lowered, values=item.appends == cache_of(item.node, "v"))
+            pack_task(item.work, node.lowered, values=holds_values(item.appends))
             for item, node in zip(self.tasks, self.nodes, strict=True)
         ]
         rows = [item.work.row.count for item in self.tasks]
