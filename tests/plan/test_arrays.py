@@ -346,6 +346,6 @@ def test_padding_saves_tiles() -> None:
 def test_the_text_names_arrays_and_what_bounds_them() -> None:
     text = describe(plan(block(tokens=9, tile=16), "sequential", 128))
 
-    assert "array   array       16         1" in text
+    assert "array   array          1    16         1" in text
     assert "16 x " in text
     assert "of their cycles useful" in text
