@@ -12,6 +12,7 @@ from hwgen.ops.work import Attend, Work
 from hwgen.plan.array_cycles import ArraySize, Fetch, array_slots
 from hwgen.plan.caches import ring_of
 from hwgen.plan.model import Fold
+from hwgen.plan.taps import Taps, real_macs, real_taps
 from hwgen.plan.timing import LENGTH_READ, ROW_PERIODS
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "power_of_two_at_least",
     "reads_of",
     "steps_of",
+    "taps_of",
     "task_cycles",
     "template_of",
     "useful_of",
@@ -62,12 +64,13 @@ def template_of(work: Work, *, array: bool = False) -> str:
 def useful_of(work: Work) -> int:
     """Return the multiplications that an op needs for one tensor, of weights or activations.
 
+    Those by padding are not needed.
     Attention counts the pairs of a query and a key that it sees, with a full cache and no
     padding.
     """
     attend = work.attend
     if attend is None:
-        return work.macs
+        return real_macs(work) if work.kind == "mac" else 0
     if work.kind == "matmul":
         return attend.queries * attend.inner * attend.features
     return _pairs(attend) * attend.heads * (attend.inner + attend.features)
@@ -95,7 +98,7 @@ def power_of_two_at_least(number: int) -> int:
 
 
 def steps_of(work: Work, fold: Fold) -> int:
-    """Return the steps of a group."""
+    """Return the steps of a group, those in padding included."""
     match work.kind:
         case "mac":
             return work.segments // fold.rows * -(-work.elements // fold.elements)
@@ -138,8 +141,24 @@ def groups_of(work: Work, fold: Fold) -> int:
     return 1 if work.kind in (*ROWS, "pack") else work.channel.count // fold.lanes
 
 
+@lru_cache(maxsize=4096)
+def taps_of(work: Work, fold: Fold) -> Taps | None:
+    """Return what the groups take where an engine skips padding; None if it does not.
+
+    It does if padding reads as 0 (so that it adds nothing) and if the beats of a group leave in
+    no more cycles than the shortest group has steps.
+    """
+    taps = real_taps(work, fold) if work.pad == 0 else None
+    if taps is None or -(-group_results(work, fold) // fold.lanes) > taps.least:
+        return None
+    return taps
+
+
 def length_of(work: Work, fold: Fold) -> int:
-    """Return the cycles from the start of a group to the earliest start of the next one."""
+    """Return the cycles from the start of a group to the earliest start of the next one.
+
+    Of a group inside of the tensor, where padding is skipped.
+    """
     steps = steps_of(work, fold)
     if work.kind == "pack":
         return steps + 1
@@ -150,6 +169,9 @@ def length_of(work: Work, fold: Fold) -> int:
 
 def issue_cycles(work: Work, fold: Fold) -> int:
     """Return the cycles that an engine needs for one tensor when nothing holds it up."""
+    taps = taps_of(work, fold)
+    if taps is not None:
+        return groups_of(work, fold) * taps.total
     return work.positions * groups_of(work, fold) * length_of(work, fold)
 
 

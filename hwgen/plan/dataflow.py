@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from hwgen.errors import Diagnostic, LimitError, SpecError
-from hwgen.plan.cost import PRODUCTS, groups_of, issue_cycles, lowest_set_bit, template_of
+from hwgen.plan.cost import (
+    PRODUCTS,
+    groups_of,
+    issue_cycles,
+    lowest_set_bit,
+    template_of,
+    useful_of,
+)
 from hwgen.plan.cycles import prediction
 from hwgen.plan.depths import ROUNDS, Depth, fifo_beats, joins_paths
 from hwgen.plan.folding import (
@@ -219,7 +226,7 @@ def _task(item: Item, fold: Fold) -> Task:
         write_offset=0,
         write_stride=0,
         cycles=issue_cycles(item.work, fold),
-        useful=item.work.macs,
+        useful=useful_of(item.work),
         bound=bound_of(item.template, item.work, fold),
     )
 

@@ -12,6 +12,7 @@ from hwgen.plan.cost import (
     power_of_two_at_least,
     reads_of,
     steps_of,
+    taps_of,
     template_of,
 )
 from hwgen.plan.model import Fold
@@ -34,7 +35,8 @@ def fifo_beats(work: Work, fold: Fold) -> int:
     ``steps + latency + beats + 1`` cycles later; so many groups are under way at once as fit in
     that time, and one more that starts.
     """
-    steps, length = steps_of(work, fold), length_of(work, fold)
+    taps, steps = taps_of(work, fold), steps_of(work, fold)
+    length = length_of(work, fold) if taps is None else taps.least
     beats = max(group_beats(work, fold))
     pending = steps + latency(work, fold) + beats + 2
     groups = -(-pending // length) + 1

@@ -9,9 +9,9 @@ its k-th group and ``free(r)`` the cycle from which release ``r`` is visible:
 - ``take(s, i) = max(offered(i), free(r))`` with ``r`` the first release after which beat ``i``
   fits the buffer of ``s``; an output takes at once;
 - ``left(i) = max(take(s, i) for s in sinks)``;
-- ``g(k) = max(g(k-1) + length, take(need) + 1, left(credit) + 1)``, where ``need`` is the beat that
-  completes what the position needs and ``credit`` the beat whose place in the FIFO the last beat
-  of the group takes;
+- ``g(k) = max(g(k-1) + length, take(need) + 1, left(credit) + 1)``, where ``length`` is that of
+  group k-1, ``need`` the beat that completes what the position needs and ``credit`` the beat whose
+  place in the FIFO the last beat of the group takes;
 - ``enter = g + steps - 1 + latency + b`` for beat ``b`` of the group;
 - ``free = g + steps`` of the last group before the release.
 
@@ -31,7 +31,7 @@ from itertools import groupby
 import numpy as np
 
 from hwgen.ops.work import Work
-from hwgen.plan.cost import groups_of, length_of, steps_of
+from hwgen.plan.cost import groups_of, length_of, taps_of
 from hwgen.plan.model import Channel, Engine, Fold, Plan, Task
 from hwgen.plan.timing import FIFO_LATENCY, latency
 from hwgen.plan.window import visits
@@ -165,10 +165,14 @@ class _Visit:
     See :class:`hwgen.plan.window.Visit`.
     """
 
-    __slots__ = ("need", "release", "runs")
+    __slots__ = ("length", "need", "release", "runs", "steps")
 
-    def __init__(self, need: _Pairs, runs: _Pairs, release: _Pairs) -> None:
+    def __init__(
+        self, need: _Pairs, runs: _Pairs, steps: int, length: int, release: _Pairs
+    ) -> None:
         self.need = need
+        self.steps = steps  # of each group
+        self.length = length  # from the start of a group to the next one's
         self.runs = runs  # (groups, beats of each)
         self.release = release
 
@@ -178,11 +182,13 @@ def _visits(work: Work, fold: Fold, lanes: tuple[int, ...]) -> tuple[_Visit, ...
     """Return the visits of a tensor for ports with these elements per beat."""
     runs: dict[tuple[int, ...], _Pairs] = {}
     result = []
+    least = length_of(work, fold) if taps_of(work, fold) is None else 0
     for visit in visits(work, fold):
         if visit.beats not in runs:
             runs[visit.beats] = tuple((len(list(g)), beats) for beats, g in groupby(visit.beats))
         need = tuple((k, -(-need // lanes[k])) for k, need in visit.need)
-        result.append(_Visit(need, runs[visit.beats], visit.release))
+        length = max(visit.steps, least)
+        result.append(_Visit(need, runs[visit.beats], visit.steps, length, visit.release))
     return tuple(result)
 
 
@@ -195,11 +201,10 @@ class _Engine:
         self.ports = ports
         self.source = source
         self.out_depth = engine.out_depth
-        self.length = length_of(task.work, engine.fold)
-        self.steps = steps_of(task.work, engine.fold)
-        self.delay = self.steps - 1 + latency(task.work, engine.fold)
+        self.latency = latency(task.work, engine.fold)
         self.elements = [port.elements for port in task.work.ports]
         self.visits = _visits(task.work, engine.fold, tuple(port.lanes for port in ports))
+        self.length, self.delay = self.visits[0].length, 0  # of the visit at hand
         self.groups = task.work.positions * groups_of(task.work, engine.fold)  # of one tensor
         self.start: list[int] = []
         self._enter = source.enter
@@ -215,6 +220,7 @@ class _Engine:
 
     def _advance_visit(self) -> bool:
         visit = self.visits[self._visit]
+        self.length, self.delay = visit.length, visit.steps - 1 + self.latency
         for k, need in visit.need:
             port = self.ports[k]
             index = self._tensor * (self.elements[k] // port.lanes) + need - 1
@@ -233,7 +239,7 @@ class _Engine:
         for k, release in visit.release:
             port = self.ports[k]
             port.freed.append(self._tensor * self.elements[k] + release)
-            port.free.append(self._free - self.length + self.steps)
+            port.free.append(self._free - visit.length + visit.steps)
         self._run = 0
         self._visit += 1
         if self._visit == len(self.visits):
@@ -370,7 +376,10 @@ class Events:
     def spans(self) -> dict[str, tuple[int, int]]:
         """Return the cycles [start, end) of the first tensor's groups, by engine."""
         return {
-            engine.name: (engine.start[0], engine.start[engine.groups - 1] + engine.length)
+            engine.name: (
+                engine.start[0],
+                engine.start[engine.groups - 1] + engine.visits[-1].length,
+            )
             for engine in self.engines
         }
 

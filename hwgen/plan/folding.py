@@ -9,6 +9,7 @@ from hwgen.errors import Diagnostic
 from hwgen.ops.work import Work
 from hwgen.plan.cost import group_results, issue_cycles, lowest_set_bit, steps_of
 from hwgen.plan.model import Fold
+from hwgen.plan.taps import real_taps
 from hwgen.spec.model import FoldSpec
 
 __all__ = [
@@ -108,12 +109,18 @@ def widest_beat(work: Work, fold: Fold) -> int:
 
 
 def mac_lanes(work: Work, fold: Fold) -> int:
-    """Return the narrowest beat that keeps up with the steps of a group, else the widest legal."""
+    """Return the narrowest beat that keeps up with the steps of a group, else the widest legal.
+
+    With the steps of the shortest group, if that lets the engine skip padding.
+    """
     largest, steps, results = (
         widest_beat(work, fold),
         steps_of(work, fold),
         group_results(work, fold),
     )
+    taps = real_taps(work, fold) if work.pad == 0 else None
+    if taps is not None and -(-results // largest) <= taps.least:
+        steps = taps.least
     lanes = 1
     while lanes < largest and -(-results // lanes) > steps:
         lanes *= 2

@@ -53,7 +53,7 @@ def bound_of(template: str, work: Work, fold: Fold) -> str:
         return "input" if widened else "lanes"
     if group_beats(work, fold)[0] > steps_of(work, fold):
         return "output"
-    return "fill" if work.macs < issue_cycles(work, fold) * fold.multipliers else "lanes"
+    return "fill" if useful_of(work) < issue_cycles(work, fold) * fold.multipliers else "lanes"
 
 
 def explain(template: str, work: Work, fold: Fold) -> str:
@@ -66,11 +66,11 @@ def explain(template: str, work: Work, fold: Fold) -> str:
         beats = group_beats(work, fold)[0]
         return f"bound by its output: {count(beats, 'beat')} of {fold.lanes} leave per group"
     if bound == "fill":
-        used = work.macs / (cycles * fold.multipliers)
+        used = useful_of(work) / (cycles * fold.multipliers)
         return (
             f"bound by {count(fold.multipliers, 'multiplier')}, {used:.0%} of their cycles useful "
-            f"(the rest is padding of the last word of {work.elements} elements "
-            f"or the last group of {work.outputs} outputs)"
+            f"(the rest is padding: of the last word of {work.elements} elements, "
+            f"of the last group of {work.outputs} outputs, or of the tensor)"
         )
     if bound == "unit":
         unit = {"norm": "root", "softmax": "division"}[work.kind]

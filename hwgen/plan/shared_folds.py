@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import inf
 
 import numpy as np
+import numpy.typing as npt
 
 from hwgen.errors import SpecError
 from hwgen.ops.work import Work
@@ -21,6 +22,7 @@ from hwgen.plan.cost import (
 )
 from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, vector_lanes
 from hwgen.plan.model import Fold
+from hwgen.plan.taps import real_taps
 from hwgen.spec.model import Accelerator
 
 __all__ = ["WORTH", "shared_folds"]
@@ -179,6 +181,7 @@ def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
     elements = sorted({n for work in works for n in mac_sizes(work.elements, budget)})
     outputs = sorted({n for work in works for n in output_sizes(work.outputs, budget)})
     sizes = np.array(elements, dtype=np.int64)
+    steps = {work: _steps(work, elements) for work in set(works)}
     best: tuple[float, int, int, int, int] = (inf, 0, 0, 0, 0)
     for size in outputs:
         legal = sizes[: np.searchsorted(sizes, budget // size, side="right")]
@@ -189,16 +192,29 @@ def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
         while lanes <= widest:
             total = np.zeros(legal.size, dtype=np.int64)
             for work in works:
-                steps = work.segments * -(-work.elements // legal)
-                length = np.maximum(steps, -(-min(size, work.outputs) // lanes))
-                groups = work.positions * work.channel.count * -(-work.outputs // size)
-                total += groups * length
+                nominal, least, real = steps[work][:, : legal.size]
+                beats = -(-min(size, work.outputs) // lanes)
+                cycles = np.where(beats <= least, real, np.maximum(nominal, beats) * work.positions)
+                total += cycles * work.channel.count * -(-work.outputs // size)
             least = int(np.argmin(total))  # the first of equals: fewest multipliers
             cell = int(legal[least])
             best = min(best, (int(total[least]), cell * size, lanes, size, cell))
             lanes *= 2
     _, _, lanes, size, cell = best
     return Fold(1, cell, size, lanes)
+
+
+def _steps(work: Work, elements: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return, by elements at once: steps of a group, those of the shortest, of all positions.
+
+    Where no padding can be skipped the shortest is 0, as no beat is that fast.
+    """
+    rows = []
+    for size in elements:
+        taps = real_taps(work, Fold(1, size)) if work.pad == 0 else None
+        nominal = work.segments * -(-work.elements // size)
+        rows.append((nominal, taps.least, taps.total) if taps else (nominal, 0, 0))
+    return np.array(rows, dtype=np.int64).T
 
 
 def _widest_beat(work: Work, size: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwgen.ops.work import Work
-from hwgen.plan.cost import group_beats
+from hwgen.plan.cost import group_beats, steps_of, taps_of
 from hwgen.plan.model import Fold
 
 __all__ = ["Visit", "minimum_depth", "reach", "visits"]
@@ -22,12 +22,15 @@ class Visit:
         By port: elements of the tensor that must have been written, as (port, count).
     beats
         Beats of each group.
+    steps
+        Steps of each group.
     release
         By port: elements of the tensor that are free after the last of the groups.
     """
 
     need: tuple[tuple[int, int], ...]
     beats: tuple[int, ...]
+    steps: int
     release: tuple[tuple[int, int], ...]
 
 
@@ -48,6 +51,7 @@ def visits(work: Work, fold: Fold) -> Iterator[Visit]:
     ports = range(len(work.ports))
     beats = group_beats(work, fold)
     reach_y, reach_x = reach(work)
+    taps, steps = taps_of(work, fold), steps_of(work, fold)
     for row in range(work.row.count):
         top = work.origin[0] + row * work.row.dy
         kept = max(0, min(top + work.row.dy, port.rows)) * port.row
@@ -63,6 +67,7 @@ def visits(work: Work, fold: Fold) -> Iterator[Visit]:
             yield Visit(
                 tuple((k, need) for k in ports),
                 beats,
+                steps if taps is None else taps.steps(row, column),
                 tuple((k, release) for k in ports) if row_ends else (),
             )
 
@@ -74,7 +79,7 @@ def _concat_visits(work: Work, fold: Fold) -> Iterator[Visit]:
         for k, chunk in enumerate(chunks):
             for start in range(position * chunk, (position + 1) * chunk, lanes):
                 mark = ((k, start + lanes),)
-                yield Visit(mark, (1,), mark)
+                yield Visit(mark, (1,), 1, mark)
 
 
 def minimum_depth(work: Work, fold: Fold, port: int, beat: int) -> int:

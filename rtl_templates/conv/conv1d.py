@@ -1,5 +1,6 @@
 """One-dimensional convolution over the tokens of a sequence."""
 
+from rtl_templates.conv.padding import real_taps, skip_padding
 from rtl_templates.mac.mac_op import MacFold, MacOp
 from rtl_templates.memory.walk import Level, Walk
 
@@ -16,8 +17,9 @@ class Conv1d(MacOp):
     bit for bit equal to ``hwgen.ops.conv1d``.  Latency: a token starts when the last one that
     its window touches is in the buffer, its first beat is offered
     ``steps + MacCore.latency(rows * elements)`` cycles later (``steps`` per block of outputs).
-    Initiation interval: ``cycles`` per tensor.  Utilisation bound: ``utilisation``; what is
-    lost is the fill of the last word of a tap, of the last block, and of padding.
+    Initiation interval: ``cycles`` per tensor.  Taps in padding take no cycle if ``pad`` is 0,
+    the beats of a group leave in time, and taps are not read at once.  Utilisation bound:
+    ``utilisation``; what is lost is the fill of the last word of a tap and of the last block.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ class Conv1d(MacOp):
             padding=padding,
             groups=groups,
             fold=fold,
+            skip=keys.get("pad", 0) == 0,
         )
         super().__init__(
             walk=walk,
@@ -89,6 +92,7 @@ class Conv1d(MacOp):
             kernel_rows=taps,
             pitch=dilation * features,
             fold=fold,
+            useful=_useful(weights, walk, tokens, stride, dilation, padding[0]),
             **keys,
         )
 
@@ -104,8 +108,12 @@ class Conv1d(MacOp):
         padding=(0, 0),
         groups=1,
         fold=None,
+        skip=True,
     ):
-        """Return the walk: tokens, groups, blocks of outputs; taps, words of a tap."""
+        """Return the walk: tokens, groups, blocks of outputs; taps, words of a tap.
+
+        With ``skip``, taps in padding are left out if results leave in time.
+        """
         fold = fold or MacFold()
         reach = (taps - 1) * dilation
         out_tokens = (tokens + sum(padding) - reach - 1) // stride + 1
@@ -115,7 +123,7 @@ class Conv1d(MacOp):
         words = -(-per_group // fold.elements)
         results = min(groups, fold.groups) * min(outputs, fold.outputs)
         rows = Level(taps, dilation * features) if fold.rows == 1 else Level(1)
-        return Walk(
+        walk = Walk(
             elements=tokens * features,
             row=features,
             levels=(
@@ -132,3 +140,17 @@ class Conv1d(MacOp):
             reach=(reach * features, features - 1),
             idle=max(0, -(-results // fold.lanes) - rows.count * words),
         )
+        if not skip or fold.rows > 1:
+            return walk
+        real = real_taps(out_tokens, taps, stride, dilation, padding[0], tokens)
+        return skip_padding(walk, real, [(0, words)], -(-results // fold.lanes))
+
+
+def _useful(weights, walk, tokens, stride, dilation, before):
+    """Return the multiplications by elements that are no padding."""
+    places = [
+        t * stride - before + j * dilation
+        for t in range(walk.levels[0].count)
+        for j in range(len(weights[0][0]))
+    ]
+    return len(weights) * len(weights[0]) * sum(0 <= place < tokens for place in places)

@@ -1,5 +1,6 @@
 """Two-dimensional convolution."""
 
+from rtl_templates.conv.padding import real_taps, real_words, skip_padding
 from rtl_templates.mac.mac_op import MacFold, MacOp
 from rtl_templates.memory.walk import Level, Walk
 
@@ -16,8 +17,10 @@ class Conv2d(MacOp):
     bit for bit equal to ``hwgen.ops.conv2d``.  Latency: a position starts when the last element
     that it touches is in the buffer, its first beat is offered
     ``steps + MacCore.latency(rows * elements)`` cycles later (``steps`` per block of outputs).
-    Initiation interval: ``cycles`` per tensor.  Utilisation bound: ``utilisation``; what is
-    lost is the fill of the last word of a segment, of the last block, and of padding.
+    Initiation interval: ``cycles`` per tensor.  Steps that lie in padding as a whole take no
+    cycle if ``pad`` is 0 and the beats of a group leave in time.  Utilisation bound:
+    ``utilisation``; what is lost is the fill of the last word of a segment, of the last block,
+    and of words that padding takes a part of.
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ class Conv2d(MacOp):
             size = (taps - 1) * apart + 1
             if not 0 <= min(sides) <= max(sides) < size:
                 raise ValueError(f"Padding must be in [0, {size}) for this kernel, not {sides}")
+        skip = keys.get("pad", 0) == 0
         walk = self.window_walk(
             height,
             width,
@@ -85,6 +89,7 @@ class Conv2d(MacOp):
             padding=padding,
             groups=groups,
             fold=fold,
+            skip=skip,
         )
         super().__init__(
             walk=walk,
@@ -93,6 +98,7 @@ class Conv2d(MacOp):
             kernel_rows=kernel[0],
             pitch=dilation[0] * width * channels,
             fold=fold,
+            useful=_useful(weights, walk, (height, width), stride, dilation, padding),
             **keys,
         )
 
@@ -109,8 +115,12 @@ class Conv2d(MacOp):
         dilation=(1, 1),
         groups=1,
         fold=None,
+        skip=True,
     ):
-        """Return the walk: rows, columns, groups, blocks; kernel rows, kernel columns, words."""
+        """Return the walk: rows, columns, groups, blocks; kernel rows, kernel columns, words.
+
+        With ``skip``, steps that lie in padding as a whole are left out if results leave in time.
+        """
         fold = fold or MacFold()
         (top, bottom), (left, right) = padding
         down, across = ((taps - 1) * apart for taps, apart in zip(kernel, dilation, strict=True))
@@ -128,7 +138,7 @@ class Conv2d(MacOp):
         words = -(-segment // fold.elements)
         steps = rows.count * columns.count * words
         results = min(groups, fold.groups) * min(outputs, fold.outputs)
-        return Walk(
+        walk = Walk(
             elements=height * row,
             row=row,
             levels=(
@@ -145,6 +155,29 @@ class Conv2d(MacOp):
             reach=(down * row, (across + 1) * channels - 1),
             idle=max(0, -(-results // fold.lanes) - steps),
         )
+        if not skip:
+            return walk
+        taken = [(0, 1)] * out_rows
+        if fold.rows == 1:
+            taken = real_taps(out_rows, kernel[0], stride[0], dilation[0], top, height)
+        taps = real_taps(out_columns, kernel[1], stride[1], dilation[1], left, width)
+        if columns.count == 1:
+            first = [c * stride[1] * channels - left * channels for c in range(out_columns)]
+            taps = real_words(words, fold.elements, segment, first, row)
+        return skip_padding(walk, taken, taps, -(-results // fold.lanes))
+
+
+def _useful(weights, walk, size, stride, dilation, padding):
+    """Return the multiplications by elements that are no padding."""
+    kernel = len(weights[0][0]), len(weights[0][0][0])
+    reals = len(weights) * len(weights[0])
+    for k in range(2):
+        count, start = walk.levels[k].count, padding[k][0]
+        places = [
+            i * stride[k] - start + j * dilation[k] for i in range(count) for j in range(kernel[k])
+        ]
+        reals *= sum(0 <= place < size[k] for place in places)
+    return reals
 
 
 def _segments(weights, whole):

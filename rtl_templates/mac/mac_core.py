@@ -37,7 +37,7 @@ class MacTask:
         Requantisation after the per-channel multiplication.
     weights
         First word in the weight memory; the walk reads one word a step, from the start again
-        at each position.
+        at each position; ``walk.word`` where walks skip padding.
     channels
         First word in the channel memory, and how many: one word per beat of a position.
     beats, last_beats
@@ -241,6 +241,10 @@ class MacCore(wiring.Component):
             shape=unsigned(bits), depth=len(self.weights), init=self.weights
         )
         reader = memory.read_port()
+        if mover.skips:  # not read in turn
+            m.d.comb += [reader.en.eq(1), reader.addr.eq(mover.word)]
+            m.d.sync += word.eq(reader.data)
+            return word
         base = field([task.weights for task in self.tasks], "weights_base")
         address = Signal(range(len(self.weights)))
         position_ends = mover.ends[2:].all()

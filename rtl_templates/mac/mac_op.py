@@ -75,6 +75,8 @@ class MacOp(MacEngine):
     depth, queue : int or None
         Elements of the window buffer, beats of the output queue; None: enough for full speed
         of the engine.
+    useful : int or None
+        Multiplications by elements that are no padding; None: all.
 
     Attributes
     ----------
@@ -103,6 +105,7 @@ class MacOp(MacEngine):
         beat=1,
         depth=None,
         queue=None,
+        useful=None,
     ):
         fold = fold or MacFold()
         per_group = len(weights) // groups
@@ -120,9 +123,10 @@ class MacOp(MacEngine):
         banks = bank_count(beat, fold.groups * fold.elements)
         terms = fold.rows * fold.elements
         self.walk = walk
-        self.cycles = walk.steps + walk.idle * (walk.steps // walk.group_steps)
-        useful = walk.levels[0].count * walk.levels[1].count
-        useful *= sum(len(segment) for channel in weights for segment in channel)
+        self.cycles = walk.steps + walk.idle * walk.groups
+        if useful is None:
+            useful = walk.levels[0].count * walk.levels[1].count
+            useful *= sum(len(segment) for channel in weights for segment in channel)
         self.utilisation = useful / (self.cycles * fold.multipliers)
         super().__init__(
             MacShape(

@@ -38,5 +38,5 @@ def queue_beats(walk, latency, beats):
     The place of a beat is taken when its group starts and is free again
     ``steps + latency + beats + 1`` cycles later.
     """
-    steps = walk.group_steps
-    return beats * (-(-(steps + latency + beats + 2) // (steps + walk.idle)) + 1)
+    pending = walk.group_steps + latency + beats + 2
+    return beats * (-(-pending // (walk.least_steps + walk.idle)) + 1)

@@ -1,11 +1,12 @@
 """The affine address generator between a buffer and an engine."""
 
-from amaranth.hdl import Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.memory.ramp import Ramp, ramp_values
 from rtl_templates.memory.select import TaskField, shape_for
+from rtl_templates.memory.taps import Taps
 
 __all__ = ["Mover"]
 
@@ -57,6 +58,8 @@ class Mover(wiring.Component):
         Last step of an output row; so.
     done : ``Out(1)``
         Last step of the tensor.
+    word : ``Out``
+        Word of weights; only if a walk skips iterations.
     """
 
     def __init__(self, walks, *, sequential=False):
@@ -77,6 +80,9 @@ class Mover(wiring.Component):
         self.y_shape = shape_for(min(-1, *(r[0] for r in y)) - 1, max(r[1] for r in y) + slack_y)
         self.x_shape = shape_for(min(-1, *(r[0] for r in x)) - 1, max(r[1] for r in x) + slack_x)
         self.count_shape = shape_for(0, max(walk.elements for walk in walks))
+        self.skips = {skip.level: skip.along for walk in walks for skip in walk.skips}
+        words = [walk.word + sum((k.count - 1) * k.dw for k in walk.levels) for walk in walks]
+        self.word_shape = shape_for(0, max(words))
         need, release = (0, 0) if sequential else first_window(walks[0])
         super().__init__(
             {
@@ -96,6 +102,7 @@ class Mover(wiring.Component):
                 "row_done": Out(1),
                 "done": Out(1),
             }
+            | ({"word": Out(self.word_shape)} if self.skips else {})
         )
 
     def elaborate(self, platform):
@@ -109,13 +116,21 @@ class Mover(wiring.Component):
         origin_y = field([walk.origin[0] for walk in walks], "origin_y")
         origin_x = field([walk.origin[1] for walk in walks], "origin_x")
 
-        index = [self._index(k) for k in range(depth)]
-        ends = [index[k] == counts[k] for k in range(depth)]
+        taps = {k: Taps(field, walks, k, along) for k, along in self.skips.items()}
+        index = [self._index(k, taps) for k in range(depth)]
+        tops = [taps[k].of("here")["last"] if k in taps else counts[k] for k in range(depth)]
+        ends = [index[k] == tops[k] for k in range(depth)]
         m.d.comb += [self.ends[k].eq(end) for k, end in enumerate(ends)]
+        self._follow(m, taps, index, ends)
 
         # A level that never moves in y shares the register of the level outside it; so in x.
-        ys = self._positions("dy", origin_y, self.y_shape, walks, field)
-        xs = self._positions("dx", origin_x, self.x_shape, walks, field)
+        ys = self._positions("dy", origin_y, self.y_shape, taps, field)
+        xs = self._positions("dx", origin_x, self.x_shape, taps, field)
+        axes = [ys, xs]
+        if self.skips:
+            origin_w = field([walk.word for walk in walks], "origin_w")
+            axes.append(self._positions("dw", origin_w, self.word_shape, taps, field))
+            m.d.comb += self.word.eq(axes[-1].registers[-1].value)
 
         active = Signal()
         idle = Signal(range(max(2, max(walk.idle for walk in walks) + 1)))
@@ -123,7 +138,7 @@ class Mover(wiring.Component):
         inner = range(depth - self.group, depth)
         first, last = Const(1), Const(1)
         for k in inner:
-            first = first & (index[k] == 0)
+            first = first & (index[k] == (taps[k].of("here")["first"] if k in taps else 0))
             last = last & ends[k]
         running = active if self.sequential else Const(1)
         m.d.comb += [
@@ -132,8 +147,8 @@ class Mover(wiring.Component):
             self.wants.eq(running & first & (idle == 0)),
             self.step.eq(running & (~first | (self.go & (idle == 0)))),
             self.port.eq(index[depth - self.group]),
-            self.y.eq(ys[-1].value),
-            self.x.eq(xs[-1].value),
+            self.y.eq(ys.registers[-1].value),
+            self.x.eq(xs.registers[-1].value),
         ]
         with m.If(idle != 0):
             m.d.sync += idle.eq(idle - 1)
@@ -146,18 +161,23 @@ class Mover(wiring.Component):
                 with m.If(~ends[k]) if k == depth - 1 else m.Elif(~ends[k]):
                     if self._counts(k):
                         m.d.sync += index[k].eq(index[k] + 1)
-                        m.d.sync += self._zero(index, k + 1)
-                        for positions in (ys, xs):
-                            m.d.sync += self._advance(positions, k)
+                        m.d.sync += self._zero(index, k + 1, taps, "here" if k > 1 else "ahead")
+                        for axis in axes:
+                            m.d.sync += axis.advance(k)
             with m.Else():
-                m.d.sync += self._zero(index, 0)
+                m.d.sync += self._zero(index, 0, taps, "ahead")
                 m.d.sync += active.eq(0)
                 if not self.sequential:
-                    m.d.sync += self._restart(ys, origin_y) + self._restart(xs, origin_x)
+                    for axis in axes:
+                        m.d.sync += axis.restart("ahead")
         if self.sequential:
             with m.If(self.start):
                 m.d.sync += active.eq(1)
-                m.d.sync += self._restart(ys, origin_y) + self._restart(xs, origin_x)
+                m.d.sync += self._zero(index, 2, taps, "start")
+                for axis in axes:
+                    m.d.sync += axis.restart("start")
+                for tap in taps.values():
+                    m.d.sync += tap.begin()
 
         if self.sequential:
             m.d.comb += self.done.eq(self.step & self.ends.all())
@@ -169,18 +189,40 @@ class Mover(wiring.Component):
         """Return whether level ``k`` has more than one iteration in any walk."""
         return any(walk.levels[k].count > 1 for walk in self.walks)
 
-    def _index(self, k):
+    def _index(self, k, taps):
         """Return the counter of level ``k``: none where it would always be 0."""
         if not self._counts(k):
             return Const(0)
-        return Signal(range(max(walk.levels[k].count for walk in self.walks)), name=f"index_{k}")
+        most = max(walk.levels[k].count for walk in self.walks)
+        init = taps[k].initial["first"] if k in taps else 0
+        return Signal(range(most), init=init, name=f"index_{k}")
 
-    def _zero(self, index, start):
-        return [index[j].eq(0) for j in range(start, self.depth) if self._counts(j)]
+    def _zero(self, index, start, taps, when):
+        """Return the assignments that begin levels anew, from ``start`` on."""
+        return [
+            index[j].eq(taps[j].of(when)["first"] if j in taps else 0)
+            for j in range(start, self.depth)
+            if self._counts(j)
+        ]
 
-    def _positions(self, axis, origin, shape, walks, field):
+    def _follow(self, m, taps, index, ends):
+        """Look up what the next position takes while this one is worked on."""
+        if not taps:
+            return
+        moves = Signal(name="position_ends")
+        m.d.comb += moves.eq(self.step & Cat(ends[2:]).all())
+        row = Signal.like(index[0], name="next_row")
+        column = Signal.like(index[1], name="next_column")
+        m.d.comb += [
+            row.eq(Mux(ends[1], Mux(ends[0], 0, index[0] + 1), index[0])),
+            column.eq(Mux(ends[1], 0, index[1] + 1)),
+        ]
+        for tap in taps.values():
+            tap.follow(m, self.task, (row, column)[tap.along], moves)
+
+    def _positions(self, axis, origin, shape, taps, field):
         """Return a register per level, shared where the level does not move on this axis."""
-        positions = []
+        positions, walks = [], self.walks
         for k in range(self.depth):
             steps = [getattr(walk.levels[k], axis) for walk in walks]
             moves = any(
@@ -190,24 +232,10 @@ class Mover(wiring.Component):
                 positions.append(positions[-1])
             else:
                 init = origin.value if isinstance(origin, Const) else 0
+                init += sum(tap.initial[axis] for tap in taps.values() if tap.level <= k)
                 register = Signal(shape, init=init, name=f"{axis[1]}_{k}")
                 positions.append(_Position(register, field(steps, f"{axis}_{k}")))
-        return positions
-
-    def _advance(self, positions, k):
-        """Return the assignments that move level ``k`` on and restart the levels inside."""
-        target = positions[k]
-        if k and target is positions[k - 1]:
-            moved = target.value  # this level shares its register: it does not move
-        else:
-            moved = (target.value + target.step)[: len(target.value)]
-        inside = {id(p): p for p in positions[k:]}
-        if k and target is positions[k - 1]:
-            inside.pop(id(target), None)
-        return [p.value.eq(moved) for p in inside.values()]
-
-    def _restart(self, positions, origin):
-        return [p.value.eq(origin) for p in {id(p): p for p in positions}.values()]
+        return _Axis(axis, origin, positions, taps)
 
     def _window(self, m, index, ends):
         """Keep what the buffer must hold and may drop: see docs/architecture.md.
@@ -289,3 +317,46 @@ class _Position:
     def __init__(self, value, step):
         self.value = value
         self.step = step
+
+
+class _Axis:
+    """The registers of one axis, one per level; a level that does not move shares its outer one's.
+
+    Levels that skip iterations begin at their first one that is taken.
+    """
+
+    def __init__(self, axis, origin, registers, taps):
+        self.axis = axis
+        self.origin = origin
+        self.registers = registers
+        self.taps = taps
+
+    def advance(self, k):
+        """Return the assignments that move level ``k`` on and restart the levels inside."""
+        target = self.registers[k]
+        shared = k > 0 and target is self.registers[k - 1]  # then the level does not move
+        moved = target.value if shared else (target.value + target.step)[: len(target.value)]
+        return [
+            register.value.eq(self._begun(moved, k + 1, last, "here" if k > 1 else "ahead"))
+            for register, last in self._distinct(k)
+            if not (shared and register is target)
+        ]
+
+    def restart(self, when):
+        """Return the assignments that begin a tensor."""
+        return [
+            register.value.eq(self._begun(self.origin, 0, last, when))
+            for register, last in self._distinct(0)
+        ]
+
+    def _distinct(self, start):
+        """Return each register of the levels from ``start`` on, and the last level that has it."""
+        last = {id(self.registers[k]): k for k in range(start, len(self.registers))}
+        return [(self.registers[k], k) for k in last.values()]
+
+    def _begun(self, value, start, last, when):
+        """Return the position where the levels from ``start`` to ``last`` begin."""
+        for tap in self.taps.values():
+            if start <= tap.level <= last and any(tap.moves(self.axis)):
+                value = value + tap.of(when)[self.axis]
+        return value

@@ -1,8 +1,9 @@
 """How an engine walks a tensor: the constants of a mover."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
-__all__ = ["Level", "Walk"]
+__all__ = ["Level", "Skip", "Walk"]
 
 
 @dataclass(frozen=True)
@@ -10,11 +11,38 @@ class Level:
     """One loop: ``count`` iterations, each ``dy`` and ``dx`` elements further.
 
     ``dy`` is a multiple of the row length and moves between rows; ``dx`` moves inside a row.
+    ``dw`` counts words of weights, where a walk skips iterations: then they are not read in turn.
     """
 
     count: int
     dy: int = 0
     dx: int = 0
+    dw: int = 0
+
+
+@dataclass(frozen=True)
+class Skip:
+    """The iterations that an inner level takes, by output row or by output column.
+
+    Parameters
+    ----------
+    level
+        Index of a level of the group.
+    along
+        The level of positions that decides: 0 (rows) or 1 (columns).
+    taken
+        For each iteration of that level: the first one that is taken, and the one after the
+        last; never none.
+    """
+
+    level: int
+    along: int
+    taken: tuple[tuple[int, int], ...]
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Iterations that are taken."""
+        return tuple(end - first for first, end in self.taken)
 
 
 @dataclass(frozen=True)
@@ -34,6 +62,10 @@ class Walk:
         Furthest element (y, x) that a position touches, relative to the position.
     idle
         Cycles to wait after the last step of each group (the results leave more slowly).
+    skips
+        Levels that leave out iterations at some positions: those that fall into padding.
+    word
+        First word of weights, where there are skips.
     """
 
     elements: int
@@ -43,28 +75,71 @@ class Walk:
     origin: tuple[int, int] = (0, 0)
     reach: tuple[int, int] = (0, 0)
     idle: int = 0
+    skips: tuple[Skip, ...] = ()
+    word: int = 0
 
     def __post_init__(self):
         """Check what the mover's arithmetic rests on."""
         rows, columns = self.levels[:2]
         if rows.dx or columns.dy:
             raise ValueError("Output rows move in y only, output columns in x only")
+        for skip in self.skips:
+            most = self.levels[skip.level].count
+            if len(skip.taken) != self.levels[skip.along].count or not all(
+                0 <= first < end <= most for first, end in skip.taken
+            ):
+                raise ValueError(f"Every position takes some of {most} iterations, not {skip}")
 
     @property
     def steps(self) -> int:
         """Steps of the whole walk."""
-        steps = 1
-        for level in self.levels:
-            steps *= level.count
+        steps = prod(level.count for level in self.levels)
+        for skip in self.skips:
+            steps //= self.levels[skip.along].count * self.levels[skip.level].count
+            steps *= sum(skip.lengths)
         return steps
 
     @property
+    def groups(self) -> int:
+        """Groups of the whole walk."""
+        return prod(level.count for level in self.levels[: -self.group])
+
+    @property
     def group_steps(self) -> int:
-        """Steps of one group."""
-        steps = 1
-        for level in self.levels[len(self.levels) - self.group :]:
-            steps *= level.count
+        """Steps of one group, the longest."""
+        return prod(level.count for level in self.levels[-self.group :])
+
+    @property
+    def least_steps(self) -> int:
+        """Steps of the shortest group."""
+        steps = self.group_steps
+        for skip in self.skips:
+            steps = steps // self.levels[skip.level].count * min(skip.lengths)
         return steps
+
+    def skipping(self, rows, columns) -> "Walk":
+        """Return the walk of an engine with weights that takes only these iterations.
+
+        Parameters
+        ----------
+        rows, columns
+            By output row, iterations of the group's first level; by output column, of its
+            second level, or of the third if the second does not iterate.
+        """
+        level = 5 if self.levels[5].count > 1 else 6
+        skips = (Skip(4, 0, tuple(rows)), Skip(level, 1, tuple(columns)))
+        skips = tuple(
+            skip for skip in skips if set(skip.taken) != {(0, self.levels[skip.level].count)}
+        )
+        return replace(self.counting_words(), skips=skips) if skips else self
+
+    def counting_words(self, first=0) -> "Walk":
+        """Return the walk with the distances between its words of weights, from ``first`` on."""
+        levels, words = list(self.levels), 1
+        for k in range(len(levels) - 1, 1, -1):
+            levels[k] = replace(levels[k], dw=words)
+            words *= levels[k].count
+        return replace(self, levels=tuple(levels), word=first)
 
     @property
     def padded(self) -> bool:

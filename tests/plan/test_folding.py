@@ -173,7 +173,7 @@ def test_groups_side_by_side():
     fold = model.engine("c").fold
     assert (fold.groups, fold.rows, fold.elements, fold.outputs) == (4, 1, 1, 1)
     assert model.multipliers == 4
-    assert model.task("c").cycles == 25 * 2 * 9
+    assert model.task("c").cycles == 2 * 13**2  # 2 + 3 + 3 + 3 + 2 taps inside on each axis
     assert model.task("c").bound == "fill"  # the second part has 2 of 4 groups
     whole = plan(depthwise(), "dataflow", 1000)
     assert (whole.engine("c").fold.groups, whole.multipliers) == (6, 18)

@@ -5,6 +5,8 @@ The address of every step of a mover is checked against the loops, so that with 
 proof a step reads what was written there.
 """
 
+from dataclasses import replace
+
 import pytest
 
 from rtl_templates.memory import mover, window_buffer
@@ -38,6 +40,10 @@ CONV = Walk(
     reach=(6, 2),
     idle=2,
 )
+# The same without the rows and columns that lie in padding.
+EDGE = replace(
+    CONV, levels=(*CONV.levels[:4], Level(3, 3), Level(1), Level(3, 0, 1)), idle=0
+).skipping(rows=((1, 3), (0, 3), (0, 2)), columns=((1, 3), (0, 3), (0, 2)))
 STRIDE = Walk(
     elements=16,
     row=4,
@@ -62,7 +68,9 @@ ADD = Walk(
 
 # The proof looks at the registers inside.
 BEFORE = "        if self.sequential:\n            m.d.comb += self.done"
-SEEN = mutant(mover.Mover, BEFORE, "        self.inside = index, ys, xs, idle, active\n" + BEFORE)
+SEEN = mutant(
+    mover.Mover, BEFORE, "        self.inside = index, axes, taps, idle, active\n" + BEFORE
+)
 
 
 def mover_proof(component=SEEN, walks=(CONV,), sequential=False):
@@ -73,12 +81,22 @@ def turns_proof(component=SEEN):
     return mover_proof(component, (POOL, ADD), sequential=True)
 
 
+def edge_proof(component=SEEN):
+    return mover_proof(component, (EDGE,))
+
+
+def edge_turns_proof(component=SEEN):
+    return mover_proof(component, (EDGE, replace(CONV, idle=0).counting_words(3)), sequential=True)
+
+
 PROOFS = {f"buffer_{case}": (lambda case=case: buffer_proof(case=case)) for case in BUFFERS}
 PROOFS |= {
     "mover_conv": mover_proof,
     "mover_stride": lambda: mover_proof(walks=(STRIDE,)),
     "mover_pool": lambda: mover_proof(walks=(POOL,)),
     "mover_turns": turns_proof,
+    "mover_edge": edge_proof,
+    "mover_edge_turns": edge_turns_proof,
 }
 
 Buffer, Mover = window_buffer.WindowBuffer, SEEN
@@ -100,7 +118,19 @@ BUGS = {
     ),
     "mover_stops_inside": (mover_proof, Mover, "(~first | (self.go", "((self.go"),
     "mover_never_rests": (mover_proof, Mover, "idle.eq(pause)", "idle.eq(0)"),
-    "mover_skips": (mover_proof, Mover, "self._zero(index, k + 1)", "self._zero(index, k + 2)"),
+    "mover_skips": (mover_proof, Mover, "self._zero(index, k + 1,", "self._zero(index, k + 2,"),
+    "mover_forgets_the_edge": (
+        edge_proof,
+        Mover,
+        'taps, "here" if k > 1 else "ahead"',
+        'taps, "here"',
+    ),
+    "mover_starts_in_padding": (
+        edge_proof,
+        Mover,
+        'self._zero(index, 0, taps, "ahead")',
+        'self._zero(index, 0, taps, "here")',
+    ),
     "mover_needs_less": (
         lambda component: mover_proof(component, (STRIDE,)),
         Mover,
@@ -116,8 +146,8 @@ BUGS = {
     "mover_keeps_the_walk": (
         turns_proof,
         Mover,
-        "active.eq(1)\n                m.d.sync += self._restart(ys, origin_y) + ",
-        "active.eq(1)\n                m.d.sync += ",
+        'for axis in axes:\n                    m.d.sync += axis.restart("start")',
+        'for axis in axes[1:]:\n                    m.d.sync += axis.restart("start")',
     ),
 }
 

@@ -1,13 +1,15 @@
 """Banked memory, window buffer, shared buffer and mover against plain lists."""
 
 import random
+from dataclasses import replace
+from itertools import product
 
 import pytest
 
 from rtl_templates.memory.banked_memory import BankedMemory
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.shared_buffer import SharedBuffer, WritePhase
-from rtl_templates.memory.walk import Level, Walk
+from rtl_templates.memory.walk import Level, Skip, Walk
 from rtl_templates.memory.window_buffer import WindowBuffer
 from support.streams import bench_of, pack, unpack
 
@@ -206,7 +208,7 @@ def test_shared_buffer_places_the_beats_of_each_phase():
     bench_of(dut, body)
 
 
-def random_walk(rng):
+def random_walk(rng, skip=False):
     """Return a walk with 5 levels and a group of 2; a step never repeats a level's iteration."""
     row = rng.randint(2, 6)
     rows = rng.randint(1, 4)
@@ -219,14 +221,24 @@ def random_walk(rng):
     )
     origin = (-row * rng.randint(0, 1), -rng.randint(0, 2))
     reach = (row * (levels[3].count - 1), rng.randint(0, 3))
-    return Walk(row * rows, row, levels, 2, origin, reach, rng.randint(0, 3))
+    walk = Walk(row * rows, row, levels, 2, origin, reach, rng.randint(0, 3))
+    if not skip:
+        return walk
+    skips = []
+    for level, along in ((3, 0), (4, 1)):
+        ranges = []
+        for _ in range(levels[along].count):
+            first = rng.randrange(levels[level].count)
+            ranges.append((first, rng.randint(first + 1, levels[level].count)))
+        skips.append(Skip(level, along, tuple(ranges)))
+    return replace(walk.counting_words(rng.randint(0, 5)), skips=tuple(skips))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_mover_takes_turns_and_starts_again_after_reset(seed):
     """Sequential: any task after any other, each step as the nested loops say."""
     rng = random.Random(seed)
-    walks = [random_walk(rng) for _ in range(3)]
+    walks = [random_walk(rng, skip=seed % 2 == 1) for _ in range(3)]
     dut = Mover(walks, sequential=True)
 
     async def body(ctx, reset):
@@ -242,14 +254,14 @@ def test_mover_takes_turns_and_starts_again_after_reset(seed):
             while len(steps) < (walk.steps // 2 if stop else walk.steps):
                 ctx.set(dut.go, 1 if turn % 2 else rng.random() < 0.6)
                 if ctx.get(dut.step):
-                    steps.append((ctx.get(dut.y), ctx.get(dut.x)))
+                    word = ctx.get(dut.word) if dut.skips else 0
+                    steps.append((ctx.get(dut.y), ctx.get(dut.x), word))
                     assert ctx.get(dut.done) == (len(steps) == walk.steps)
                 cycles += 1
                 await ctx.tick()
             assert steps == positions(walk)[: len(steps)]
             if turn % 2:
-                groups = walk.steps // walk.group_steps
-                assert cycles == walk.steps + walk.idle * (groups - 1)
+                assert cycles == walk.steps + walk.idle * (walk.groups - 1)
             if stop:
                 ctx.set(reset, 1)
                 await ctx.tick()
@@ -264,12 +276,15 @@ def test_mover_takes_turns_and_starts_again_after_reset(seed):
 
 
 def positions(walk):
-    """Return (y, x) of every step by nested loops."""
-    places = [walk.origin]
-    for level in walk.levels:
-        places = [
-            (y + k * level.dy, x + k * level.dx) for y, x in places for k in range(level.count)
-        ]
+    """Return (y, x, word) of every step by nested loops."""
+    places = []
+    for index in product(*(range(level.count) for level in walk.levels)):
+        taken = [(*skip.taken[index[skip.along]], index[skip.level]) for skip in walk.skips]
+        if all(first <= k < end for first, end, k in taken):
+            moves = [
+                (k * v.dy, k * v.dx, k * v.dw) for k, v in zip(index, walk.levels, strict=True)
+            ]
+            places.append(tuple(map(sum, zip((*walk.origin, walk.word), *moves, strict=True))))
     return places
 
 

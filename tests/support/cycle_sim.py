@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import ceil, prod
 from typing import Any
 
+from hwgen.ops.work import Loop
 from hwgen.plan.model import Channel, Engine, Plan, Task
 
 ROW_PERIODS = {"norm": 55, "softmax": 24}
@@ -89,6 +90,7 @@ class Machine:
         self.entering: list[int] = []
         self.starts: list[int] = []
         self.tensors = 0
+        self.skips: bool | None = None  # whether steps in padding are left out
         self.groups = self._groups()
         self.plan = next(self.groups)
 
@@ -150,6 +152,10 @@ class Machine:
                 wide += [work.channel.count % fold.groups] * (work.channel.count % fold.groups > 0)
                 packets = [ceil(side * work.outputs / fold.lanes) for side in wide]
             length = max(steps, max(packets))
+            if self.skips is None:
+                self.skips = self._skips(max(packets))
+            if self.skips:
+                steps = length = self._real_steps(r, c)
         elif work.kind in ROW_PERIODS:
             steps = work.channel.count // fold.lanes
             packets = [steps]
@@ -169,6 +175,32 @@ class Machine:
                 length,
                 {port: base[port] + release for port in range(len(totals))} if ends else {},
             )
+
+    def _skips(self, beats: int) -> bool:
+        """Return whether padding adds nothing and the shortest group outlasts its beats."""
+        places = [(r, c) for r in range(self.work.row.count) for c in range(self.work.column.count)]
+        return self.work.pad == 0 and beats <= min(self._real_steps(*place) for place in places)
+
+    def _real_steps(self, r: int, c: int) -> int:
+        """Count kernel rows, times steps in each, with an element inside; at least one of both."""
+        work, fold = self.work, self.fold
+        rows, row = work.ports[0].rows, work.ports[0].row
+        loops = [*work.reduce, Loop(1), Loop(1)][:2]
+        top = work.origin[0] + r * work.row.dy
+        left = work.origin[1] + c * work.column.dx
+        # All kernel rows at once are issued wherever they lie.
+        lines = [top + i * loops[0].dy for i in range(loops[0].count)]
+        down = 1 if fold.rows > 1 else sum(0 <= y < rows for y in lines)
+        across = 0
+        for j in range(loops[1].count):
+            for word in range(0, work.elements, fold.elements):
+                width = min(fold.elements, work.elements - word)
+                starts = [
+                    left + j * loops[1].dx + word + g * work.channel.dx
+                    for g in range(work.channel.count)
+                ]
+                across += any(start + width > 0 and start < row for start in starts)
+        return max(1, down) * max(1, across)
 
     def latency(self) -> int:
         match self.work.kind:

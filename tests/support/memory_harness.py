@@ -85,8 +85,8 @@ class MoverHarness(Elaboratable):
     """Permits groups at will; every step must be the next one of the nested loops.
 
     The reference has a counter per loop and multiplies; nothing in it is incremental.  ``inside``
-    of the mover (index and position registers, idle, active) is compared as well: that makes
-    the property inductive.
+    of the mover (index and position registers, what is taken of the levels that skip, idle,
+    active) is compared as well: that makes the property inductive.
     """
 
     def __init__(self, mover):
@@ -102,7 +102,8 @@ class MoverHarness(Elaboratable):
         task = Signal(mover.task.shape())
         m.d.comb += [mover.go.eq(self.go), mover.task.eq(task)]
         running = self._sequence(m, task) if mover.sequential else Const(1)
-        index, ys, xs, idle, active = mover.inside
+        index, axes, taps, idle, active = mover.inside
+        axes = dict(zip("yxw", axes, strict=False))
         if mover.sequential:
             m.d.comb += Assert(active == running)
 
@@ -112,8 +113,26 @@ class MoverHarness(Elaboratable):
         depth = len(walks[0].levels)
         inner = depth - walks[0].group
         most = [max(walk.levels[k].count for walk in walks) for k in range(depth)]
-        counts = [Signal(range(max(2, most[k])), name=f"count_{k}") for k in range(depth)]
-        tops = [of_task([walk.levels[k].count - 1 for walk in walks]) for k in range(depth)]
+        counts = [
+            Signal(range(max(2, most[k])), init=taken(walks[0], k)[0][0], name=f"count_{k}")
+            for k in range(depth)
+        ]
+
+        def bound(k, end, at):
+            """Return the first or the last iteration that level ``k`` takes at positions."""
+            values = []
+            for walk in walks:
+                along = mover.skips.get(k, 0)
+                row = [pair[end] - end for pair in taken(walk, k)]
+                values.append(Array(Const(value, 16) for value in row)[at[along]])
+            result = Signal(16, name=f"bound_{k}_{end}_{len(bounds)}")
+            bounds.append(result)
+            m.d.comb += result.eq(Array(values)[task])
+            return result
+
+        bounds = []
+        bottoms = [bound(k, 0, counts) for k in range(depth)]
+        tops = [bound(k, 1, counts) for k in range(depth)]
         at_end = [count == top for count, top in zip(counts, tops, strict=True)]
         rest = Signal(range(max(2, *(walk.idle + 1 for walk in walks), 2)))
         with m.If(rest != 0):
@@ -123,7 +142,8 @@ class MoverHarness(Elaboratable):
             """Return the position after the iterations of ``levels`` loops."""
             sums = []
             for walk in walks:
-                total = Const(walk.origin["yx".index(axis)], signed(16))
+                start = (*walk.origin, walk.word)["yxw".index(axis)]
+                total = Const(start, signed(16))
                 for count, level in zip(counts[:levels], walk.levels, strict=False):
                     total = total + count * getattr(level, f"d{axis}")
                 sums.append(total)
@@ -132,13 +152,23 @@ class MoverHarness(Elaboratable):
             return result
 
         for k in range(depth):
-            m.d.comb += [Assert(index[k] == counts[k]), Assert(counts[k] <= tops[k])]
+            m.d.comb += Assert(index[k] == counts[k])
             with m.If(running):
-                m.d.comb += Assert(ys[k].value == place("y", k + 1))
-                m.d.comb += Assert(xs[k].value == place("x", k + 1))
+                m.d.comb += [Assert(counts[k] >= bottoms[k]), Assert(counts[k] <= tops[k])]
+                for axis, positions in axes.items():
+                    m.d.comb += Assert(positions.registers[k].value == place(axis, k + 1))
+        for k, tap in taps.items():
+            with m.If(running):
+                m.d.comb += [
+                    Assert(tap.of("here")["first"] == bottoms[k]),
+                    Assert(tap.of("here")["last"] == tops[k]),
+                ]
+                for axis in axes:
+                    steps = of_task([getattr(walk.levels[k], f"d{axis}") for walk in walks])
+                    m.d.comb += Assert(tap.of("here")[f"d{axis}"] == bottoms[k] * steps)
         first, last = Const(1), Const(1)
         for k in range(inner, depth):
-            first, last = first & (counts[k] == 0), last & at_end[k]
+            first, last = first & (counts[k] == bottoms[k]), last & at_end[k]
         may_start = running & first & (rest == 0)
         m.d.comb += [
             Assert(idle == rest),
@@ -169,14 +199,25 @@ class MoverHarness(Elaboratable):
                 Assert(mover.port == counts[inner]),
             ]
             m.d.comb += [Assert(mover.ends[k] == end) for k, end in enumerate(at_end)]
+            if "w" in axes:
+                m.d.comb += Assert(mover.word == place("w", depth))
             # The odometer: a loop moves on when all loops inside it are at their end.
-            carry = Const(1)
-            for k in reversed(range(depth)):
-                with m.If(carry):
-                    m.d.sync += counts[k].eq(Mux(at_end[k], 0, counts[k] + 1))
-                carry = carry & at_end[k]
+            carries = [Const(1)]
+            for k in reversed(range(1, depth)):
+                carries.insert(0, carries[0] & at_end[k])
+            following = [
+                Mux(carries[k], Mux(at_end[k], 0, counts[k] + 1), counts[k]) for k in range(2)
+            ]
+            for k in range(depth):
+                with m.If(carries[k]):
+                    anew = bound(k, 0, following)
+                    m.d.sync += counts[k].eq(Mux(at_end[k], anew, counts[k] + 1))
             with m.If(last):
                 m.d.sync += rest.eq(of_task([walk.idle for walk in walks]))
+        if mover.sequential:
+            with m.If(mover.start):
+                starts = [Const(0)] * 2
+                m.d.sync += [counts[k].eq(bound(k, 0, starts)) for k in range(2, depth)]
         return m
 
     def _window(self, m, walk, place, at_end):
@@ -218,3 +259,11 @@ class MoverHarness(Elaboratable):
             with m.Default():
                 m.d.sync += stage.eq(stage + 1)
         return stage == 3
+
+
+def taken(walk, level):
+    """Return what a level takes, by iteration of the level that decides: all unless it skips."""
+    for skip in walk.skips:
+        if skip.level == level:
+            return skip.taken
+    return ((0, walk.levels[level].count),) * max(lv.count for lv in walk.levels[:2])

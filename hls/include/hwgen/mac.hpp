@@ -21,35 +21,66 @@ Out scale(const ap_int<W>& acc, const ap_uint<16>& multiplier, const scaling& s)
   return finish<Out, scaled_bits(W)>(acc * multiplier, s);
 }
 
-// Which elements a step takes: kernel row, kernel column, element of the segment.
-struct step {
-  int outer, inner, element;
+// The steps of a group: groups of kernel rows, kernel columns, words of a segment.
+struct steps {
+  span rows, columns, words;
+  constexpr int count() const { return rows.count() * columns.count() * words.count(); }
+};
 
-  // Move on by `rows` kernel rows and `elements` elements; the element is the fastest.
-  void advance(const work& w, int rows, int elements) {
+// All steps, or those that do not lie in padding, of a group at (r, c), `rows` and `elements` at
+// once.
+inline steps steps_at(const work& w, bool skip, int r, int c, int rows, int elements) {
 #pragma HLS inline
-    element += elements;
-    if (element < w.elements) return;
-    element = 0;
-    if (++inner < w.inner.count) return;
-    inner = 0;
-    outer += rows;
+  steps all = {{0, ceil_div(w.outer.count, rows)},
+               {0, w.inner.count},
+               {0, ceil_div(w.elements, elements)}};
+  if (!skip) return all;
+  if (rows == 1) all.rows = w.real_rows(r);
+  if (w.inner.count > 1) {
+    all.columns = w.real_columns(c);
+  } else if (w.channel.count == 1) {
+    all.words = w.real_words(c, elements);
+  }
+  return all;
+}
+
+// Which elements a step takes: group of kernel rows, kernel column, word of the segment.
+struct step {
+  int row, column, word;
+
+  explicit step(const steps& s) : row(s.rows.first), column(s.columns.first), word(s.words.first) {}
+
+  // Move on; the word is the fastest.
+  void advance(const steps& s) {
+#pragma HLS inline
+    if (++word < s.words.end) return;
+    word = s.words.first;
+    if (++column < s.columns.end) return;
+    column = s.columns.first;
+    ++row;
+  }
+
+  // Its number among all steps, padding included.
+  int index(const work& w, int elements) const {
+#pragma HLS inline
+    return (row * w.inner.count + column) * ceil_div(w.elements, elements) + word;
   }
 };
 
 // Read the T x P elements of a step, in rows of G x P; `limit` of a row are in the kernel.  Those
 // outside of the tensor or the kernel read as padding.
 template <int T, int P, class In, class Source>
-void gather(const Source& source, const work& w, const position& p, const step& s, int limit,
-            In (&x)[T * P]) {
+void gather(const Source& source, const work& w, const position& p, const step& s, int element,
+            int limit, In (&x)[T * P]) {
 #pragma HLS inline
   for (int t = 0; t < T; ++t) {
 #pragma HLS unroll
-    const int y = p.y + (s.outer + t) * w.outer.dy + s.inner * w.inner.dy;
-    const int start = p.x + (s.outer + t) * w.outer.dx + s.inner * w.inner.dx + s.element;
+    const int row = s.row * T + t;
+    const int y = p.y + row * w.outer.dy + s.column * w.inner.dy;
+    const int start = p.x + row * w.outer.dx + s.column * w.inner.dx + element;
     for (int e = 0; e < P; ++e) {
 #pragma HLS unroll
-      const bool used = s.outer + t < w.outer.count && s.element + e < limit;
+      const bool used = row < w.outer.count && element + e < limit;
       const bool real = used && w.inside(y, start + e);
       x[t * P + e] = real ? In(source.read(w.index(y, start + e))) : In(w.pad);
     }
@@ -80,8 +111,8 @@ void multiply_add(const typename C::In (&x)[C::T * C::G * C::P],
 // The steps of one group, `together` convolution groups: acc[o] = bias[o] + sum, from word number
 // `word` of the weights on.
 template <class C, class Source, int WORDS>
-void mac_group(const Source& source, const work& w, const position& p, int together, int steps,
-               int word, const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+void mac_group(const Source& source, const work& w, const position& p, int together,
+               const steps& taken, int word, const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
                const rom<typename C::Acc> (&bias)[C::G * C::PO],
                typename C::Acc (&acc)[C::G * C::PO]) {
 #pragma HLS inline
@@ -89,14 +120,14 @@ void mac_group(const Source& source, const work& w, const position& p, int toget
 #pragma HLS unroll
     acc[o] = bias[o];
   }
-  step at = {0, 0, 0};
+  step at(taken);
 steps:
-  for (int k = 0; k < steps; ++k) {
+  for (int k = 0; k < taken.count(); ++k) {
 #pragma HLS pipeline II = 1
     typename C::In x[C::T * C::G * C::P];
-    gather<C::T, C::G * C::P>(source, w, p, at, together * w.elements, x);
-    multiply_add<C>(x, weight[word + k], acc);
-    at.advance(w, C::T, C::P);
+    gather<C::T, C::G * C::P>(source, w, p, at, at.word * C::P, together * w.elements, x);
+    multiply_add<C>(x, weight[word + at.index(w, C::P)], acc);
+    at.advance(taken);
   }
 }
 
@@ -117,6 +148,7 @@ constexpr int steps_of(const work& w, int rows, int elements) {
 // One tensor through the engine.  C holds the sizes and types of the plan:
 //   In, Weight, Acc, Out      element types
 //   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
+//   SKIP                      whether steps in padding are left out
 //   IN_LANES, DEPTH, BANKS    the window buffer
 //   shape(), scale()          the loops, the scaling
 // weight[group][step] holds G x PO x T x P weights, zero where the fold is larger than the work.
@@ -146,12 +178,13 @@ rows:
   columns:
     for (int c = 0; c < w.column.count; ++c) {
       buffer.fill(in, w.need(r, c));
+      const hwgen::steps taken = steps_at(w, C::SKIP, r, c, C::T, C::P);
     groups:
       for (int g = 0; g < GROUPS; ++g) {
         typename C::Acc acc[C::G * C::PO];
 #pragma HLS array_partition variable = acc type = complete
         const int together = together_of(w, g, blocks, C::G);
-        mac_group<C>(buffer, w, w.at(r, c, g / blocks * C::G), together, steps, g * steps, weight,
+        mac_group<C>(buffer, w, w.at(r, c, g / blocks * C::G), together, taken, g * steps, weight,
                      bias[g], acc);
         const int rest = w.outputs - g % blocks * C::PO;
         const int results = together * (rest < C::PO ? rest : C::PO);

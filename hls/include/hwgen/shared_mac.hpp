@@ -12,6 +12,7 @@ struct mac_task {
   int read;        // address of the input tensor
   bool is_signed;  // of its codes
   destination write;
+  bool skip;  // leave out steps in padding
   int word;   // first row of weights
   int group;  // first row of biases and multipliers
   scaling scale;
@@ -39,11 +40,12 @@ rows:
     int result = 0;
   columns:
     for (int c = 0; c < w.column.count; ++c) {
+      const hwgen::steps taken = steps_at(w, task.skip, r, c, C::T, C::P);
     groups:
       for (int g = 0; g < groups; ++g) {
         typename C::Acc acc[C::PO];
 #pragma HLS array_partition variable = acc type = complete
-        mac_group<C>(source, w, w.at(r, c, g / blocks), 1, steps, task.word + g * steps, weight,
+        mac_group<C>(source, w, w.at(r, c, g / blocks), 1, taken, task.word + g * steps, weight,
                      bias[task.group + g], acc);
         const int rest = w.outputs - g % blocks * C::PO;
       results:

@@ -16,6 +16,12 @@ struct position {
   int y, x;
 };
 
+// Iterations [first, end) of a loop.
+struct span {
+  int first, end;
+  constexpr int count() const { return end - first; }
+};
+
 struct work {
   int rows, row_elements;  // layout of the input tensor: rows of elements in stream order
   loop row, column;        // output positions
@@ -36,6 +42,35 @@ struct work {
   constexpr int index(int y, int x) const { return y * row_elements + x; }
   constexpr int size() const { return rows * row_elements; }
   constexpr int results() const { return row.count * column.count * channel.count * outputs; }
+
+  // Iterations of a loop whose elements [start, start + width) meet [0, limit), at least one.
+  static constexpr span meeting(int start, int count, int step, int width, int limit) {
+    if (step <= 0) return span{0, count};
+    int first = 0, end = 0;
+    for (int i = 0; i < count; ++i) {
+      const bool meets = start + i * step + width > 0 && start + i * step < limit;
+      if (meets && end == 0) first = i;
+      if (meets) end = i + 1;
+    }
+    return end == 0 ? span{0, 1} : span{first, end};
+  }
+
+  // The kernel rows of position (r, c) that are not in padding.
+  constexpr span real_rows(int r) const {
+    return meeting(origin_y + r * row.dy, outer.count, outer.dy, 1, rows);
+  }
+  // Its kernel columns; those of all convolution groups lie side by side.
+  constexpr span real_columns(int c) const {
+    const int width = (channel.count - 1) * channel.dx + elements;
+    return meeting(origin_x + c * column.dx, inner.count, inner.dx, width, row_elements);
+  }
+  // Its words of `size` elements, where a kernel row is one segment.
+  constexpr span real_words(int c, int size) const {
+    const int words = (elements + size - 1) / size;
+    const int start = origin_x + c * column.dx;
+    if (start + elements <= 0) return span{0, 1};
+    return meeting(start, words, size, size, row_elements);
+  }
 
   // Index after the last element that a position can touch.
   constexpr int need(int r, int c) const {

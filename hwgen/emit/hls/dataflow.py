@@ -11,6 +11,7 @@ from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import bits_for
+from hwgen.plan.cost import taps_of
 from hwgen.plan.model import Channel, Engine, Plan, Task
 from hwgen.quant.model import QGraph, QNode, QTensor
 
@@ -166,7 +167,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
             types.append(("Weight", ap(engine.weight_bits, True)))
             fold = engine.fold
             sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
-            sizes += [("G", fold.groups)]
+            sizes += [("G", fold.groups), ("SKIP", int(taps_of(task.work, fold) is not None))]
             tables = _tables(qgraph, node, task, engine)
             arguments = (*arguments, *(name for _, name, *_ in tables))
         elif engine.template == "row":

@@ -14,7 +14,7 @@ from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, p
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import Int, bits_for
-from hwgen.plan.cost import ROWS
+from hwgen.plan.cost import ROWS, taps_of
 from hwgen.plan.external import EXTERNAL
 from hwgen.plan.model import Engine, Fold, Plan, Task
 from hwgen.quant.model import QGraph, QNode
@@ -213,10 +213,14 @@ def _destination(plan: Plan, task: Task) -> str:
 def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> TaskText:
     node = qgraph.node(task.node)
     read, signed = _source(plan, qgraph, task.reads[0])
+    engine = plan.engine(task.engine)
+    skips = engine.template == "mac" and taps_of(task.work, engine.fold) is not None
+    skip = "true" if skips else "false"
     lines = (
         (f"{work_text(task.work)},", "loops"),
         (f"{read}, {signed},", "input: address, signedness"),
         (f"{_destination(plan, task)},", "output"),
+        (f"{skip},", "whether steps in padding are left out"),
         (f"{tables.word}, {tables.group},", "first rows of weights, of biases"),
         (f"{scaling(node)}", "scaling"),
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import gcd
 
 from hwgen.ops.work import Loop, Work
-from hwgen.plan.cost import group_results
+from hwgen.plan.cost import group_results, taps_of
 from hwgen.plan.model import Fold
 from rtl_templates.memory.walk import Level, Walk
 
@@ -16,7 +16,10 @@ _NONE = Loop(1)
 
 
 def mac_walk(work: Work, fold: Fold) -> Walk:
-    """Return the walk of a ``mac`` task: rows, columns, groups, blocks; segments and words."""
+    """Return the walk of a ``mac`` task: rows, columns, groups, blocks; segments and words.
+
+    Padding that the plan skips is left out.
+    """
     rows, columns = _reduce(work)
     if fold.rows > 1:
         rows = _NONE  # all kernel rows in one step
@@ -27,7 +30,7 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
     beats = -(-group_results(work, fold) // fold.lanes)
     parts = -(-work.channel.count // fold.groups)
     channel = replace(work.channel, count=parts, dx=work.channel.dx * fold.groups)
-    return Walk(
+    walk = Walk(
         elements=work.ports[0].elements,
         row=pitch,
         levels=(
@@ -44,6 +47,8 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
         reach=_reach(work, pitch),
         idle=max(0, beats - steps),
     )
+    taps = taps_of(work, fold)
+    return walk if taps is None else walk.skipping(taps.rows, taps.columns)
 
 
 def vector_walk(work: Work, lanes: int) -> Walk:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -10,6 +11,9 @@ from hwgen.plan.model import Fold
 def steps(walk):
     """Return the (y, x) of every step in order, from the loops alone."""
     for index in product(*(range(level.count) for level in walk.levels)):
+        taken = [(*skip.taken[index[skip.along]], index[skip.level]) for skip in walk.skips]
+        if not all(first <= k < end for first, end, k in taken):
+            continue
         yield (
             walk.origin[0] + sum(i * level.dy for i, level in zip(index, walk.levels, strict=True)),
             walk.origin[1] + sum(i * level.dx for i, level in zip(index, walk.levels, strict=True)),
@@ -46,7 +50,8 @@ CONVS = [
 )
 def test_a_group_reads_exactly_its_window(work, elements, outputs, all_rows):
     together = work.reduce[0].count if all_rows else 1
-    walk = mac_walk(work, Fold(together, elements, outputs, 1))
+    walk = mac_walk(replace(work, pad=1), Fold(together, elements, outputs, 1))
+    assert not walk.skips
     pitch = work.ports[0].row
     words = -(-work.elements // elements)
     blocks = -(-work.outputs // outputs)
@@ -74,9 +79,47 @@ def test_a_group_reads_exactly_its_window(work, elements, outputs, all_rows):
     assert next(at, None) is None
 
 
+@pytest.mark.parametrize("work", CONVS[:3])
+@pytest.mark.parametrize(
+    ("elements", "outputs", "all_rows"), [(1, 1, False), (2, 2, False), (2, 1, True)]
+)
+def test_padding_is_left_out(work, elements, outputs, all_rows):
+    together = work.reduce[0].count if all_rows else 1
+    fold = Fold(together, elements, outputs, 1)
+    whole, walk = mac_walk(replace(work, pad=1), fold), mac_walk(work, fold)
+    width = min(elements, work.elements)
+    segments = len(work.reduce) > 1
+
+    def real(step):
+        y, x = step
+        if segments:  # all channels of a pixel are inside, or none
+            x -= x % (work.reduce[1].dx)
+        down = all_rows or 0 <= y < walk.elements
+        return down and x + width > 0 and x < walk.row
+
+    assert walk.skips
+    kept = [step for step in steps(whole) if real(step)]
+    assert list(steps(walk)) == kept
+    assert walk.steps == len(kept) < whole.steps == len(list(steps(whole)))
+    # The words of weights of every position, in the order of the whole walk.
+    position = whole.steps // (work.row.count * work.column.count)
+    numbers = [number % position for number, step in enumerate(steps(whole)) if real(step)]
+    words = [
+        sum(i * level.dw for i, level in zip(index, walk.levels, strict=True))
+        for index in product(*(range(level.count) for level in walk.levels))
+    ]
+    assert [w for w, step in zip(words, steps(whole), strict=True) if real(step)] == numbers
+
+
+def test_padding_that_counts_is_kept():
+    assert not mac_walk(replace(CONVS[0], pad=3), Fold(1, 4, 1, 1)).skips
+    # 6 beats leave in more cycles than the steps of a corner.
+    assert not mac_walk(CONVS[0], Fold(1, 4, 6, 1)).skips
+
+
 @pytest.mark.parametrize("work", CONVS)
 def test_reach_is_the_furthest_element_of_a_position(work):
-    walk = mac_walk(work, Fold(1, 1, 1, 1))
+    walk = mac_walk(replace(work, pad=1), Fold(1, 1, 1, 1))
     size = walk.steps // (work.row.count * work.column.count)
 
     touched = list(steps(walk))[:size]

@@ -49,9 +49,12 @@ class BoundMac(Bound):
         tasks: list[Any] = []
         weights: list[int] = []
         channels: list[int] = []
+        skip = any(walk.skips for walk in self.walks)
         for item, node, walk, types in zip(
             self.tasks, self.nodes, self.walks, self.types, strict=True
         ):
+            if skip:
+                walk = walk.counting_words(len(weights))
             assert node.lowered.requant is not None
             tasks.append(
                 mac_task(node, types[0], item.work, fold, walk, len(weights), len(channels))
