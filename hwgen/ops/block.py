@@ -73,7 +73,7 @@ class Block(ABC):
     def parts(self, params: Any, inputs: Sequence[Shape]) -> list[Part]:
         """Return the layers of one block, producers first, the one with its result last.
 
-        The result has the shape of the first input.
+        If it can be repeated, the result has the shape of the first input.
 
         Raises
         ------

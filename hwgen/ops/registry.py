@@ -40,7 +40,7 @@ _NAMES = (
     "upsample1d",
 )
 
-_BLOCKS = ("transformer_block",)
+_BLOCKS = ("transformer_block", "upsample2d")
 
 
 def op_names() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Nearest-neighbour up-sampling of sequences."""
+"""Nearest-neighbour up-sampling along one axis."""
 
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.memory.walk import Level, Walk
@@ -8,17 +8,19 @@ __all__ = ["Upsample1d"]
 
 
 class Upsample1d(VectorOp):
-    """Each token ``factor`` times; the window buffer holds it meanwhile.
+    """Each run of a stream ``factor`` times; the window buffer holds it meanwhile.
 
-    Bit for bit equal to ``hwgen.ops.upsample1d``.  Latency: a token starts when it is in the
+    A run is a token of a sequence, or a row or a column of an image.
+
+    Bit for bit equal to ``hwgen.ops.upsample1d``.  Latency: a run starts when it is in the
     buffer; a beat is offered ``VectorCore.LATENCY + 1`` cycles after its step.  Initiation
-    interval: ``tokens * factor * features / lanes`` cycles per sequence.  Utilisation bound: 1.
+    interval: ``runs * factor * elements / lanes`` cycles per tensor.  Utilisation bound: 1.
 
     Parameters
     ----------
     x : Codes
-    tokens, features : int
-        Input sequence.
+    runs, elements : int
+        Runs of the input, and the elements of each.
     factor : int
     lanes, beat, depth, queue
         See :class:`VectorOp`.
@@ -30,26 +32,26 @@ class Upsample1d(VectorOp):
     active, waiting : see :class:`VectorEngine`.
     """
 
-    def __init__(self, *, x, tokens, features, factor, lanes=1, **keys):
-        if lanes < 1 or features % lanes:
-            raise ValueError(f"Lanes must divide the {features} features, not {lanes}")
+    def __init__(self, *, x, runs, elements, factor, lanes=1, **keys):
+        if lanes < 1 or elements % lanes:
+            raise ValueError(f"Lanes must divide the {elements} elements, not {lanes}")
         task = sum_task(x, Scale(0, 0, x.low, x.high))
         super().__init__(
             x=x,
             task=task,
             acc_bits=sum_bits(x, task),
             walk=Walk(
-                elements=tokens * features,
-                row=features,
+                elements=runs * elements,
+                row=elements,
                 levels=(
-                    Level(tokens, features),
+                    Level(runs, elements),
                     Level(factor),
-                    Level(features // lanes, 0, lanes),
+                    Level(elements // lanes, 0, lanes),
                     Level(1),
                     Level(1),
                 ),
                 group=2,
-                reach=(0, features - 1),
+                reach=(0, elements - 1),
             ),
             out_bits=x.bits,
             lanes=lanes,

@@ -70,6 +70,13 @@ def _conv_transpose1d(rng):
     return [(tokens, depth)], keys | {"channels": int(rng.integers(1, 7))} | _relu(rng)
 
 
+def _upsample1d(rng):
+    factor = {"factor": int(rng.integers(1, 5))}
+    if rng.integers(2):
+        return [sequence(rng)], factor
+    return [image(rng)], factor | {"axis": str(rng.choice(["height", "width"]))}
+
+
 def _pool(rng):
     shape = image(rng, 2)
     kernel = [int(rng.integers(1, n + 1)) for n in shape[1:]]
@@ -205,7 +212,7 @@ CASES = {
     "conv1d": _conv1d,
     "conv2d": _conv2d,
     "conv_transpose1d": _conv_transpose1d,
-    "upsample1d": lambda rng: ([sequence(rng)], {"factor": int(rng.integers(1, 5))}),
+    "upsample1d": _upsample1d,
     "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
     "gelu": lambda rng: ([_any_shape(rng)], {"approximate": str(rng.choice(["none", "tanh"]))}),

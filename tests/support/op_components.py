@@ -182,8 +182,10 @@ def _draw_linear(rng):
 
 
 def _draw_upsample1d(rng):
-    tokens, features, factor = (int(rng.integers(1, most)) for most in (6, 9, 5))
-    return {"factor": factor}, [(tokens, features)]
+    factor = int(rng.integers(1, 5))
+    if rng.integers(2):
+        return {"factor": factor}, [(int(rng.integers(1, 6)), int(rng.integers(1, 9)))]
+    return {"factor": factor, "axis": ["height", "width"][int(rng.integers(2))]}, [_draw_image(rng)]
 
 
 def _draw_rope(rng):
@@ -303,9 +305,8 @@ def _flatten(node, sizes):
 
 
 def _upsample1d(node, sizes):
-    tokens, features = node.shapes[0]
-    factor = node.lowered.attrs["factor"]
-    return Upsample1d(tokens=tokens, features=features, factor=factor, **_common(node), **sizes)
+    port, factor = node.work.ports[0], node.lowered.attrs["factor"]
+    return Upsample1d(runs=port.rows, elements=port.row, factor=factor, **_common(node), **sizes)
 
 
 def _argmax(node, sizes):

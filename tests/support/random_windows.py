@@ -124,10 +124,13 @@ def _conv_transpose1d(draw, net, source):
 
 
 def _upsample1d(draw, net, source):
-    (tokens, features), factor = net.shapes[source], draw(st.integers(1, 4))
-    if tokens * factor * features > MAX_ELEMENTS:
+    shape, factor = net.shapes[source], draw(st.integers(1, 4))
+    axis = draw(st.sampled_from(["height", "width"])) if len(shape) == 3 else "tokens"
+    place = {"tokens": 0, "height": 1, "width": 2}[axis]
+    shape = tuple(n * factor if k == place else n for k, n in enumerate(shape))
+    if prod(shape) > MAX_ELEMENTS:
         return None
-    return net.add("upsample1d", [source], (tokens * factor, features), factor=factor)
+    return net.add("upsample1d", [source], shape, factor=factor, axis=axis)
 
 
 def _pool(op):
@@ -162,6 +165,7 @@ def _whole(op):
 _WHOLE = {op: _whole(op) for op in ("global_avg_pool", "global_max_pool")}
 IMAGE_WINDOWS = {
     **_WHOLE,
+    "upsample1d": _upsample1d,
     "conv2d": _conv2d,
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool2d": _pool("avg_pool2d"),

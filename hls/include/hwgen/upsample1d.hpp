@@ -1,4 +1,5 @@
-// upsample1d: y[t * factor + k] = x[t], each token as often as the column loop says.
+// upsample1d: y[t * factor + k] = x[t], each run (a token, row or column) as often as the column
+// loop says.
 #pragma once
 
 #include "hwgen/vector.hpp"
@@ -8,7 +9,7 @@ namespace hwgen {
 template <class C>
 void upsample1d(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
                 hls::stream<beat<typename C::Out, C::L>>& out) {
-  static_assert(C::shape().column.dx == 0, "columns repeat a token");
+  static_assert(C::shape().column.dx == 0, "columns repeat a run");
   vector<C, copy_fold>(in, out);
 }
 
