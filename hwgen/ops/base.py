@@ -130,6 +130,7 @@ class Op(ABC):
     remembers : whether results can depend on earlier tensors; the batch axis is time then, and
         ``real`` and ``integer`` get all of it at once.
     alike : whether nodes of this op that read the same tensors have results of one type.
+    pointwise : whether each element of the result comes from one of the input, whatever its place.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -141,6 +142,7 @@ class Op(ABC):
     categorical: ClassVar[bool] = False
     remembers: ClassVar[bool] = False
     alike: ClassVar[bool] = False
+    pointwise: ClassVar[bool] = False
     example: ClassVar[str]
 
     # -- real-valued meaning ------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Requantize(Op):
     name: ClassVar[str] = "requantize"
     summary: ClassVar[str] = "same values, other precision (quantize.layers.<name>.activations)"
     Params: ClassVar[type[OpParams]] = RequantizeParams
+    pointwise: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: requantize, in: x}"
 
     def shape(self, params: RequantizeParams, inputs: Sequence[Shape]) -> Shape:

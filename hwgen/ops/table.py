@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class TableOp(Op):
 
     The table holds the best code that there is for every input, so the only error is half a step.
     """
+
+    pointwise: ClassVar[bool] = True
 
     def shape(self, params: Any, inputs: Sequence[Shape]) -> Shape:
         """Return the input's shape."""

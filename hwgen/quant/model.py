@@ -30,18 +30,21 @@ class QTensor:
 
 @dataclass(frozen=True)
 class Scaled:
-    """A tensor of the real-valued graph whose channels were divided by factors.
+    """A tensor of the real-valued graph whose channels were divided by factors, or moved.
 
     Parameters
     ----------
     origin
         Its name there.
     factors
-        One per channel, positive.
+        One per channel, positive; empty: all 1.
+    order
+        The channel there at each place here; empty: as they are.
     """
 
     origin: str
-    factors: tuple[float, ...]
+    factors: tuple[float, ...] = ()
+    order: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ class QNode:
         already multiplied codes with both constants of the requantisation.
     scaled
         What its values are, if they are not those of the real-valued graph's tensor of the
-        same name: ``quantize.equalize``.
+        same name: ``quantize.equalize``, ``mixed``.
     """
 
     name: str

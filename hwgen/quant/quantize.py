@@ -23,7 +23,7 @@ from hwgen.quant.check import acc_bits_of, check_qgraph
 from hwgen.quant.compensate import compensate
 from hwgen.quant.equalize import factors, split_norms
 from hwgen.quant.execute import decode, encode, integer_node, real_node
-from hwgen.quant.mixed import Choice, Layer, choose_blocks, mixed_notes, mixed_problems
+from hwgen.quant.mixed import Choice, Layer, by_peak, choose_blocks, mixed_notes, mixed_problems
 from hwgen.quant.model import QGraph, QNode, QTensor, Scaled
 from hwgen.quant.overflow import overflow_note, overflow_problem, wrapping
 from hwgen.quant.padding import Link, padding
@@ -114,6 +114,8 @@ class _Quantizer:
         self._calibration = calibration
         self._origins = origins
         self._blocks: dict[str, Blocks] = {}
+        self._moved: dict[str, Scaled] = {}
+        self._ordered: set[str] = set()
         self._real: dict[str, Real] = {}
         self._codes: dict[str, Int] = {}
         self._readers = Counter(name for node in graph.nodes for name in set(node.inputs))
@@ -156,7 +158,7 @@ class _Quantizer:
             real = real_node(node.op, node.params, self._reals(node), self._arrays(node))
         _check_magnitude(node.name, real, node.mark)
         self._real[node.name] = real
-        scaled = self._equalize(node) if node.name in self._origins else None
+        scaled = self._equalize(node) if node.name in self._origins else self._gather(node)
         sources = [self.tensors[name] for name in node.inputs]
         try:
             lowered, out = self._lower(node, sources)
@@ -202,6 +204,40 @@ class _Quantizer:
             self._weights[reader] = self._weights[reader] * found
         self._real[node.name] = self._real[node.name] / found
         return Scaled(self._origins[node.name], tuple(found.tolist()))
+
+    def _gather(self, node: Node) -> Scaled | None:
+        """Order a linear layer's channels for the blocks of the one that reads them.
+
+        So the order costs nothing: the layer's own rows are moved, and the reader's columns.
+        Functions of one element may stand between the two.
+        """
+        if node.name in self._moved:
+            return self._moved[node.name]
+        chain, real = [node], self._real[node.name]
+        while chain[-1].name not in self._graph.outputs:
+            readers = [self._graph.node(name) for name in self._graph.consumers(chain[-1].name)]
+            if node.op != "linear" or len(readers) != 1:
+                break
+            (reader,) = readers
+            if get_op(reader.op).pointwise:
+                real = real_node(reader.op, reader.params, [real], {})
+                chain.append(reader)
+                continue
+            if self._mixed(reader) is not None:
+                values = self._without_padding(chain[-1].name, real)
+                order = by_peak(values.reshape(-1, values.shape[-1]))
+                for array in self._arrays(node):
+                    self._weights[f"{node.name}.{array}"] = self._weights[f"{node.name}.{array}"][
+                        order
+                    ]
+                weight = f"{reader.name}.weight"
+                self._weights[weight] = self._weights[weight][:, order]
+                self._real[node.name] = self._real[node.name][..., order]
+                moved = tuple(order.tolist())
+                self._moved |= {item.name: Scaled(item.name, order=moved) for item in chain}
+                self._ordered.add(reader.name)
+            break
+        return self._moved.get(node.name)
 
     def _lower(self, node: Node, sources: Sequence[QTensor]) -> tuple[Lowered, QType]:
         """Return a node's integer form; measured data round its weights and correct its bias."""
@@ -281,7 +317,8 @@ class _Quantizer:
             importance=importance,
             bias=f"{node.name}.bias" in self._weights,
         )
-        choice = choose_blocks(layer, mixed.channels, mixed.loss)
+        reorder = node.name not in self._ordered
+        choice = choose_blocks(layer, mixed.channels, mixed.loss, reorder=reorder)
         self.choices[node.name] = choice
         self._blocks[node.name] = choice.blocks
         return choice.blocks

@@ -45,7 +45,11 @@ class NoiseMeter:
             got, wanted = decode(codes[name], self._qgraph.tensor(name).type), real.get(name)
             scaled = self._scaled.get(name)
             if scaled is not None:
-                wanted = real[scaled.origin] / np.array(scaled.factors)
+                wanted = real[scaled.origin]
+                if scaled.order:
+                    wanted = wanted[..., list(scaled.order)]
+                if scaled.factors:
+                    wanted = wanted / np.array(scaled.factors)
             assert wanted is not None
             mask = self._mask.rows(name, real)
             if mask is not None:

@@ -238,3 +238,54 @@ def test_the_same_data_give_the_same_blocks(tmp_path):
     inputs = golden.random_inputs(first, 5, 1)
     assert np.array_equal(golden.run(first, inputs)["y"], golden.run(second, inputs)["y"])
     assert blocks_of(first).attrs() == blocks_of(second).attrs()
+
+
+def mlp(tail="gelu", **keys):
+    """Two linear layers; channels of what stands between them differ in size by far."""
+    layers = [
+        {"name": "up", "op": "linear", "in": "x", "features": CHANNELS},
+        {"name": "act", "op": tail, "in": "up"},
+        {"name": "down", "op": "linear", "in": "act", "features": 24},
+    ]
+    graph = make_graph({"x": (5, 16)}, layers, **keys)
+    weight = graph.weights["up.weight"].copy()
+    weight[5::17] *= 30.0
+    return make_graph({"x": (5, 16)}, layers, weights={"up.weight": weight}, **keys)
+
+
+@pytest.mark.parametrize("tail", ["gelu", "relu", "silu", "requantize"])
+def test_the_layer_before_moves_its_channels(tmp_path, tail):
+    graph = mlp(tail)
+    values = np.random.default_rng(2).standard_normal((40, 5, 16))
+    np.savez(tmp_path / "c.npz", x=values)
+    precision = Precision(4, 8, symmetric=False, mixed=Mixed(BLOCK, 3.0))
+    named = {"up": Precision(8, 8, mixed=None)}
+    qgraph = quantize(graph, make_spec(graph, precision, named, tmp_path / "c.npz"))
+    blocks = blocks_of(qgraph, "down")
+    assert blocks.order.tolist() == list(range(CHANNELS))
+    assert (blocks.bits[0], blocks.bits[-1]) == (8, 4)
+    moved = qgraph.node("act").scaled
+    assert moved.order == qgraph.node("up").scaled.order
+    assert set(range(5, CHANNELS, 17)) <= set(moved.order[:BLOCK])
+    # Each layer is compared with the right channels of the real-valued graph.
+    real = golden.run_real(graph, {"x": values})
+    codes = golden.run(qgraph, golden.encode_inputs(qgraph, {"x": values}))
+    for name in ("up", "act"):
+        got = golden.decode_tensor(qgraph, name, codes[name])
+        wanted = real[name][..., list(moved.order)]
+        assert np.mean((got - wanted) ** 2) < 1e-2 * np.mean(wanted**2)
+    ratios = sqnr(graph, qgraph, {"x": values})
+    assert ratios["act"] > 20
+    assert ratios["down"] > 12
+
+
+def test_channels_that_others_read_stay_where_they_are(tmp_path):
+    values = np.random.default_rng(2).standard_normal((40, 5, 16))
+    precision = Precision(8, 8, mixed=Mixed(BLOCK, 1.0))
+    for keys in ({"outputs": ["act", "down"]}, {"outputs": ["up", "down"]}):
+        graph = mlp(**keys)
+        np.savez(tmp_path / "c.npz", x=values)
+        named = {"up": Precision(8, 8, mixed=None)}
+        qgraph = quantize(graph, make_spec(graph, precision, named, tmp_path / "c.npz"))
+        assert qgraph.node("up").scaled is None
+        assert blocks_of(qgraph, "down").order.tolist() != list(range(CHANNELS))
