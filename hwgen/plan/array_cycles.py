@@ -47,6 +47,8 @@ SIZES = 2
 PRODUCT_CHUNKS = 3  # chunks of rows that a product's ring holds
 ATTENTION_CHUNKS = 2
 
+LAGS = (1, 2, 3)
+
 
 @dataclass(frozen=True)
 class ArraySize:
@@ -142,14 +144,20 @@ def array_slots(
     return _Product(work, size).run()
 
 
-def attention_lag(attend: Attend, rows: int) -> int:
-    """Return the slots from a tile's keys to its values: 1, or 2 where a slot is too short."""
-    return 1 if attend.inner + attend.features >= _turn(rows) else 2
+def attention_lag(attend: Attend, rows: int, columns: int) -> int:
+    """Return the slots from a tile's keys to its values: 1, or up to 3 for shorter slots."""
+    return min(LAGS, key=lambda lag: _slot(attend, rows, columns, lag))
 
 
-def _turn(rows: int) -> int:
-    """Return the cycles from scores on the drain chain to numerators in the last row."""
-    return 3 * rows + READY + RELOAD - SCORE
+def _slot(attend: Attend, rows: int, columns: int, lag: int) -> int:
+    """Return the cycles of a slot of attention.
+
+    Numerators are in the last row ``turn`` cycles after the first score went onto the drain
+    chain, and enter the shadows when those of the tile before are in use.
+    """
+    turn = 3 * rows + READY + RELOAD - SCORE
+    work = attend.inner + attend.features
+    return max(work, columns, attend.features + 1, rows + 1, -(-turn // lag))
 
 
 class _Loader:
@@ -249,13 +257,8 @@ class _Attention:
         self.attend = attend
         self.size = size
         self.fetch = fetch
-        work = attend.inner + attend.features
-        turn = _turn(size.rows)
-        self.lag = attention_lag(attend, size.rows)
-        self.length = max(work, size.columns, attend.features + 1)
-        if self.lag == 2:
-            chain = 2 * size.rows + RELOAD + MERGE - FEED - 2
-            self.length = max(self.length, chain, -(-turn // 2))
+        self.lag = attention_lag(attend, size.rows, size.columns)
+        self.length = _slot(attend, size.rows, size.columns, self.lag)
         self.group = attend.heads // attend.kv_heads
         self._query = max(attend.features, DIVISION)
         self.interval = size.columns // size.normalisers * self._query + attend.features

@@ -170,8 +170,7 @@ def _phase(plan: Plan, task: Task, tensor: int | None, counts: Counts) -> int:
     """Return the cycles of a task's phase; ``tensor`` None is any with full caches."""
     engine, attend = plan.engine(task.engine), task.work.attend
     if engine.template == EXTERNAL:
-        assert plan.memory is not None
-        return PHASE_OVERHEAD + append_cycles(task.work, engine.fold, engine.in_bits, plan.memory)
+        return PHASE_OVERHEAD + append_cycles(plan, task)
     cycles, fetch = task.cycles, None
     if is_external(attend):
         assert plan.memory is not None

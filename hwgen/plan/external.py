@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwgen.errors import Diagnostic, LimitError, SpecError
-from hwgen.ops.work import Attend, Work
+from hwgen.ops.work import Attend
 from hwgen.plan.array_cycles import Fetch
 from hwgen.plan.cost import lowest_set_bit
 from hwgen.plan.items import Item
-from hwgen.plan.model import Engine, Fold, MemoryPort
+from hwgen.plan.model import Engine, Fold, MemoryPort, Plan, Task
 from hwgen.plan.timing import APPEND, FETCH, GATHER
 from hwgen.spec.model import Accelerator, Memory
 
 __all__ = [
     "EXTERNAL",
+    "acknowledges",
     "append_cycles",
     "bits_of",
     "cache_bytes",
@@ -174,11 +175,27 @@ def check_columns(items: Sequence[Item], array: Fold, accelerator: Accelerator) 
             )
 
 
-def append_cycles(work: Work, fold: Fold, bits: int, memory: MemoryPort) -> int:
-    """Return the cycles of appending a tensor, from the phase's first cycle to the last answer."""
-    beats = work.results // fold.lanes
-    sent = work.results * bits // memory.data_bits
-    return max(beats, sent) + APPEND + GATHER * (beats > sent) + memory.latency
+def acknowledges(plan: Plan, task: Task) -> bool:
+    """Return whether the phase of an append ends when all of its writes are acknowledged.
+
+    It need not if the next phase appends as well: that one waits for all answers, or again leaves
+    it to the one after.  So nothing is read from the memory before every write is there.
+    """
+    number = plan.tasks.index(task) + 1
+    return number == len(plan.tasks) or plan.tasks[number].engine != EXTERNAL
+
+
+def append_cycles(plan: Plan, task: Task) -> int:
+    """Return the cycles of appending a tensor, from the phase's first cycle to its last answer.
+
+    To its last beat if the next phase appends too (:func:`acknowledges`).
+    """
+    memory, engine, results = plan.memory, plan.engine(task.engine), task.work.results
+    assert memory is not None
+    beats = results // engine.fold.lanes
+    sent = results * engine.in_bits // memory.data_bits
+    cycles = max(beats, sent) + APPEND + GATHER * (beats > sent)
+    return cycles + (memory.latency if acknowledges(plan, task) else 0)
 
 
 def fetch_of(bits: int, array: Fold, memory: MemoryPort) -> Fetch:

@@ -93,10 +93,11 @@ def array_bits(works: Sequence[Work], engine: Engine) -> dict[str, int]:
         pinned = attend is not None and attend.sink_queries
         deep["columns"] = max(deep["columns"], 2 * query * (1 + pinned))
         if work.kind == "attention" and attend is not None:
-            lag = attention_lag(attend, fold.rows)
+            lag = attention_lag(attend, fold.rows, columns)
             values = (lag + 2) * -(-attend.features // reads)
             deep["rows"] = max(deep["rows"], ATTENTION_CHUNKS * query + values)
-            bits["scores"] = columns * fold.rows * _LOG_BITS
+            scores = columns * fold.rows * _LOG_BITS * (2 if lag == 3 else 1)
+            bits["scores"] = max(bits["scores"], scores)
             state = columns * (2 * attend.features * _SUM_BITS + _ROW_STATE_BITS)
             bits["state"] = max(bits["state"], state)
             continue

@@ -2,7 +2,7 @@
 
 from math import log2
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -46,9 +46,11 @@ class Lanes(wiring.Component):
                                                         bounds per cycle
     reload >= its score + tile + READY                  the exponent is known
     reload <= next score + SCORE + 2                    the next exponent is not
+    lag 3: reload <= next score but one + SCORE + 2     two tiles of logarithms
     reload >= reload before + tile                      one key per cycle
     merge >= its reload + tile + RELOAD                 the denominator is known
-    merge <= next reload + 1                            it is still there
+    lag 1: merge <= next reload + 2                     it is still there
+    lag 2, 3: merge <= next reload + tile               so is the exponent
     merge >= merge before + max(features, columns, 5)   one feature per cycle; one column
                                                         of alignments per cycle
     last merge >= last merge before + interval          normalisers are free
@@ -59,9 +61,10 @@ class Lanes(wiring.Component):
 
     Latency: :attr:`SCORE`, :attr:`READY`, :attr:`RELOAD`, :attr:`MERGE`; :meth:`latency` from a
     last ``merge`` to the last beat of its block.  Throughput: :meth:`interval`.  Memory: per
-    column ``tile`` words of 18 bits and twice ``features`` words of 32 bits, whatever the
-    number of keys.  Infers ``columns`` multipliers ``score_bits`` by 16 and those of
-    :class:`Results`, and one more for sizes of keys; exponentials and rescaling take none.
+    column ``tile`` words of 18 bits (lag 3: twice as many) and twice ``features`` words of 32
+    bits, whatever the number of keys.  Infers ``columns`` multipliers ``score_bits`` by 16 and
+    those of :class:`Results`, and one more for sizes of keys; exponentials and rescaling take
+    none.
 
     Parameters
     ----------
@@ -188,11 +191,12 @@ class Lanes(wiring.Component):
                 lane.key_valid.eq(key.valid),
                 lane.key_first.eq(key.first),
                 lane.key_last.eq(key.last),
-                lane.key_row.eq(key.row),
-                lane.read_row.eq(read.row),
-                lane.read_first.eq(read.valid & read.first),
+                lane.key_place.eq(Cat(key.row, key.bank)),
+                lane.read_place.eq(Cat(read.row, read.bank)),
+                lane.read_last.eq(read.valid & read.last),
                 lane.total_valid.eq(numerator.valid),
                 lane.total_first.eq(numerator.first),
+                lane.total_last.eq(numerator.last),
                 self.p.word_select(p, 8).eq(lane.p),
                 clamped[p].eq(key.valid & lane.clamped),
                 align.totals.word_select(p, shape.total_bits).eq(lane.total),
@@ -222,11 +226,14 @@ class Lanes(wiring.Component):
         """Count a tile's keys down from the cycle after ``call`` on; return it ever later."""
         tile = self.shape.tile
         layout = data.StructLayout(
-            {"valid": 1, "first": 1, "last": 1, "pinned": 1, "row": range(tile)}
+            {"valid": 1, "first": 1, "last": 1, "pinned": 1, "row": range(tile), "bank": 1}
         )
         key = Signal(layout, name=name)
+        bank = Signal(name=f"{name}_bank")  # of the next tile
         with m.If(call):
             m.d.sync += [
+                key.bank.eq(bank),
+                bank.eq(~bank if self.shape.banks == 2 else 0),
                 key.valid.eq(1),
                 key.first.eq(1),
                 key.last.eq(0),
@@ -240,6 +247,8 @@ class Lanes(wiring.Component):
                 key.last.eq(key.row == 1),
                 key.row.eq(key.row - 1),
             ]
+        with m.If(self.start):
+            m.d.sync += bank.eq(0)
         return [call, *_travel(m, key, count)]
 
     def _sizes(self, m):

@@ -32,6 +32,8 @@ class LaneShape:
         Results per beat; divides every task's features.
     out_bits
         Width of a result.
+    lag
+        Slots from a tile's scores to its sums, at most: how many tiles are in the lanes at once.
     """
 
     columns: int
@@ -41,8 +43,11 @@ class LaneShape:
     normalisers: int
     lanes: int
     out_bits: int
+    lag: int = 1
 
     def __post_init__(self):
+        if self.lag not in (1, 2, 3):
+            raise ValueError(f"Lag must be 1, 2 or 3, not {self.lag}")
         if self.tile < 2 or self.tile & (self.tile - 1):
             raise ValueError(f"Tile must be a power of two, not {self.tile}")
         if self.columns % self.normalisers:
@@ -51,6 +56,11 @@ class LaneShape:
             )
         if self.normalisers > self.lanes:
             raise ValueError(f"Normalisers must be at most {self.lanes}, not {self.normalisers}")
+
+    @property
+    def banks(self):
+        """Tiles of logarithms that wait for their numerators to be wanted."""
+        return 2 if self.lag == 3 else 1
 
     @property
     def row_bits(self):

@@ -33,8 +33,10 @@ class BlockWriter(wiring.Component):
     i : ``In(stream.Signature(data_bits))``
         The beats of all blocks, in order.
     aw, w, b : see :class:`AxiPort`
+    sent : ``Out(1)``
+        The memory has taken every beat of every block that was taken.
     idle : ``Out(1)``
-        Every block that was taken is written and acknowledged.
+        It has acknowledged them as well.
     error : ``Out(1)``
         An error response.
     """
@@ -53,6 +55,7 @@ class BlockWriter(wiring.Component):
                 "aw": port["aw"],
                 "w": port["w"],
                 "b": port["b"],
+                "sent": Out(1),
                 "idle": Out(1),
                 "error": Out(1),
             }
@@ -64,6 +67,7 @@ class BlockWriter(wiring.Component):
         wiring.connect(m, wiring.flipped(self.blocks), bursts.i)
         m.submodules.lengths = lengths = self.lengths
         waiting = Signal(range(self.pending + 1))  # responses that will come
+        unsent = Signal(range(self.pending + 1))  # of them, those to bursts that are not through
         beat = Signal(8)
         has_place = lengths.i.ready & (waiting < self.pending)
         address_goes = self.aw.valid & self.aw.ready
@@ -81,9 +85,13 @@ class BlockWriter(wiring.Component):
             lengths.o.ready.eq(beat_goes & self.w.payload.last),
             self.b.ready.eq(1),
             self.error.eq(self.b.valid & self.b.payload.error),
+            self.sent.eq(~bursts.o.valid & (unsent == 0)),
             self.idle.eq(~bursts.o.valid & (waiting == 0)),
         ]
         with m.If(beat_goes):
             m.d.sync += beat.eq(Mux(self.w.payload.last, 0, beat + 1))
-        m.d.sync += waiting.eq(waiting + address_goes - self.b.valid)
+        m.d.sync += [
+            waiting.eq(waiting + address_goes - self.b.valid),
+            unsent.eq(unsent + address_goes - lengths.o.ready),
+        ]
         return m

@@ -88,6 +88,7 @@ class ArrayCore(wiring.Component):
                     normalisers=shape.normalisers,
                     lanes=shape.beat,
                     out_bits=shape.out_bits,
+                    lag=max(size.lag for size in self.sizes if size.attention),
                 ),
                 lane_tasks,
             )
@@ -250,15 +251,17 @@ class ArrayCore(wiring.Component):
                 held[name] = Signal.like(value, name=f"held_{name}")
                 with m.If(when):
                     m.d.sync += held[name].eq(value)
-        # A tile waits in the lanes until the one before is at work in the array.
+        # Tiles wait in the lanes until the one before is at work in the array.
         known = delay(m, score, rows + Lanes.READY, "known")
-        waiting, full, reload = Signal(), Signal(), Signal()
-        m.d.comb += reload.eq((known | waiting) & (~full | merge))
-        m.d.sync += waiting.eq((known | waiting) & ~reload)
+        waiting, full, reload = Signal(range(lanes.shape.banks + 1)), Signal(), Signal()
+        m.d.comb += reload.eq((known | (waiting != 0)) & (~full | slots.merge))
+        m.d.sync += waiting.eq(waiting + known - reload)
         with m.If(reload):
             m.d.sync += full.eq(1)
-        with m.Elif(merge):
+        with m.Elif(slots.merge):
             m.d.sync += full.eq(0)
+        with m.If(self.start):
+            m.d.sync += [waiting.eq(0), full.eq(0)]
         m.d.comb += [
             lanes.task.eq(self._among(m, [task for task in self.tasks if task.lane], "attention")),
             lanes.start.eq(self.start),

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from rtl_templates.attention.lanes import Lanes
-from rtl_templates.systolic.tile_buffer import TileBuffer
 
 __all__ = ["Geometry", "span_of"]
+
+LAGS = (1, 2, 3)
 
 ROW_CHUNKS = 3
 """Chunks of the rows of a product: one in use, one ready, one on its way."""
@@ -102,8 +103,8 @@ class Geometry:
 
     @property
     def lag(self):
-        """Slots from a tile's keys to its values: 1, or 2 where a slot is too short."""
-        return 1 if self.work >= self._turn else 2
+        """Slots from a tile's keys to its values: 1, or up to 3 where that makes slots shorter."""
+        return min(LAGS, key=self._slot)
 
     @property
     def slot(self):
@@ -115,21 +116,23 @@ class Geometry:
         shape = self.shape
         if not self.attention:
             return max(self.work, shape.rows, shape.rows // shape.beat * shape.columns)
-        if self.lag == 1:
-            return max(self.work, shape.columns, self.task.features + 1)
-        chain = 2 * shape.rows + Lanes.RELOAD + Lanes.MERGE - TileBuffer.LATENCY - 2
-        turn = -(-self._turn // 2)
-        return max(self.work, shape.columns, chain, turn, self.task.features + 1)
+        return self._slot(self.lag)
 
     @property
     def work(self):
         """Steps of a slot."""
         return self.task.inner + (self.task.features if self.attention else 0)
 
-    @property
-    def _turn(self):
-        """Return the cycles from scores on the drain chain to numerators in the last row."""
-        return 3 * self.shape.rows + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
+    def _slot(self, lag):
+        """Return the cycles of a slot of attention with this lag.
+
+        Numerators are in the last row ``turn`` cycles after the first score went onto the drain
+        chain, and enter the shadows when those of the tile before are in use.
+        """
+        rows = self.shape.rows
+        turn = 3 * rows + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
+        least = max(self.work, self.shape.columns, self.task.features + 1)
+        return max(least, rows + 1, -(-turn // lag))
 
     @property
     def column_words(self):

@@ -1,5 +1,7 @@
 """When a tile is multiplied, and which elements each of its steps takes."""
 
+from itertools import pairwise
+
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -98,16 +100,20 @@ class Slots(wiring.Component):
         slot_end = each(lambda size: size.slot - 1, "slot_end")
         has_values = each(lambda size: size.attention, "has_values")
         has_rows = each(lambda size: size.reads_rows, "has_rows")
-        slow = each(lambda size: size.attention and size.lag == 2, "slow")
+        lags = [size.lag if size.attention else 1 for size in self.sizes]
+        lag = field(lags, "lag")
 
         # What the slots at work, and those before, are about.
-        now, before = _Tile("now_tile"), _Tile("before_tile")
-        pv = _Tile("value")
+        tiles = [_Tile(f"tile_{k}") for k in range(max(lags))]  # latest first
+        now, pv = tiles[0], _Tile("value")
         tail = Signal(2)  # slots without rows that end an attention task
         k = Signal(range(max(2, *(size.slot for size in self.sizes))))
         go, ready = Signal(), Signal()
         ends = self.running & (k == slot_end)
-        next_pv = [Mux(slow, a, b) for a, b in zip(before.all(), now.all(), strict=True)]
+        next_pv = tiles[-1].all()  # of the tile ``lag`` slots before
+        for slots, tile in enumerate(tiles[:-1], 1):
+            pairs = zip(tile.all(), next_pv, strict=True)
+            next_pv = [Mux(lag == slots, here, other) for here, other in pairs]
         next_valid, _, next_last = next_pv
         next_valid = next_valid & has_values
         rest = Signal(range(max(2, *self.intervals)))
@@ -147,14 +153,16 @@ class Slots(wiring.Component):
         with m.If(go):
             m.d.sync += [self.running.eq(1), k.eq(0)]
             m.d.sync += now.take(walk.active, walk.first, walk.last)
-            m.d.sync += before.take(*now.all())
+            for tile, later in pairwise(tiles):
+                m.d.sync += later.take(*tile.all())
             m.d.sync += pv.take(next_valid, *next_pv[1:])
             with m.If(walk.active):
-                m.d.sync += tail.eq(Mux(has_values, Mux(slow, 2, 1), 0))
+                m.d.sync += tail.eq(Mux(has_values, lag, 0))
             with m.Else():
                 m.d.sync += tail.eq(tail - 1)
         with m.If(self.start):
-            m.d.sync += now.take(0, 0, 0) + before.take(0, 0, 0)
+            for tile in tiles:
+                m.d.sync += tile.take(0, 0, 0)
             m.d.sync += [tail.eq(0), rest.eq(0), self.running.eq(0)]
 
         flow = Signal()

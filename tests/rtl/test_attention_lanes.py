@@ -15,7 +15,7 @@ from support.lane_calls import Pass, lane_task, play, timetable
 from support.memories import memory_bits
 
 
-def shape_of(columns=4, tile=8, normalisers=2, lanes=4):
+def shape_of(columns=4, tile=8, normalisers=2, lanes=4, lag=1):
     return LaneShape(
         columns=columns,
         tile=tile,
@@ -24,6 +24,7 @@ def shape_of(columns=4, tile=8, normalisers=2, lanes=4):
         normalisers=normalisers,
         lanes=lanes,
         out_bits=8,
+        lag=lag,
     )
 
 
@@ -101,6 +102,16 @@ def test_sizes(columns, tile, normalisers, lanes, features):
     shape = shape_of(columns, tile, normalisers, lanes)
     attend = attend_of(queries=9, heads=2, features=features, tile=tile, keys=3 * tile - 1)
     one(attend, shape, shift=23)
+
+
+@pytest.mark.parametrize("slack", [0, 3, 20])
+@pytest.mark.parametrize("lag", [2, 3])
+@pytest.mark.parametrize(("columns", "tile"), [(4, 8), (8, 4)])
+def test_more_tiles_at_once(columns, tile, lag, slack):
+    """Totals wait for their sums, and with a lag of 3 logarithms for their turn."""
+    shape = shape_of(columns, tile, lag=lag)
+    attend = attend_of(queries=9, tile=tile, keys=9 * tile - 1, features=4, causal=True)
+    one(attend, shape, shift=23, slack=slack, seed=lag)
 
 
 @pytest.mark.parametrize("keys", [1, 8, 9])
@@ -300,6 +311,8 @@ def test_what_does_not_fit_is_refused():
         shape_of(lanes=1)
     with pytest.raises(ValueError, match="Tile must be a power of two, not 12"):
         shape_of(tile=12)
+    with pytest.raises(ValueError, match="Lag must be 1, 2 or 3, not 4"):
+        shape_of(lag=4)
     attend = attend_of(features=6)
     with pytest.raises(ValueError, match="Lanes must divide 6 features, not 4"):
         Lanes(shape_of(), [lane_task(attend, multiplier=1, shift=1)])

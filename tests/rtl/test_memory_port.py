@@ -171,6 +171,8 @@ def test_blocks_are_written_and_acknowledged(burst, pending, stalled):
             bursts += ctx.get(port.aw.valid) and ctx.get(port.aw.ready)
             acknowledged += ctx.get(port.b.valid)
             assert 0 <= bursts - acknowledged <= pending
+            whole = sum(size for _, size in blocks[:sent])
+            assert ctx.get(writer.sent) == (fed == whole)
             fed += ctx.get(writer.i.valid) and ctx.get(writer.i.ready)
             sent += ctx.get(writer.blocks.valid) and ctx.get(writer.blocks.ready)
             await ctx.tick()

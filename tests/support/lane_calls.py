@@ -144,12 +144,16 @@ def timetable(lanes, task, slots, rng, begin=5, slack=0):
     for number, slot in enumerate(slots):
         before = slots[number - 1] if number else None
         slot.score = begin
+        read = number - lanes.shape.banks  # the tile whose logarithms this one overwrites
         if before:
-            slot.score = max(before.score + max(tile, columns), before.reload - lanes.SCORE - 2)
+            slot.score = before.score + max(tile, columns)
+        if read >= 0:
+            slot.score = max(slot.score, slots[read].reload - lanes.SCORE - 2)
         slot.score += rng.randint(0, slack)
         slot.reload = slot.score + tile + lanes.READY
         if before:
-            slot.reload = max(slot.reload, before.reload + tile, before.merge - 1)
+            kept = tile if lanes.shape.lag > 1 else 2
+            slot.reload = max(slot.reload, before.reload + tile, before.merge - kept)
         slot.reload += rng.randint(0, slack)
         slot.merge = slot.reload + tile + lanes.RELOAD
         if before:

@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.plan.caches import CACHED, holds_values, ring_of
 from hwgen.plan.cost import reads_of
-from hwgen.plan.external import PACKED_BITS, is_external
+from hwgen.plan.external import PACKED_BITS, acknowledges, is_external
 from hwgen.plan.model import Engine, Plan, Task
 from hwgen.quant.model import QGraph
 from rtl_templates.memory_port.block_reader import BlockReader
@@ -29,7 +29,7 @@ class BoundMemory(Bound):
 
     Attributes
     ----------
-    done : last cycle of a phase, whose rows are all acknowledged.
+    done : last cycle of a phase, whose rows are all acknowledged, or sent: :func:`acknowledges`.
     ar, r, aw, w, b : channels of the port, to be connected.
     error : an error response.
     """
@@ -76,6 +76,7 @@ class BoundMemory(Bound):
         running, fetching = Signal(name="appending"), Const(0, 1)
         self.data = Signal(self.reads * self.buffer.bits, name="memory_data")
         self.address, asked = Signal(range(max(2, self.buffer.elements))), Signal(name="asked")
+        through = Signal(name="through")
         for k, item in enumerate(self.tasks):
             unit = self._store(item)
             m.submodules[f"append_{item.name}"] = unit
@@ -88,6 +89,7 @@ class BoundMemory(Bound):
                 m.d.comb += [
                     self.address.eq(unit.read),
                     asked.eq(unit.asked),
+                    through.eq(writer.idle if acknowledges(self.plan, item) else writer.sent),
                     pack.i.payload.eq(unit.o.payload),
                     pack.i.valid.eq(unit.o.valid),
                     unit.o.ready.eq(pack.i.ready),
@@ -97,7 +99,7 @@ class BoundMemory(Bound):
                     unit.blocks.ready.eq(writer.blocks.ready),
                 ]
         self.done = Signal(name="appended")
-        m.d.comb += self.done.eq(running & asked & writer.idle)
+        m.d.comb += self.done.eq(running & asked & through)
         with m.If(start):
             m.d.sync += running.eq(1)
         with m.Elif(self.done):
