@@ -1,5 +1,6 @@
 """One-dimensional transposed convolution over the tokens of a sequence."""
 
+from rtl_templates.conv.padding import real_taps, skip_padding
 from rtl_templates.mac.mac_op import MacFold, MacOp
 from rtl_templates.memory.walk import Level, Walk
 
@@ -18,8 +19,9 @@ class ConvTranspose1d(MacOp):
     bit for bit equal to ``hwgen.ops.conv_transpose1d``.  Latency: a position starts when the last
     token that it touches is in the buffer, its first beat is offered
     ``steps + MacCore.latency(rows * elements)`` cycles later (``steps`` per block of outputs).
-    Initiation interval: ``cycles`` per tensor.  Utilisation bound: ``utilisation``; taps that a
-    phase lacks have zero weights, and count as useful.
+    Initiation interval: ``cycles`` per tensor; without halves, taps in padding take no cycle if
+    ``pad`` is 0, the beats of a group leave in time, and taps are not read at once.  Utilisation
+    bound: ``utilisation``; taps that a phase lacks have zero weights, and count as useful.
 
     Parameters
     ----------
@@ -70,23 +72,30 @@ class ConvTranspose1d(MacOp):
                 first=first,
                 halves=halves,
                 fold=fold,
+                skip=keys.get("pad", 0) == 0,
             ),
             weights=[[[w[tap] for w in output] for tap in range(taps)] for output in weights],
             groups=halves,
             kernel_rows=taps,
             pitch=features,
             fold=fold,
+            useful=_useful(weights, tokens, positions, first, halves),
             **keys,
         )
 
     @staticmethod
-    def phase_walk(tokens, features, *, taps, outputs, positions, first, halves=1, fold=None):
-        """Return the walk: positions, halves, blocks of outputs; taps, words of a tap."""
+    def phase_walk(
+        tokens, features, *, taps, outputs, positions, first, halves=1, fold=None, skip=True
+    ):
+        """Return the walk: positions, halves, blocks of outputs; taps, words of a tap.
+
+        With ``skip``, taps in padding are left out if results leave in time.
+        """
         fold = fold or MacFold()
         words = -(-features // fold.elements)
         rows = Level(taps, features) if fold.rows == 1 else Level(1)
         beats = -(-min(outputs, fold.outputs) // fold.lanes)
-        return Walk(
+        walk = Walk(
             elements=tokens * features,
             row=features,
             levels=(
@@ -103,3 +112,19 @@ class ConvTranspose1d(MacOp):
             reach=((taps - 1 + halves - 1) * features, features - 1),
             idle=max(0, beats - rows.count * words),
         )
+        if not skip or fold.rows > 1 or halves > 1:
+            return walk
+        real = real_taps(positions, taps, 1, 1, -first, tokens)
+        return skip_padding(walk, real, [(0, words)], beats)
+
+
+def _useful(weights, tokens, positions, first, halves):
+    """Return the multiplications by elements that are no padding."""
+    places = [
+        position + first + half + tap
+        for half in range(halves)
+        for position in range(positions)
+        for tap in range(len(weights[0][0]))
+    ]
+    inside = sum(0 <= place < tokens for place in places)
+    return len(weights) // halves * len(weights[0]) * inside
