@@ -129,11 +129,9 @@ def _settle(events: Events, limit: int) -> int | None:
 
 def _interval(plan: Plan, events: Events) -> int:
     """Return the steady interval; the events may have run before."""
-    period = _settle(events, _PATIENCE + 2 * events.memory())
-    if period is not None:
-        return _mean(events.last(), period)
-    # Buffers before the bottleneck fill slowly.  A marked graph has one steady interval, however
-    # it starts: if inputs at the pace of the slowest part are served, that pace is the interval.
+    # A marked graph has one steady interval, however it starts: if inputs at the pace of the
+    # slowest part are served, that pace is the interval.  So there is no need to wait until the
+    # buffers before that part are full, which takes the more tensors the more layers there are.
     pace = max(
         *(task.cycles for task in plan.tasks), *(source.beats for source in events.sources.values())
     )
