@@ -17,7 +17,7 @@ from hwgen.graph import build_graph
 from hwgen.graph.model import Graph
 from hwgen.plan import make_plan
 from hwgen.plan.model import Plan
-from hwgen.quant import quantize
+from hwgen.quant import quantize, stream
 from hwgen.quant.model import QGraph
 from hwgen.serialize import digest, file_digest, restore
 from hwgen.spec.model import Spec
@@ -83,6 +83,8 @@ class Front:
             [weights.random, _content(weights.file), spec.quantize.rotate],
         )
         quant = digest(graph, replace(spec.quantize, calibrate=None), _content(calibrate))
+        if spec.stream is not None:
+            quant = digest(quant, spec.stream.chunk)
         plan = digest(quant, spec.accelerator)
         golden = digest(quant, replace(spec.verify, labels=None), _content(labels))
         keys = {
@@ -108,6 +110,14 @@ class Front:
         saved = self._read("quant", QGraph, "qgraph.json", "qgraph.npz")
         if saved is not None:
             return saved
+        offline = self.offline
+        if self.spec.stream is None:
+            return offline
+        return stream(offline, self.graph, self.spec.stream.chunk)
+
+    @cached_property
+    def offline(self) -> QGraph:
+        """The integer graph of one tensor of the declared shape, before it is streamed."""
         graph = self.graph
         self.notify("quant")
         return quantize(graph, self.spec)

@@ -11,6 +11,7 @@ from hwgen.graph.analyse import analyse
 from hwgen.graph.fuse_activation import fuse_activation
 from hwgen.graph.model import Graph, Input, Node
 from hwgen.graph.rotate import rotate
+from hwgen.graph.streaming import check_stream
 from hwgen.graph.weights import load_weights
 from hwgen.ops.base import Real
 from hwgen.ops.registry import block_names
@@ -69,13 +70,17 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
     complete = complete and not analysis.diagnostics
     weights, problems = load_weights(spec.weights, analysis.weights, complete=complete)
     diagnostics = [*analysis.diagnostics, *problems]
+    inputs = tuple(Input(item.name, item.shape) for item in spec.inputs)
     if not analysis.diagnostics:
         diagnostics += _check_parts(spec, analysis.nodes)
+        if spec.stream is not None:
+            diagnostics += check_stream(inputs, analysis.nodes, spec.stream)
+            diagnostics += _check_labels(spec)
     if diagnostics or not complete:
         return None, diagnostics
     graph = Graph(
         name=spec.name,
-        inputs=tuple(Input(item.name, item.shape) for item in spec.inputs),
+        inputs=inputs,
         nodes=analysis.nodes,
         outputs=spec.outputs,
         weights=_by_node(weights, analysis.nodes),
@@ -118,6 +123,14 @@ def _check_parts(spec: Spec, nodes: Sequence[Node]) -> list[Diagnostic]:
         *check_names("quantize.layers", precisions, [*inputs, *labels]),
         *check_names("accelerator.folding", foldings, [node.name for node in nodes]),
     ]
+
+
+def _check_labels(spec: Spec) -> list[Diagnostic]:
+    if spec.verify.labels is None:
+        return []
+    message = "verify.labels in a stream, whose chunks have no classes"
+    where = spec.marks.get("verify.labels")
+    return [Diagnostic("HG459", message, where, "leave it away: random codes are sent then")]
 
 
 def _wiring(spec: Spec) -> Wiring:

@@ -34,6 +34,7 @@ class Add(Op):
     Params: ClassVar[type[OpParams]] = AddParams
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     max_acc_bits: ClassVar[int] = 48
+    row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: add, in: [x, x]}"
 
     def shape(self, params: AddParams, inputs: Sequence[Shape]) -> Shape:

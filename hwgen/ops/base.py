@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.blocks import Blocks
+from hwgen.ops.history import RowWindow
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 
@@ -131,6 +132,8 @@ class Op(ABC):
         ``real`` and ``integer`` get all of it at once.
     alike : whether nodes of this op that read the same tensors have results of one type.
     pointwise : whether each element of the result comes from one of the input, whatever its place.
+    row_by_row : whether each row (of an image, token of a sequence) of the result is made of the
+        same row of every input.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -143,6 +146,7 @@ class Op(ABC):
     remembers: ClassVar[bool] = False
     alike: ClassVar[bool] = False
     pointwise: ClassVar[bool] = False
+    row_by_row: ClassVar[bool] = False
     example: ClassVar[str]
 
     # -- real-valued meaning ------------------------------------------------------------------
@@ -212,6 +216,31 @@ class Op(ABC):
         From the actual constants and the range of the input codes.
         """
         return None
+
+    # -- streams ------------------------------------------------------------------------------
+
+    def row_window(self, params: Any, inputs: Sequence[Shape]) -> RowWindow | None:
+        """Return which rows of its inputs a row of the result is made of.
+
+        None if it takes more than a window of them: then the op cannot be in a stream.
+        """
+        return RowWindow() if self.row_by_row and len(inputs[0]) > 1 else None
+
+    def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
+        """Return the integer form of an op with a window whose input comes in chunks.
+
+        Parameters
+        ----------
+        history
+            Rows of earlier tensors that its first window begins with; if negative, rows of the
+            tensor itself that no window reads.
+        warmup
+            First rows of a sequence that count as padding.
+        zero
+            Code of zero in its input, which a padding row is made of unless the op says otherwise.
+        """
+        attrs = {"pad": zero, **lowered.attrs, "history": history, "warmup": warmup}
+        return replace(lowered, attrs=attrs)
 
     # -- hardware -----------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class Concat(Op):
     summary: ClassVar[str] = "two or more tensors one after the other along the channels"
     Params: ClassVar[type[OpParams]] = ConcatParams
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: concat, in: [x, x]}"
 
     def shape(self, params: ConcatParams, inputs: Sequence[Shape]) -> Shape:

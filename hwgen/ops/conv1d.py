@@ -11,7 +11,8 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.convolution import check_groups, window_of, window_sums
+from hwgen.ops.convolution import check_groups, window_of, window_sums, without_ends
+from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.types import QType
@@ -112,9 +113,18 @@ class Conv1d(Op):
         attrs = lowered.attrs
         weight = lowered.constants["weight"][..., None]
         window, groups, pad = window_of(lowered), attrs["groups"], attrs["pad"]
-        sums = window_sums(image_of(inputs[0]), weight, window, groups, pad, exact_matmul)
+        data = image_of(with_history(inputs[0], attrs))
+        sums = window_sums(data, weight, window, groups, pad, exact_matmul)
         acc: Int = sequence_of(sums) + lowered.constants["bias"]
         return requantised(lowered, acc, channel_axis=-1)
+
+    def row_window(self, params: Conv1dParams, inputs: Sequence[Shape]) -> RowWindow:
+        """Return the window along the tokens."""
+        return _window(params, inputs[0][0]).rows
+
+    def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
+        """Return it without padding before and behind."""
+        return without_ends(super().streamed(lowered, history, warmup, zero))
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
@@ -127,16 +137,17 @@ class Conv1d(Op):
         tokens, features = inputs[0]
         window, groups = window_of(lowered), lowered.attrs["groups"]
         per_group = features // groups
+        visible, history, skipped = visible_rows(tokens, lowered.attrs)
         return Work(
             kind="mac",
-            ports=(Port(tokens, features),),
-            row=Loop(window.outputs((tokens, 1), _AXES)[0], dy=window.stride[0]),
+            ports=(Port(visible, features, history, lowered.attrs.get("warmup", 0)),),
+            row=Loop(window.outputs((visible - skipped, 1), _AXES)[0], dy=window.stride[0]),
             column=Loop(1),
             channel=Loop(groups, dx=per_group if groups > 1 else 0),
             outputs=lowered.constants["weight"].shape[0] // groups,
             reduce=(Loop(window.kernel[0], dy=window.dilation[0]),),
             elements=per_group,
-            origin=(-window.pads[0][0], 0),
+            origin=(skipped - window.pads[0][0], 0),
             pad=lowered.attrs["pad"],
         )
 

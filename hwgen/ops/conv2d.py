@@ -11,7 +11,8 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.convolution import check_groups, window_of, window_sums
+from hwgen.ops.convolution import check_groups, window_of, window_sums, without_ends
+from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, Pair, Size2d, expect_image, pair
 from hwgen.ops.types import QType
@@ -107,9 +108,18 @@ class Conv2d(Op):
         attrs = lowered.attrs
         weight, window = lowered.constants["weight"], window_of(lowered)
         groups, pad = attrs["groups"], attrs["pad"]
-        sums = window_sums(inputs[0], weight, window, groups, pad, exact_matmul)
+        data = with_history(inputs[0], attrs)
+        sums = window_sums(data, weight, window, groups, pad, exact_matmul)
         acc: Int = sums + lowered.constants["bias"][:, None, None]
         return requantised(lowered, acc, channel_axis=1)
+
+    def row_window(self, params: Conv2dParams, inputs: Sequence[Shape]) -> RowWindow:
+        """Return the window along the height."""
+        return _window(params, (inputs[0][1], inputs[0][2])).rows
+
+    def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
+        """Return it without padding before and behind."""
+        return without_ends(super().streamed(lowered, history, warmup, zero))
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
@@ -122,20 +132,21 @@ class Conv2d(Op):
         channels, height, width = inputs[0]
         window, groups = window_of(lowered), lowered.attrs["groups"]
         (down, across), (top, _), (left, _) = window.stride, *window.pads
-        out = window.outputs((height, width))
+        visible, history, skipped = visible_rows(height, lowered.attrs)
+        out = window.outputs((visible - skipped, width))
         rows = Loop(window.kernel[0], dy=window.dilation[0])
         columns = Loop(window.kernel[1], dx=window.dilation[1] * channels)
         whole = _contiguous(lowered)
         return Work(
             kind="mac",
-            ports=(Port(height, width * channels),),
+            ports=(Port(visible, width * channels, history, lowered.attrs.get("warmup", 0)),),
             row=Loop(out[0], dy=down),
             column=Loop(out[1], dx=across * channels),
             channel=Loop(groups, dx=channels // groups if groups > 1 else 0),
             outputs=lowered.constants["weight"].shape[0] // groups,
             reduce=(rows,) if whole else (rows, columns),
             elements=window.kernel[1] * channels if whole else channels // groups,
-            origin=(-top, -left * channels),
+            origin=(skipped - top, -left * channels),
             pad=lowered.attrs["pad"],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from hwgen.ops.base import Lowered, ParamError
 from hwgen.ops.window import Window
 
-__all__ = ["check_groups", "window_of", "window_sums"]
+__all__ = ["check_groups", "window_of", "window_sums", "without_ends"]
 
 Product = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
 
@@ -38,6 +39,12 @@ def window_of(lowered: Lowered) -> Window:
     """Return the window that a lowered convolution has in its attributes."""
     attrs = lowered.attrs
     return Window(attrs["kernel"], attrs["stride"], attrs["dilation"], attrs["padding"])
+
+
+def without_ends(streamed: Lowered) -> Lowered:
+    """Return a streamed convolution, which has a history instead of padding before and behind."""
+    pads = (0, 0), streamed.attrs["padding"][1]
+    return replace(streamed, attrs={**streamed.attrs, "padding": pads})
 
 
 def window_sums(

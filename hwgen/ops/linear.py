@@ -14,6 +14,7 @@ from pydantic import Field
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
 from hwgen.ops.blocks import Blocks
+from hwgen.ops.history import RowWindow
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count
 from hwgen.ops.types import QType
@@ -93,6 +94,10 @@ class Linear(Op):
             attrs={**lowered.attrs, **blocks.attrs(), "pad": types[0].zero_point},
             constants={**lowered.constants, "order": blocks.order},
         )
+
+    def row_window(self, params: LinearParams, inputs: Sequence[Shape]) -> RowWindow | None:
+        """Return that tokens of a sequence are alone; an image is one row."""
+        return RowWindow() if len(inputs[0]) == 2 else None
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised."""

@@ -29,6 +29,7 @@ class Mul(Op):
     Params: ClassVar[type[OpParams]] = MulParams
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     max_acc_bits: ClassVar[int] = 48
+    row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: mul, in: [x, x]}"
 
     def shape(self, params: MulParams, inputs: Sequence[Shape]) -> Shape:

@@ -73,6 +73,7 @@ class Normalize(Op):
 
     centered: ClassVar[bool]
     max_acc_bits: ClassVar[int] = SPREAD_BITS + 1
+    row_by_row: ClassVar[bool] = True
 
     def shape(self, params: Any, inputs: Sequence[Shape]) -> Shape:
         """Return the input's shape."""

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.params import Count, Pair, Size2d, expect_image, expect_sequence, pair
 from hwgen.ops.scaling import rescale
 from hwgen.ops.types import QType
@@ -80,19 +81,26 @@ class Pool(Op):
         windows = window.patches(data if data.ndim == 4 else image_of(data))
         return windows.reshape(*windows.shape[:4], -1)
 
+    def row_window(self, params: Any, inputs: Sequence[Shape]) -> RowWindow | None:
+        """Return the window along the height, or the tokens."""
+        return self.window(params, inputs[0]).rows
+
     def pool_work(self, kind: str, lowered: Lowered, shape: Shape) -> Work:
         """Return work of ``kind``: one channel at a time over the window."""
         channels, height, width = _image_shape(shape)
         window = _lowered(lowered)
         (rows, columns), (down, across) = window.kernel, window.stride
-        out = window.outputs((height, width))
+        visible, history, skipped = visible_rows(height, lowered.attrs)
+        out = window.outputs((visible - skipped, width))
         return Work(
             kind=kind,
-            ports=(Port(height, width * channels),),
+            ports=(Port(visible, width * channels, history, lowered.attrs.get("warmup", 0)),),
             row=Loop(out[0], dy=down),
             column=Loop(out[1], dx=across * channels),
             channel=Loop(channels, dx=1),
             reduce=(Loop(rows, dy=1), Loop(columns, dx=channels)),
+            origin=(skipped, 0),
+            pad=lowered.attrs.get("pad", 0),
         )
 
 
@@ -144,6 +152,10 @@ class WholePool(Pool):
         size = _image_shape(shape)[1:]
         return Window(size, size)
 
+    def row_window(self, params: Any, inputs: Sequence[Shape]) -> RowWindow | None:
+        """Return that it takes all rows."""
+        return None
+
     def result_shape(self, channels: int, size: Pair) -> Shape:
         """Return (channels,)."""
         return (channels,)
@@ -183,7 +195,8 @@ class MaxPool(Pool):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the largest codes: scales are positive, so order is kept."""
-        found = self.patches(_lowered(lowered), inputs[0]).max(axis=-1)
+        data = with_history(inputs[0], lowered.attrs)
+        found = self.patches(_lowered(lowered), data).max(axis=-1)
         return np.asarray(self.arranged(found), dtype=np.int64)
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
@@ -219,7 +232,8 @@ class AvgPool(Pool):
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the sums of codes, requantised."""
         assert lowered.requant is not None
-        sums = self.patches(_lowered(lowered), inputs[0]).sum(axis=-1)
+        data = with_history(inputs[0], lowered.attrs)
+        sums = self.patches(_lowered(lowered), data).sum(axis=-1)
         whole = np.asarray(self.arranged(sums), dtype=np.int64)
         return lowered.requant.apply(whole)
 

@@ -20,6 +20,7 @@ _NAMES = (
     "conv1d",
     "conv2d",
     "conv_transpose1d",
+    "delay",
     "embedding",
     "flatten",
     "gelu",

@@ -28,6 +28,7 @@ class Relu(Op):
     summary: ClassVar[str] = "max(x, 0); convolution, linear and add do it for free (activation)"
     Params: ClassVar[type[OpParams]] = ReluParams
     pointwise: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: relu, in: x}"
 
     def shape(self, params: ReluParams, inputs: Sequence[Shape]) -> Shape:

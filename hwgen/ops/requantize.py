@@ -26,6 +26,7 @@ class Requantize(Op):
     summary: ClassVar[str] = "same values, other precision (quantize.layers.<name>.activations)"
     Params: ClassVar[type[OpParams]] = RequantizeParams
     pointwise: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: requantize, in: x}"
 
     def shape(self, params: RequantizeParams, inputs: Sequence[Shape]) -> Shape:

@@ -47,6 +47,7 @@ class Softmax(Op):
     summary: ClassVar[str] = "softmax of each row; attention has its own"
     Params: ClassVar[type[OpParams]] = SoftmaxParams
     max_acc_bits: ClassVar[int] = 33
+    row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: softmax, in: x}"
 
     def shape(self, params: SoftmaxParams, inputs: Sequence[Shape]) -> Shape:

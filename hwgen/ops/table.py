@@ -28,6 +28,7 @@ class TableOp(Op):
     """
 
     pointwise: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
 
     def shape(self, params: Any, inputs: Sequence[Shape]) -> Shape:
         """Return the input's shape."""

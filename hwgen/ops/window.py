@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from hwgen.ops.base import ParamError
+from hwgen.ops.history import RowWindow
 from hwgen.ops.params import MAX_SIZE, Pads, Pair
 
 __all__ = [
@@ -60,6 +61,11 @@ class Window:
         """First to last element of a window, both included, on each axis."""
         (rows, columns), (down, across) = self.kernel, self.dilation
         return (rows - 1) * down + 1, (columns - 1) * across + 1
+
+    @property
+    def rows(self) -> RowWindow:
+        """The window along the first axis."""
+        return RowWindow(self.extent[0], self.stride[0], self.pads[0][0])
 
     def outputs(self, size: Pair, axes: Sequence[str] = _IMAGE) -> Pair:
         """Return the positions that fit; the remainder at the end is not read.

@@ -24,15 +24,37 @@ class Loop:
 
 @dataclass(frozen=True)
 class Port:
-    """The layout of one input tensor: ``rows`` rows of ``row`` elements in stream order."""
+    """The layout of one input: ``rows`` rows of ``row`` elements in stream order.
+
+    Parameters
+    ----------
+    history
+        How many of the rows, the first ones, are the last rows of the tensors before.  Positions
+        count from the first of them.
+    warmup
+        Rows that count as padding when a sequence begins, besides its history: what came before
+        the network saw the first row.
+    """
 
     rows: int
     row: int
+    history: int = 0
+    warmup: int = 0
 
     @property
     def elements(self) -> int:
-        """Elements of the tensor."""
+        """Elements that the op sees, those of its history too."""
         return self.rows * self.row
+
+    @property
+    def fresh(self) -> int:
+        """Elements of a tensor: what is new each time."""
+        return (self.rows - self.history) * self.row
+
+    @property
+    def missing(self) -> int:
+        """First elements that count as padding in the first tensor of a sequence."""
+        return (self.history + self.warmup) * self.row
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         mine = [task for task in plan.tasks if task.node == node.name]
         if not mine:
             yield f"node {node.name} has no task"
-        if sum(task.work.results for task in mine if not task.appends) != node.out.elements:
+        if sum(task.work.results for task in mine if not task.moves) != node.out.elements:
             yield f"the tasks of {node.name} do not yield its {node.out.elements} elements"
         caches = [cache.name for cache in caches_of(qgraph, node)]
         staged = [tensor.name for tensor in staged_of(qgraph, node)]
@@ -92,7 +92,9 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         if [name for name in appended if name in staged] != staged:
             yield f"the tasks of {node.name} do not write {', '.join(staged)}"
         caches += sizes + staged
-        reads = [name for task in mine for name in task.reads if name not in caches]
+        reads = [
+            name for task in mine if not task.keeps for name in task.reads if name not in caches
+        ]
         if sorted(reads) != sorted(node.inputs):
             yield f"the tasks of {node.name} do not read {', '.join(node.inputs)}"
     listed = [name for phase in plan.phases for name in phase.tasks]
@@ -108,7 +110,7 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
             if len(plan.phases) > 1 and not made.issuperset(task.reads):
                 yield f"task {task.name} runs before its input is there"
         for task in map(plan.task, phase.tasks):
-            made.update({task.appends or task.node, task.sizes})
+            made.update({task.appends or task.keeps or task.node, task.sizes})
 
 
 def _fold(engine: Engine, task: Task) -> Iterator[str]:
@@ -203,12 +205,17 @@ def _buffers(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         place, tensor = plan.placement(live.tensor), stored(qgraph, live.tensor)
         if place.elements != tensor.elements or tensor.type.bits > buffer.bits:
             yield f"{live.tensor} is not stored whole"
+        if place.front != live.front or place.front > place.address:
+            yield f"{live.tensor} has no place for its {live.front} elements in front"
         if place.address % buffer.banks or place.address + place.elements > buffer.elements:
             yield f"{live.tensor} lies at {place.address}, unaligned or outside the buffer"
     for k, one in enumerate(lives):
         for other in lives[:k]:
             a, b = plan.placement(one.tensor), plan.placement(other.tensor)
-            apart = a.address + a.elements <= b.address or b.address + b.elements <= a.address
+            apart = (
+                a.address + a.elements <= b.address - b.front
+                or b.address + b.elements <= a.address - a.front
+            )
             if one.meets(other) and not apart:
                 yield f"{one.tensor} and {other.tensor} live together and overlap"
 

@@ -311,7 +311,7 @@ def _why(plan: Plan, choice: _Choice, budget: int) -> str:
     for task in plan.tasks:
         for name, port in zip(task.reads, task.work.ports, strict=True):
             lanes = plan.input_lanes.get(name)
-            if lanes and port.elements // lanes > slowest.cycles:
+            if lanes and port.fresh // lanes > slowest.cycles:
                 text = f"interval {interval}: bound by input {name}, {lanes} elements a cycle"
     if choice.better is None:
         return f"{text}; no fold is faster, {plan.multipliers} of {budget} multipliers are used"

@@ -62,19 +62,22 @@ class Depth:
         self.banks = power_of_two_at_least(max(beat, reads_of(template_of(work), fold)))
         self.least = minimum_depth(work, fold, port, beat)
         self._beat = beat
-        self._tensor = layout.elements
+        self._tensor = layout.fresh
+        history = layout.history * layout.row
         if work.kind == "concat":
             window = 2 * layout.elements // work.positions
             self._row = layout.elements // work.positions
         else:
-            rows = reach(work)[0] + (work.column.count - 1) * work.column.dy + 1
-            window = (rows + work.row.dy) * layout.row
+            rows = reach(work)[0] + (work.column.count - 1) * work.column.dy
+            window = (max(rows, layout.history) + 1 + work.row.dy) * layout.row
             self._row = work.row.dy * layout.row
-        self._whole = joins or self.least >= self._tensor or window >= 2 * self._tensor
+        self._whole = (
+            joins or self.least - history >= self._tensor or window - history >= 2 * self._tensor
+        )
         if joins:
             self._base = max(self._tensor, window)
         elif self._whole:
-            self._base = 2 * self._tensor
+            self._base = max(2 * self._tensor + history, self.least)
         else:
             self._base = max(window, self.least)
 

@@ -50,12 +50,16 @@ class DeadlockError(Exception):
 
 
 class _Sink:
-    """A channel's end: a window buffer, or an output that is always ready."""
+    """A channel's end: a window buffer, or an output that is always ready.
 
-    def __init__(self, channel: Channel) -> None:
+    Of the buffer's elements ``history`` are never free: those that the reader keeps of the tensors
+    before.
+    """
+
+    def __init__(self, channel: Channel, history: int = 0) -> None:
         self.channel = channel
         self.lanes = channel.lanes
-        self.depth = channel.depth if channel.sink else None
+        self.depth = channel.depth - history if channel.sink else None
         self.take: list[int] = []
         self.freed: list[int] = []  # elements released so far, at each release
         self.free: list[int] = []  # cycle from which the writer sees it
@@ -89,9 +93,9 @@ class _Sink:
 class _Source:
     """An input stream, or the FIFO of an engine, with the fork behind it."""
 
-    def __init__(self, name: str, channels: Iterable[Channel], *, fed: bool, beats: int) -> None:
+    def __init__(self, name: str, sinks: Iterable[_Sink], *, fed: bool, beats: int) -> None:
         self.name = name
-        self.sinks = [_Sink(channel) for channel in channels]
+        self.sinks = list(sinks)
         self.enter: list[int] | None = [] if fed else None
         self.left: list[int] = []
         self.beats = beats  # of one tensor
@@ -181,12 +185,13 @@ class _Visit:
 def _visits(work: Work, fold: Fold, lanes: tuple[int, ...]) -> tuple[_Visit, ...]:
     """Return the visits of a tensor for ports with these elements per beat."""
     runs: dict[tuple[int, ...], _Pairs] = {}
+    held = [port.history * port.row for port in work.ports]
     result = []
     least = length_of(work, fold) if taps_of(work, fold) is None else 0
     for visit in visits(work, fold):
         if visit.beats not in runs:
             runs[visit.beats] = tuple((len(list(g)), beats) for beats, g in groupby(visit.beats))
-        need = tuple((k, -(-need // lanes[k])) for k, need in visit.need)
+        need = tuple((k, -((held[k] - need) // lanes[k])) for k, need in visit.need)
         length = max(visit.steps, least)
         result.append(_Visit(need, runs[visit.beats], visit.steps, length, visit.release))
     return tuple(result)
@@ -202,7 +207,7 @@ class _Engine:
         self.source = source
         self.out_depth = engine.out_depth
         self.latency = latency(task.work, engine.fold)
-        self.elements = [port.elements for port in task.work.ports]
+        self.elements = [port.fresh for port in task.work.ports]
         self.visits = _visits(task.work, engine.fold, tuple(port.lanes for port in ports))
         self.length, self.delay = self.visits[0].length, 0  # of the visit at hand
         self.groups = task.work.positions * groups_of(task.work, engine.fold)  # of one tensor
@@ -312,12 +317,18 @@ class Events:
         elements = _elements(plan)
         self.sources: dict[str, _Source] = {}
         engines = {engine.name: engine for engine in plan.engines}
+        held = {
+            (task.engine, k): port.history * port.row
+            for task in plan.tasks
+            for k, port in enumerate(task.work.ports)
+        }
         for name in (*plan.input_lanes, *engines):
             channels = [channel for channel in plan.channels if channel.source == name]
             beats = elements[channels[0].tensor] // channels[0].lanes
-            self.sources[name] = _Source(name, channels, fed=name in engines, beats=beats)
+            sinks = [_Sink(item, held.get((item.sink, item.port), 0)) for item in channels]
+            self.sources[name] = _Source(name, sinks, fed=name in engines, beats=beats)
             self.sources[name].pace = pace
-        sinks = {
+        ends = {
             (sink.channel.sink, sink.channel.port): sink
             for source in self.sources.values()
             for sink in source.sinks
@@ -326,7 +337,7 @@ class Events:
             _Engine(
                 engines[task.engine],
                 task,
-                [sinks[task.engine, k] for k in range(len(task.reads))],
+                [ends[task.engine, k] for k in range(len(task.reads))],
                 self.sources[task.engine],
             )
             for task in plan.tasks
@@ -410,5 +421,5 @@ def _elements(plan: Plan) -> Mapping[str, int]:
     for task in plan.tasks:
         elements[task.node] = task.work.results
         for name, port in zip(task.reads, task.work.ports, strict=True):
-            elements[name] = port.elements
+            elements[name] = port.fresh
     return elements

@@ -116,12 +116,17 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Placement:
-    """A tensor's or a cache's elements ``[address, address + elements)`` in a buffer."""
+    """A tensor's or a cache's elements ``[address, address + elements)`` in a buffer.
+
+    The ``front`` elements before them are the last ones of the tensors before, for readers with a
+    history.
+    """
 
     tensor: str
     buffer: str
     address: int
     elements: int
+    front: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,8 @@ class Task:
     ----------
     name
         Node name; ``<node>_P<k>`` for the k-th input of a sequential concat, ``<node>_K`` and
-        ``<node>_V`` for what joins the caches of an attention.
+        ``<node>_V`` for what joins the caches of an attention, ``<tensor>_H`` for what keeps the
+        end of a tensor.
     reads
         Tensors read, one per port of ``work``: attention reads its caches, and then their sizes.
     write_offset, write_stride
@@ -184,6 +190,9 @@ class Task:
     appends, sizes
         Cache whose next rows it writes instead of the node's tensor, and the cache of their
         sizes, if it packs them into 4 bits.
+    keeps
+        Tensor whose last rows it moves in front of it, as the history of the next one, when
+        ``node``, the last reader, is done.
     """
 
     name: str
@@ -198,6 +207,12 @@ class Task:
     bound: str
     appends: str = ""
     sizes: str = ""
+    keeps: str = ""
+
+    @property
+    def moves(self) -> bool:
+        """Whether it writes something else than its node's tensor: codes that stay as they are."""
+        return bool(self.appends or self.keeps)
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,25 @@ from dataclasses import dataclass
 
 from hwgen.plan.caches import is_staged, stored
 from hwgen.plan.external import EXTERNAL
+from hwgen.plan.histories import fronts
 from hwgen.plan.model import Task
 from hwgen.quant.model import QGraph
 
-__all__ = ["Live", "interval_bound", "lifetimes", "peak", "place"]
+__all__ = ["Live", "aligned", "interval_bound", "lifetimes", "peak", "place"]
 
 
 @dataclass(frozen=True)
 class Live:
-    """A tensor of ``elements`` that lives in the phases ``[first, last]``, both included."""
+    """A tensor of ``elements`` that lives in the phases ``[first, last]``, both included.
+
+    ``front`` more elements before it live with it.
+    """
 
     tensor: str
     elements: int
     first: int
     last: int
+    front: int = 0
 
     def meets(self, other: Live) -> bool:
         """Return whether both live in some phase."""
@@ -31,8 +36,10 @@ def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
     """Return when each tensor of a sequential plan is needed: inputs from -1, outputs to the end.
 
     Phases of tasks count from 0; all LOADs are phase -1, all STOREs the one after the last task.
-    A cache is never free; one in external memory has no place here.
+    A cache is never free, nor is a tensor with a history; a cache in external memory has no place
+    here.
     """
+    front = fronts(tasks)
     first = {tensor.name: -1 for tensor in qgraph.inputs}
     last = dict(first)
     for phase, task in enumerate(tasks):
@@ -45,12 +52,16 @@ def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
                 first[task.sizes], last[task.sizes] = -1, len(tasks)
             last |= dict.fromkeys(task.reads, phase)
             continue
+        if task.keeps:
+            continue
         first.setdefault(task.node, phase)
         for name in (*task.reads, task.node):
             last[name] = max(last.get(name, phase), phase)
     last |= dict.fromkeys(qgraph.outputs, len(tasks))
+    first |= dict.fromkeys(front, -1)
+    last |= dict.fromkeys(front, len(tasks))
     return [
-        Live(name, stored(qgraph, name).elements, begin, last[name])
+        Live(name, stored(qgraph, name).elements, begin, last[name], front.get(name, 0))
         for name, begin in first.items()
     ]
 
@@ -72,7 +83,7 @@ def peak(tensors: Sequence[Live], addresses: dict[str, int], align: int = 1) -> 
 
 
 def place(tensors: Sequence[Live], align: int = 1) -> dict[str, int]:
-    """Return an address for each tensor, a multiple of ``align``, by its name.
+    """Return an address for each tensor with its front, a multiple of ``align``, by its name.
 
     Tries three greedy orders and keeps the best: largest first and in order of time, each at the
     lowest free address, and in order of time from the two ends of a buffer as large as the
@@ -90,7 +101,12 @@ def place(tensors: Sequence[Live], align: int = 1) -> dict[str, int]:
 
 
 def _size(tensor: Live, align: int) -> int:
-    return -(-tensor.elements // align) * align
+    return aligned(tensor.front, align) + aligned(tensor.elements, align)
+
+
+def aligned(elements: int, align: int) -> int:
+    """Return the next multiple of ``align``."""
+    return -(-elements // align) * align
 
 
 def _gaps(tensor: Live, placed: dict[Live, int], align: int) -> list[tuple[int, int | None]]:

@@ -20,9 +20,10 @@ from hwgen.plan.external import (
     memory_port,
 )
 from hwgen.plan.folding import mac_options
+from hwgen.plan.histories import histories
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
-from hwgen.plan.placement import lifetimes, peak, place
+from hwgen.plan.placement import aligned, lifetimes, peak, place
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.shared_folds import WORTH, shared_folds
 from hwgen.quant.model import QGraph, QTensor
@@ -50,6 +51,7 @@ class _Job:
     write_stride: int = 0
     appends: str = ""
     sizes: str = ""
+    keeps: str = ""
 
 
 def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> Plan:
@@ -75,14 +77,14 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
                 for layer, spec in accelerator.folding.items()
             ]
         )
-    jobs = [job for item in items for job in _jobs(qgraph, item)]
+    jobs = _with_histories([job for item in items for job in _jobs(qgraph, item)])
     budget = accelerator.budget.multipliers
     memory = memory_port(items, accelerator)
     inside = [job for job in jobs if job.template != EXTERNAL]
     folds = shared_folds([(job.template, job.work) for job in inside], accelerator)
     copied: dict[str, list[QType]] = {}
     for job in inside:
-        if job.appends:
+        if job.appends or job.keeps:
             kinds = [qgraph.tensor(name).type for name in job.reads]
             copied.setdefault(job.template, []).extend(kinds)
     engines = tuple(
@@ -155,6 +157,21 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
     return [*jobs, _Job(item.name, item, item.template, work, tuple(reads))]
 
 
+def _with_histories(jobs: Sequence[_Job]) -> list[_Job]:
+    """Return the jobs with those that keep the ends of tensors, each after the last reader."""
+    kept = histories([(job.work, job.reads) for job in jobs])
+    last = {name: job for job in jobs for name in job.reads}
+    result = []
+    for job in jobs:
+        result.append(job)
+        for name in dict.fromkeys(job.reads):
+            if name in kept and last[name] is job:
+                copy = _copy(*kept[name])
+                keep = _Job(f"{name}_H", job.item, "vector", copy, (name,), keeps=name)
+                result.append(keep)
+    return result
+
+
 def _concat_jobs(item: Item) -> list[_Job]:
     work = item.work
     jobs = []
@@ -204,6 +221,7 @@ def _task(job: _Job, fold: Fold) -> Task:
         bound=bound_of(template, job.work, fold),
         appends=job.appends,
         sizes=job.sizes,
+        keeps=job.keeps,
     )
 
 
@@ -226,7 +244,14 @@ def _placements(
     lives = lifetimes(qgraph, tasks)
     addresses = place(lives, banks)
     placements = tuple(
-        Placement(live.tensor, ACTIVATIONS, addresses[live.tensor], live.elements) for live in lives
+        Placement(
+            live.tensor,
+            ACTIVATIONS,
+            addresses[live.tensor] + aligned(live.front, banks),
+            live.elements,
+            live.front,
+        )
+        for live in lives
     )
     placements += tuple(
         Placement(task.appends, EXTERNAL, 0, stored(qgraph, task.appends).elements)

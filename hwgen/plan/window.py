@@ -26,6 +26,8 @@ class Visit:
         Steps of each group.
     release
         By port: elements of the tensor that are free after the last of the groups.
+
+    Elements count from the first one of the port's history.
     """
 
     need: tuple[tuple[int, int], ...]
@@ -54,13 +56,14 @@ def visits(work: Work, fold: Fold) -> Iterator[Visit]:
     taps, steps = taps_of(work, fold), steps_of(work, fold)
     for row in range(work.row.count):
         top = work.origin[0] + row * work.row.dy
-        kept = max(0, min(top + work.row.dy, port.rows)) * port.row
+        kept = max(0, min(top + work.row.dy, port.rows - port.history)) * port.row
         done = row == work.row.count - 1
-        release = port.elements if done else kept
+        release = port.fresh if done else kept
         for column in range(work.column.count):
             y = top + column * work.column.dy + reach_y
             x = work.origin[1] + row * work.row.dx + column * work.column.dx + reach_x
-            need = min(y, port.rows - 1) * port.row + min(x + 1, port.row)
+            last = max(min(y, port.rows - 1), port.history)  # never before its tensor begins
+            need = last * port.row + min(x + 1, port.row)
             row_ends = column == work.column.count - 1
             if row_ends:
                 need = max(need, release)
@@ -91,11 +94,13 @@ def minimum_depth(work: Work, fold: Fold, port: int, beat: int) -> int:
         Elements per beat of the writer, which cannot write less.
     """
     least, released = 0, 0
+    history = work.ports[port].history * work.ports[port].row
     for visit in visits(work, fold):
         for k, need in visit.need:
             if k == port:
-                least = max(least, -(-need // beat) * beat - released)
+                written = history - (history - need) // beat * beat
+                least = max(least, written - released)
         for k, release in visit.release:
             if k == port:
                 released = release
-    return max(least, beat)
+    return max(least, history + beat)

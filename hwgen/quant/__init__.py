@@ -5,6 +5,7 @@ from hwgen.quant.model import QGraph, QNode, QTensor
 from hwgen.quant.quantize import quantize
 from hwgen.quant.samples import Samples, load_samples
 from hwgen.quant.sqnr import NoiseMeter, sqnr
+from hwgen.quant.streaming import stream
 
 __all__ = [
     "NoiseMeter",
@@ -16,4 +17,5 @@ __all__ = [
     "load_samples",
     "quantize",
     "sqnr",
+    "stream",
 ]

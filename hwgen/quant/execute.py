@@ -62,24 +62,25 @@ def real_node(
     """Return one op's result in float64, some samples at a time."""
     parts = [
         get_op(op).real(params, [array[part] for array in sources], weights)
-        for part in _parts(op, sources)
+        for part in _parts(sources, at_once=get_op(op).remembers)
     ]
     return np.concatenate(parts)
 
 
 def integer_node(op: str, lowered: Lowered, sources: Sequence[Int]) -> Int:
     """Return one op's codes, some samples at a time."""
+    remembers = get_op(op).remembers or "history" in lowered.attrs
     parts = [
         get_op(op).integer(lowered, [array[part] for array in sources])
-        for part in _parts(op, sources)
+        for part in _parts(sources, at_once=remembers)
     ]
     return np.concatenate(parts)
 
 
-def _parts(op: str, sources: Sequence[np.ndarray[Any, Any]]) -> list[slice]:
+def _parts(sources: Sequence[np.ndarray[Any, Any]], *, at_once: bool) -> list[slice]:
     """Return the samples to work on at a time: all of them, if one can matter to the next."""
     count = max(len(sources[0]), 1)
-    size = count if get_op(op).remembers else _CHUNK
+    size = count if at_once else _CHUNK
     return [slice(start, start + size) for start in range(0, count, size)]
 
 

@@ -8,7 +8,7 @@ from math import prod
 from hwgen.ops.base import Lowered, Shape
 from hwgen.ops.types import QType
 
-__all__ = ["QGraph", "QNode", "QTensor", "Scaled"]
+__all__ = ["QGraph", "QNode", "QTensor", "Scaled", "StreamPace", "Streamed"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,43 @@ class QNode:
     scaled: Scaled | None = None
 
 
+@dataclass(frozen=True)
+class StreamPace:
+    """Row ``j`` of a streamed tensor is row ``j - delay`` of the offline one.
+
+    There is one row for each ``stride`` rows of the inputs.
+    """
+
+    tensor: str
+    stride: int
+    delay: int
+
+    @property
+    def latency(self) -> int:
+        """The delay in rows of the inputs (samples)."""
+        return self.stride * self.delay
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What makes a qgraph a streamed one: its tensors are chunks, and some nodes have a history.
+
+    Parameters
+    ----------
+    chunk
+        Rows of each input in a tensor.
+    paces
+        Of every tensor.
+    """
+
+    chunk: int
+    paces: tuple[StreamPace, ...]
+
+    def pace(self, tensor: str) -> StreamPace:
+        """Return the pace of a tensor; KeyError if there is none of this name."""
+        return {pace.tensor: pace for pace in self.paces}[tensor]
+
+
 @dataclass(frozen=True, eq=False)
 class QGraph:
     """Integer nodes in topological order.
@@ -83,6 +120,9 @@ class QGraph:
     ----------
     notes
         What the user should know about how the types were chosen; sentences.
+    stream
+        Of a streamed graph; None: a tensor has nothing to do with those before, unless an op
+        remembers.
     """
 
     name: str
@@ -90,6 +130,7 @@ class QGraph:
     nodes: tuple[QNode, ...]
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    stream: Streamed | None = None
 
     def tensor(self, name: str) -> QTensor:
         """Return the tensor of this name, an input or a node's output."""

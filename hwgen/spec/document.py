@@ -35,6 +35,7 @@ __all__ = [
     "ModelDoc",
     "PrecisionDoc",
     "QuantizeDoc",
+    "StreamDoc",
     "VerifyDoc",
     "WeightsDoc",
 ]
@@ -354,6 +355,14 @@ class AcceleratorDoc(_Doc):
     """Target clock in MHz, 1 to 1000."""
 
 
+class StreamDoc(_Doc):
+    """Inputs without an end, which come in chunks along their outer axis."""
+
+    chunk: Annotated[Count, Field(examples=[16])]
+    """Rows of an image, or tokens, of every tensor that is sent: a multiple of the product of the
+    strides. The inputs' declared height or number of tokens is that of the offline network."""
+
+
 class VerifyDoc(_Doc):
     """What a simulation runs."""
 
@@ -392,6 +401,10 @@ class Document(_Doc):
 
     board: Annotated[str | None, Field(examples=["ulx3s_85f"])] = None
     """Board for `hwgen bitstream`; `hwgen boards` lists them."""
+
+    stream: Annotated[StreamDoc | None, Field(examples=[{"chunk": 16}])] = None
+    """Runs the network on endless inputs, chunk by chunk, with the results of the offline network:
+    see [streaming.md](streaming.md)."""
 
     verify: VerifyDoc = VerifyDoc()
     """What a simulation runs."""

@@ -25,6 +25,7 @@ __all__ = [
     "Precision",
     "Quantize",
     "Spec",
+    "Stream",
     "Verify",
     "Weights",
 ]
@@ -175,6 +176,14 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """The inputs have no end: a tensor is ``chunk`` rows of an image, or tokens."""
+
+    chunk: int
+    mark: Mark
+
+
+@dataclass(frozen=True)
 class Spec:
     """A whole spec file; paths are resolved and inside the spec's folder unless allowed.
 
@@ -191,4 +200,5 @@ class Spec:
     accelerator: Accelerator
     board: str | None
     verify: Verify
+    stream: Stream | None = None
     marks: Mapping[str, Mark] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from hwgen.spec.document import (
     MixedDoc,
     PrecisionDoc,
     QuantizeDoc,
+    StreamDoc,
     VerifyDoc,
     WeightsDoc,
 )
@@ -36,6 +37,7 @@ from hwgen.spec.model import (
     Precision,
     Quantize,
     Spec,
+    Stream,
     Verify,
     Weights,
 )
@@ -134,6 +136,7 @@ class _Parser:
             accelerator=self._accelerator(),
             board=board if isinstance(board, str) else None,
             verify=self._verify(),
+            stream=self._stream(),
             marks={
                 key: mark
                 for key, mark in self.tree.marks().items()
@@ -218,6 +221,10 @@ class _Parser:
         if doc.labels is not None:
             labels = self._file(doc.labels, _DATA_FILES, "verify", "labels")
         return Verify(doc.vectors, doc.seed, labels)
+
+    def _stream(self) -> Stream | None:
+        doc = self._doc(StreamDoc, "stream")
+        return None if doc is None else Stream(doc.chunk, self.tree.place(["stream", "chunk"]))
 
     def _wiring(self) -> Wiring:
         layers, blocks = [], []

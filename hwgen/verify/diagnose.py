@@ -89,7 +89,7 @@ class MismatchError(VerificationError):
 def describe(plan: Plan, qgraph: QGraph) -> Design:
     """Return what a testbench must know about the top that is emitted for a plan."""
     order = {node.name: position for position, node in enumerate(qgraph.nodes)}
-    tasks = [task for task in plan.tasks if not task.appends]
+    tasks = [task for task in plan.tasks if not task.moves]
     tasks.sort(key=lambda task: order[task.node])
     engines = [
         pair

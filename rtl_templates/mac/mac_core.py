@@ -120,6 +120,8 @@ class MacCore(wiring.Component):
         First element of each read, relative to the tensor.
     data : ``In(groups * elements * x_bits).array(rows)``
         One cycle later.
+    missing : ``In``
+        Elements before this one read as padding: see :class:`Missing`.
     beats : ``Out``
         Beats of the group that would start in this cycle.
     beat_valid : ``Out(1)``
@@ -160,6 +162,7 @@ class MacCore(wiring.Component):
                 "done": Out(1),
                 "address": Out(shape_for(min(low, -1), high)).array(shape.rows),
                 "data": In(shape.reads * shape.x_bits).array(shape.rows),
+                "missing": In(shape_for(0, max(task.walk.missing for task in self.tasks))),
                 "beats": Out(range(max(task.beats for task in self.tasks) + 1)),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
@@ -204,6 +207,8 @@ class MacCore(wiring.Component):
         """
         shape, mover, tasks = self.shape, self.mover, self.tasks
         padded = any(task.walk.padded for task in tasks)
+        # Rows lie whole before or behind what is missing.
+        first = self.missing if any(task.walk.missing for task in tasks) else 0
         row = field([task.walk.row for task in tasks], "row")
         elements = field([task.walk.elements for task in tasks], "elements")
         pad = field([task.pad for task in tasks], "pad")
@@ -222,7 +227,7 @@ class MacCore(wiring.Component):
                 if padded:
                     x = mover.x + e
                     inside = Signal(name=f"inside_{k}_{e}")
-                    m.d.sync += inside.eq((y >= 0) & (y < elements) & (x >= 0) & (x < row))
+                    m.d.sync += inside.eq((y >= first) & (y < elements) & (x >= 0) & (x < row))
                     value = Mux(inside, value, pad)
                 operand = Signal(code(wide), name=f"operand_{k}_{e}")
                 m.d.sync += operand.eq(value)

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.mac.mac_core import MacCore
+from rtl_templates.memory.missing import Missing
 from rtl_templates.memory.window_buffer import WindowBuffer
 from rtl_templates.streams.credits import CreditQueue
 
@@ -30,6 +31,8 @@ class MacEngine(wiring.Component):
     -------
     i : ``In(stream.Signature(beat * x_bits)).array(1)``
     o : ``Out(stream.Signature(lanes * out_bits))``
+    clear : ``In(1)``
+        A new sequence begins with the next tensor that the engine starts.
     active : ``Out(1)``
         A step is issued in this cycle.
     waiting : ``Out(1)``
@@ -52,12 +55,17 @@ class MacEngine(wiring.Component):
             reads=shape.rows,
             low=low,
             high=high,
+            history=task.walk.history,
         )
+        self.missing = None
+        if task.walk.missing:
+            self.missing = Missing(missing=task.walk.missing, fresh=task.walk.fresh)
         self.queue = CreditQueue(shape.lanes * shape.out_bits, queue)
         super().__init__(
             {
                 "i": In(stream.Signature(beat * shape.x_bits)).array(1),
                 "o": Out(stream.Signature(shape.lanes * shape.out_bits)),
+                "clear": In(1),
                 "active": Out(1),
                 "waiting": Out(1),
             }
@@ -84,6 +92,14 @@ class MacEngine(wiring.Component):
         ]
         with m.If(core.wants & core.go):
             m.d.comb += queue.reserve.eq(core.beats)
+        if self.missing is not None:
+            m.submodules.missing = missing = self.missing
+            m.d.comb += [
+                missing.step.eq(core.step),
+                missing.done.eq(core.done),
+                missing.clear.eq(self.clear),
+                core.missing.eq(missing.missing),
+            ]
         for k in range(len(buffer.data)):
             m.d.comb += [buffer.address[k].eq(core.address[k]), core.data[k].eq(buffer.data[k])]
         return m

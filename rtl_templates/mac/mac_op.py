@@ -170,7 +170,7 @@ class MacOp(MacEngine):
                 bias_bits=bias_bits,
                 multiplier_bits=factor_bits,
             ),
-            elements=walk.elements,
+            elements=walk.fresh,
             depth=depth or buffer_depth(walk, beat, banks),
             beat=beat,
             banks=banks,

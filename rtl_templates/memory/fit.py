@@ -26,10 +26,10 @@ def buffer_depth(walk, beat, banks):
     """Return elements that hold the rows of a position and those that the next row needs.
 
     A position waits for less than its window's rows and the step to the next ones; two whole
-    tensors are always enough.
+    tensors and a history are always enough.
     """
-    rows = walk.reach[0] + walk.row + walk.levels[0].dy + _SLACK_BEATS * beat
-    return -(-min(rows, 2 * walk.elements) // banks) * banks
+    rows = max(walk.reach[0], walk.history) + walk.row + walk.levels[0].dy + _SLACK_BEATS * beat
+    return -(-min(rows, walk.history + 2 * walk.fresh) // banks) * banks
 
 
 def queue_beats(walk, latency, beats):

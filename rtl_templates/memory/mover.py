@@ -283,7 +283,7 @@ def window_parts(walk):
             "count": rows.count,
             "start": walk.origin[0] + walk.reach[0],
             "step": rows.dy,
-            "low": 0,
+            "low": walk.history,  # a position waits for its tensor, whatever it looks back to
             "high": last_row,
         },
         "right": {
@@ -298,8 +298,8 @@ def window_parts(walk):
             "start": walk.origin[0] + rows.dy,
             "step": rows.dy,
             "low": 0,
-            "high": walk.elements,
-            "last": walk.elements,
+            "high": walk.fresh,
+            "last": walk.fresh,
         },
     }
 

@@ -47,7 +47,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Walk:
-    """Nested loops over a tensor of ``elements`` elements in rows of ``row``.
+    """Nested loops over ``elements`` elements in rows of ``row``: a tensor and its history.
 
     Parameters
     ----------
@@ -66,6 +66,11 @@ class Walk:
         Levels that leave out iterations at some positions: those that fall into padding.
     word
         First word of weights, where there are skips.
+    history
+        How many of the elements, the first ones, are the last ones of the tensors before.
+    missing
+        First elements that read as padding in the first tensor of a sequence: its history, and
+        more if the first rows of a sequence do not count.
     """
 
     elements: int
@@ -77,6 +82,8 @@ class Walk:
     idle: int = 0
     skips: tuple[Skip, ...] = ()
     word: int = 0
+    history: int = 0
+    missing: int = 0
 
     def __post_init__(self):
         """Check what the mover's arithmetic rests on."""
@@ -89,6 +96,13 @@ class Walk:
                 0 <= first < end <= most for first, end in skip.taken
             ):
                 raise ValueError(f"Every position takes some of {most} iterations, not {skip}")
+        if self.history and not self.history <= self.missing:
+            raise ValueError(f"A history of {self.history} is missing at first, not {self.missing}")
+
+    @property
+    def fresh(self) -> int:
+        """Elements of a tensor, without its history."""
+        return self.elements - self.history
 
     @property
     def steps(self) -> int:
@@ -143,11 +157,16 @@ class Walk:
 
     @property
     def padded(self) -> bool:
-        """Whether a position touches elements outside its row or the tensor."""
+        """Whether a position touches elements outside its row or the tensor, or missing ones."""
         rows, columns = self.levels[:2]
         bottom = self.origin[0] + (rows.count - 1) * rows.dy + self.reach[0]
         right = self.origin[1] + (columns.count - 1) * columns.dx + self.reach[1]
-        return min(self.origin) < 0 or bottom >= self.elements or right >= self.row
+        return (
+            bool(self.missing)
+            or min(self.origin) < 0
+            or bottom >= self.elements
+            or right >= self.row
+        )
 
     def x_range(self) -> tuple[int, int]:
         """Return the smallest and largest x that a step starts at."""

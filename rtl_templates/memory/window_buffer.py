@@ -38,6 +38,9 @@ class WindowBuffer(wiring.Component):
         Reads at once.
     low, high : int
         Range of the relative addresses; below 0 and beyond the tensor the data have no meaning.
+    history : int
+        Last elements of the tensors before that the reader keeps: all that it says and asks counts
+        from the first of them.  Before the first tensors they have no meaning either.
 
     Members
     -------
@@ -47,19 +50,24 @@ class WindowBuffer(wiring.Component):
     data : ``Out(lanes * bits).array(reads)``
         In the cycle after ``address``.
     level : ``Out``
-        Elements written since the start of the reader's tensor.
+        Elements written since the start of the reader's tensor, its history included.
     release : ``In``
         With ``release_enable``: the elements before this one are needed no more.
     done : ``In(1)``
-        With ``release_enable``: the reader goes to the next tensor (releases the whole one).
+        With ``release_enable``: the reader goes to the next tensor (releases all but its history).
     """
 
-    def __init__(self, *, elements, depth, bits, beat, banks, granule, lanes, reads, low, high):
+    def __init__(
+        self, *, elements, depth, bits, beat, banks, granule, lanes, reads, low, high, history=0
+    ):
         if beat & (beat - 1) or beat > banks:
             raise ValueError(f"Beat must be a power of two up to {banks} banks, not {beat}")
         if elements % beat:
             raise ValueError(f"Beats of {beat} do not divide a tensor of {elements} elements")
+        if history + beat > depth:
+            raise ValueError(f"{depth} elements do not hold a history of {history} and a beat")
         self.elements = elements
+        self.history = history
         self.depth = depth
         self.bits = bits
         self.beat = beat
@@ -67,7 +75,7 @@ class WindowBuffer(wiring.Component):
         self.low = low
         self.high = high
         # The start of a tensor in the ring moves by its size.
-        granule = gcd(granule, elements, banks)
+        granule = gcd(granule, elements, history, banks)
         self.memories = [
             BankedMemory(elements=depth, bits=bits, banks=banks, granule=granule, lanes=lanes)
             for _ in range(reads)
@@ -79,7 +87,7 @@ class WindowBuffer(wiring.Component):
                 "i": In(stream.Signature(beat * bits)),
                 "address": In(shape_for(min(low, -1), high)).array(reads),
                 "data": Out(lanes * bits).array(reads),
-                "level": Out(self.level_shape),
+                "level": Out(self.level_shape, init=history),
                 "release": In(shape_for(0, elements)),
                 "release_enable": In(1),
                 "done": In(1),
@@ -115,10 +123,10 @@ class WindowBuffer(wiring.Component):
 
     def _base(self, m):
         """Return the place of the reader's tensor in the ring."""
-        step = self.elements % self.depth
+        step, start = self.elements % self.depth, -self.history % self.depth
         if not step:
-            return Const(0)
-        base = Signal(range(self.depth))
+            return Const(start)
+        base = Signal(range(self.depth), init=start)
         with m.If(self.release_enable & self.done):
             following = base + step
             m.d.sync += base.eq(Mux(following >= self.depth, following - self.depth, following))

@@ -40,6 +40,8 @@ class VectorTask:
         See :class:`Turns` and :class:`Rows`.
     count
         ``rows``: numbers in a tensor.
+    pad
+        Code of an element that is missing.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class VectorTask:
     turn: Turn | None = None
     rows: RowTable | None = None
     count: int = 1
+    pad: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ class VectorCore(wiring.Component):
         Running positions begin anew; between two tensors.
     data : ``In(lanes * x_bits)``
         Its elements, one cycle after the step.
+    absent : ``In(1)``
+        With ``data``: they are missing, and count as the task's ``pad``.
     beat_valid : ``Out(1)``
     beat : ``Out(lanes * out_bits)``
     """
@@ -110,6 +115,7 @@ class VectorCore(wiring.Component):
                 "clear": In(1),
                 "port": In(range(max(2, shape.ports))),
                 "data": In(shape.lanes * shape.x_bits),
+                "absent": In(1),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
             }
@@ -150,9 +156,12 @@ class VectorCore(wiring.Component):
         turns = self._turns(m) if "turn" in kinds else None
         rows = self._rows(m, step2[0]) if "rows" in kinds else None
 
+        mask = (1 << shape.x_bits) - 1
+        pad = field([task.pad & mask for task in tasks], "pad")
+
         codes = []
         for k in range(shape.lanes):
-            raw = self.data.word_select(k, shape.x_bits)
+            raw = Mux(self.absent, pad, self.data.word_select(k, shape.x_bits))[: shape.x_bits]
             operand = Signal(signed(shape.x_bits + 1), name=f"operand_{k}")
             product = Signal(signed(shape.acc_bits), name=f"product_{k}")
             acc = Signal(signed(shape.acc_bits), name=f"acc_{k}")

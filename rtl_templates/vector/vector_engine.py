@@ -4,6 +4,7 @@ from amaranth.hdl import Array, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.memory.missing import Missing
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.window_buffer import WindowBuffer
 from rtl_templates.streams.credits import CreditQueue
@@ -34,7 +35,7 @@ class VectorEngine(wiring.Component):
         Each as wide as the widest beat; narrower ones use the low bits.
     o : ``Out(stream.Signature(lanes * out_bits))``
     clear : ``In(1)``
-        Running positions begin anew with the next tensor that the engine starts.
+        Running positions, and a new sequence, begin with the next tensor that the engine starts.
     active, waiting : ``Out(1)``
         See :class:`rtl_templates.mac.mac_engine.MacEngine`.
     """
@@ -56,9 +57,13 @@ class VectorEngine(wiring.Component):
                 reads=1,
                 low=low,
                 high=high,
+                history=walk.history,
             )
             for depth, beat, bank_count in zip(depths, beats, banks, strict=True)
         ]
+        self.missing = None
+        if walk.missing:
+            self.missing = Missing(missing=walk.missing, fresh=walk.fresh)
         self.queue = CreditQueue(shape.lanes * shape.out_bits, queue)
         super().__init__(
             {
@@ -108,6 +113,8 @@ class VectorEngine(wiring.Component):
             with m.If(buffer.level < mover.need):
                 m.d.comb += has_data.eq(0)
             words.append(buffer.data[0])
+        if self.missing is not None:
+            self._mask(m, mover)
         if len(words) == 1:
             m.d.comb += core.data.eq(words[0])
         else:
@@ -115,6 +122,16 @@ class VectorEngine(wiring.Component):
             m.d.sync += port.eq(mover.port)
             m.d.comb += core.data.eq(Array(words)[port])
         return m
+
+    def _mask(self, m, mover):
+        """Tell the core which elements, read a cycle before, are missing."""
+        m.submodules.missing = missing = self.missing
+        m.d.sync += self.core.absent.eq(mover.y < missing.missing)
+        m.d.comb += [
+            missing.step.eq(mover.step),
+            missing.done.eq(mover.done),
+            missing.clear.eq(self.clear),
+        ]
 
     def _clear(self, m, mover, core):
         """Keep the wish for new positions until no tensor is under way."""

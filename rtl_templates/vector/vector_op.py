@@ -66,7 +66,7 @@ class VectorOp(VectorEngine):
             ),
             task,
             walk,
-            elements=walk.elements,
+            elements=walk.fresh,
             depths=[depth] * ports,
             beats=[beat] * ports,
             banks=[banks] * ports,

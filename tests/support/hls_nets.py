@@ -202,6 +202,11 @@ TYPES = {"attention": factor_type, "matmul": factor_type, "gelu": table_type, "s
 SEQUENTIAL = frozenset({"attention", "matmul"})
 """Ops that a dataflow plan cannot hold."""
 
+
+def _rows_shape(rng):
+    return [image(rng), (int(rng.integers(1, 6)), int(rng.integers(1, 9)))][int(rng.integers(2))]
+
+
 CASES = {
     "add": _add,
     "argmax": lambda rng: ([(int(rng.integers(2, 30)),)], {}),
@@ -213,6 +218,7 @@ CASES = {
     "conv2d": _conv2d,
     "conv_transpose1d": _conv_transpose1d,
     "upsample1d": _upsample1d,
+    "delay": lambda rng: ([_rows_shape(rng)], {"rows": int(rng.integers(1, 7))}),
     "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),
     "gelu": lambda rng: ([_any_shape(rng)], {"approximate": str(rng.choice(["none", "tanh"]))}),

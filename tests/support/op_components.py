@@ -14,6 +14,7 @@ from rtl_templates.mac.linear import Linear
 from rtl_templates.vector.add import Add
 from rtl_templates.vector.argmax import Argmax
 from rtl_templates.vector.concat import Concat
+from rtl_templates.vector.delay import Delay
 from rtl_templates.vector.embedding import Embedding
 from rtl_templates.vector.flatten import Flatten
 from rtl_templates.vector.gelu import Gelu
@@ -48,7 +49,7 @@ __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
     *("conv1d", "conv2d", "conv_transpose1d", "upsample1d", "linear", "relu", *DRAW_POOL),
-    *("add", "concat", "flatten", "argmax", "requantize"),
+    *("add", "concat", "delay", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding"),
     *("layer_norm", "rms_norm", "softmax"),
 )
@@ -218,6 +219,7 @@ _DRAW = {
     "upsample1d": _draw_upsample1d,
     "linear": _draw_linear,
     "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
+    "delay": lambda rng: ({"rows": int(rng.integers(1, 7))}, [_draw_image(rng)]),
     "flatten": lambda rng: ({}, [_draw_image(rng)]),
     "gelu": lambda rng: (
         {"approximate": ["none", "tanh"][int(rng.integers(2))]},
@@ -289,6 +291,18 @@ def _concat(node, sizes):
         offsets=offsets,
         scale=scale,
         out_bits=node.out.bits,
+        **_common(node),
+        **sizes,
+    )
+
+
+def _delay(node, sizes):
+    channels, height, width = node.shapes[0]
+    return Delay(
+        rows=height,
+        row=width * channels,
+        late=node.lowered.attrs["history"],
+        zero_point=node.lowered.attrs["pad"],
         **_common(node),
         **sizes,
     )
@@ -382,6 +396,7 @@ _BUILD = {
     "relu": _relu,
     "add": _add,
     "concat": _concat,
+    "delay": _delay,
     "flatten": _flatten,
     "argmax": _argmax,
     "requantize": _requantize,

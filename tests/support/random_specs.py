@@ -72,6 +72,10 @@ def _plain(op):
     return draw_plain
 
 
+def _delay(draw, net, source):
+    return net.add("delay", [source], net.shapes[source], rows=draw(st.integers(1, 9)))
+
+
 def _argmax(draw, net, source):
     name = net.add("argmax", [source], (1,))
     net.unread.remove(name)
@@ -205,7 +209,7 @@ VECTOR_OPS = {"argmax": _argmax, "embedding": _embedding}
 ARRAY_OPS = {"matmul": _matmul, "attention": _attention}  # of sequences, schedule sequential
 TABLE_OPS = {"gelu": _plain("gelu"), "silu": _plain("silu")}  # of 10 bits at most
 TURN_OPS = {"rope": _rope}  # of a sequence or a vector
-PLACE_OPS = {"flatten": _plain("flatten")}  # of an image or a sequence
+PLACE_OPS = {"flatten": _plain("flatten"), "delay": _delay}  # of an image or a sequence
 ANY_OPS = {
     "linear": _linear,
     "relu": _plain("relu"),
@@ -231,7 +235,7 @@ CHOICE = {  # by rank
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
 KEPT = {"relu", "upsample1d", "max_pool1d", "max_pool2d", "global_max_pool", "flatten", "argmax"}
-SIZED_OPS = set(DRAWN_OPS) - KEPT
+SIZED_OPS = set(DRAWN_OPS) - {*KEPT, "delay"}
 
 
 def _shape(draw, ranks=(1, 3, 2, 3)):

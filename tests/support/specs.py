@@ -2,7 +2,7 @@
 
 from hwgen.graph import build_graph
 from hwgen.plan import make_plan
-from hwgen.quant import quantize
+from hwgen.quant import quantize, stream
 from hwgen.spec import load_spec
 
 
@@ -16,5 +16,8 @@ def compile_spec(text, folder):
 def compile_file(path):
     """Return (qgraph, plan) of a spec file."""
     spec = load_spec(path)
-    qgraph = quantize(build_graph(spec), spec)
+    graph = build_graph(spec)
+    qgraph = quantize(graph, spec)
+    if spec.stream is not None:
+        qgraph = stream(qgraph, graph, spec.stream.chunk)
     return qgraph, make_plan(qgraph, spec.accelerator)

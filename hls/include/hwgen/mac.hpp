@@ -145,34 +145,18 @@ constexpr int steps_of(const work& w, int rows, int elements) {
   return ceil_div(w.outer.count, rows) * w.inner.count * ceil_div(w.elements, elements);
 }
 
-// One tensor through the engine.  C holds the sizes and types of the plan:
-//   In, Weight, Acc, Out      element types
-//   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
-//   SKIP                      whether steps in padding are left out
-//   IN_LANES, DEPTH, BANKS    the window buffer
-//   shape(), scale()          the loops, the scaling
-// weight[group][step] holds G x PO x T x P weights, zero where the fold is larger than the work.
-template <class C, int WORDS, int GROUPS>
-void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
-         hls::stream<beat<typename C::Out, C::L>>& out,
-         const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
-         const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
-         const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
+// One tensor through the engine, from a buffer that may know the rows before it.
+template <class C, class Buffer, int WORDS, int GROUPS>
+void mac_tensor(Buffer& buffer, hls::stream<beat<typename C::In, C::IN_LANES>>& in,
+                hls::stream<beat<typename C::Out, C::L>>& out,
+                const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+                const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
+                const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
+#pragma HLS inline
   constexpr work w = C::shape();
   constexpr scaling s = C::scale();
   constexpr int blocks = ceil_div(w.outputs, C::PO);
   constexpr int steps = steps_of(w, C::T, C::P);
-  static_assert(GROUPS == groups_of(w, C::PO, C::G), "one row of biases per group");
-  static_assert(WORDS == GROUPS * steps, "one row of weights per step");
-  static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),
-                "several convolution groups at once are whole ones");
-  static_assert(C::G > 1 || (w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0)),
-                "a beat must not straddle two groups");
-#pragma HLS array_reshape variable = weight type = complete dim = 2
-#pragma HLS array_reshape variable = bias type = complete dim = 2
-#pragma HLS array_reshape variable = multiplier type = complete dim = 2
-
-  window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
 rows:
   for (int r = 0; r < w.row.count; ++r) {
   columns:
@@ -202,6 +186,43 @@ rows:
     }
     buffer.fill(in, w.release(r));
     buffer.release(w.release(r));
+  }
+}
+
+// One tensor through the engine.  C holds the sizes and types of the plan:
+//   In, Weight, Acc, Out      element types
+//   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
+//   SKIP                      whether steps in padding are left out
+//   IN_LANES, DEPTH, BANKS    the window buffer
+//   shape(), scale()          the loops, the scaling
+// weight[group][step] holds G x PO x T x P weights, zero where the fold is larger than the work.
+template <class C, int WORDS, int GROUPS>
+void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
+         hls::stream<beat<typename C::Out, C::L>>& out,
+         const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+         const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
+         const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
+  constexpr work w = C::shape();
+  constexpr int blocks = ceil_div(w.outputs, C::PO);
+  constexpr int steps = steps_of(w, C::T, C::P);
+  static_assert(GROUPS == groups_of(w, C::PO, C::G), "one row of biases per group");
+  static_assert(WORDS == GROUPS * steps, "one row of weights per step");
+  static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),
+                "several convolution groups at once are whole ones");
+  static_assert(C::G > 1 || (w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0)),
+                "a beat must not straddle two groups");
+#pragma HLS array_reshape variable = weight type = complete dim = 2
+#pragma HLS array_reshape variable = bias type = complete dim = 2
+#pragma HLS array_reshape variable = multiplier type = complete dim = 2
+
+  if constexpr (w.missing > 0) {
+    static recalling_window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer(
+        w.history * w.row_elements, w.missing, w.pad);
+    mac_tensor<C>(buffer, in, out, weight, bias, multiplier);
+    buffer.next(in, w.size(), w.fresh());
+  } else {
+    window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
+    mac_tensor<C>(buffer, in, out, weight, bias, multiplier);
   }
 }
 

@@ -4,21 +4,37 @@
 #pragma once
 
 #include "hwgen/link.hpp"
+#include "hwgen/work.hpp"
 
 namespace hwgen {
 
-// A tensor in the buffer as a source of operands.
+// A tensor in the buffer as a source of operands; its first `missing` elements read as `pad`.
 template <class In, int BITS, int SIZE>
 struct stored {
   const ap_uint<BITS> (&memory)[SIZE];
   int address;
   bool is_signed;
+  int missing = 0;
+  int pad = 0;
 
   In read(int index) const {
 #pragma HLS inline
+    if (index < missing) return In(pad);
     HWGEN_CHECK(address + index < SIZE, "read outside of the shared buffer");
     const ap_uint<BITS> word = memory[address + index];
     return is_signed ? In(ap_int<BITS>(word)) : In(word);
+  }
+};
+
+// How many of the elements at the start of a sequence a task has passed: counted up to those that
+// it misses.  It sees rows of earlier tensors, and at first there are none.
+struct passed {
+  int elements;
+
+  int missing(const work& w) const { return w.missing - elements; }
+  void next(const work& w) {
+    const int gone = elements + w.fresh();
+    elements = gone < w.missing ? gone : w.missing;
   }
 };
 

@@ -21,7 +21,7 @@ struct mac_task {
 // C holds In, Weight, Acc, T, P and PO as for mac(), and Result, a signed type that holds every
 // output code.
 template <class C, int BITS, int SIZE, int WORDS, int GROUPS>
-void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task,
+void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task, passed& before,
                 const rom<typename C::Weight> (&weight)[WORDS][C::PO * C::T * C::P],
                 const rom<typename C::Acc> (&bias)[GROUPS][C::PO],
                 const rom<ap_uint<16>> (&multiplier)[GROUPS][C::PO]) {
@@ -34,7 +34,8 @@ void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task,
   const int blocks = ceil_div(w.outputs, C::PO);
   const int groups = groups_of(w, C::PO, 1);
   const int steps = steps_of(w, C::T, C::P);
-  const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed};
+  const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed,
+                                                     before.missing(w), w.pad};
 rows:
   for (int r = 0; r < w.row.count; ++r) {
     int result = 0;
@@ -58,6 +59,7 @@ rows:
       }
     }
   }
+  before.next(w);
 }
 
 }  // namespace hwgen

@@ -46,7 +46,8 @@ void fold_step(fold kind, folded<Acc>& state, const Acc& x, int step, int factor
 
 // C holds In, Acc, L (channels at once), and Result, a signed type that holds every code.
 template <class C, int BITS, int SIZE, int PORTS>
-void shared_vector(ap_uint<BITS> (&memory)[SIZE], const vector_task<PORTS>& task) {
+void shared_vector(ap_uint<BITS> (&memory)[SIZE], const vector_task<PORTS>& task,
+                   passed& before) {
 #pragma HLS inline off
   typedef typename C::Acc Acc;
   const work& w = task.shape;
@@ -67,7 +68,8 @@ rows:
 #pragma HLS pipeline II = 1
           const int port = task.kind == fold::add ? k : 0;
           const stored<typename C::In, BITS, SIZE> source = {memory, task.read[port],
-                                                             task.is_signed[port]};
+                                                             task.is_signed[port],
+                                                             before.missing(w), w.pad};
           const int y = p.y + i * w.outer.dy + j * w.inner.dy;
           const int start = p.x + i * w.outer.dx + j * w.inner.dx;
           for (int l = 0; l < C::L; ++l) {
@@ -92,6 +94,7 @@ rows:
       }
     }
   }
+  before.next(w);
 }
 
 }  // namespace hwgen

@@ -36,20 +36,13 @@ struct copy_fold {
   }
 };
 
-// One tensor through the engine.  C holds the sizes and types of the plan:
-//   In, Acc, Out              element types
-//   L                         channels at once, and lanes of `out`
-//   IN_LANES, DEPTH, BANKS    the window buffer
-//   shape(), scale(), MULTIPLIER, OFFSET
-template <class C, class Fold>
-void vector(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
-            hls::stream<beat<typename C::Out, C::L>>& out) {
+// One tensor through the engine, from a buffer that may know the rows before it.
+template <class C, class Fold, class Buffer>
+void vector_tensor(Buffer& buffer, hls::stream<beat<typename C::In, C::IN_LANES>>& in,
+                   hls::stream<beat<typename C::Out, C::L>>& out) {
+#pragma HLS inline
   constexpr work w = C::shape();
   constexpr scaling s = C::scale();
-  static_assert(C::L == 1 || w.channel.dx == 1, "channels at once must be neighbours");
-  static_assert(w.channel.count % C::L == 0, "channels at once must divide the channels");
-
-  window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
 rows:
   for (int r = 0; r < w.row.count; ++r) {
   columns:
@@ -89,6 +82,29 @@ rows:
     }
     buffer.fill(in, w.release(r));
     buffer.release(w.release(r));
+  }
+}
+
+// One tensor through the engine.  C holds the sizes and types of the plan:
+//   In, Acc, Out              element types
+//   L                         channels at once, and lanes of `out`
+//   IN_LANES, DEPTH, BANKS    the window buffer
+//   shape(), scale(), MULTIPLIER, OFFSET
+template <class C, class Fold>
+void vector(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
+            hls::stream<beat<typename C::Out, C::L>>& out) {
+  constexpr work w = C::shape();
+  static_assert(C::L == 1 || w.channel.dx == 1, "channels at once must be neighbours");
+  static_assert(w.channel.count % C::L == 0, "channels at once must divide the channels");
+
+  if constexpr (w.missing > 0) {
+    static recalling_window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer(
+        w.history * w.row_elements, w.missing, w.pad);
+    vector_tensor<C, Fold>(buffer, in, out);
+    buffer.next(in, w.size(), w.fresh());
+  } else {
+    window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
+    vector_tensor<C, Fold>(buffer, in, out);
   }
 }
 

@@ -23,7 +23,7 @@ struct span {
 };
 
 struct work {
-  int rows, row_elements;  // layout of the input tensor: rows of elements in stream order
+  int rows, row_elements;  // layout of the input: rows of elements in stream order
   loop row, column;        // output positions
   loop channel;
   loop outer, inner;       // reduce: kernel rows, kernel columns
@@ -31,6 +31,8 @@ struct work {
   int elements;            // contiguous elements folded innermost (mac)
   int origin_y, origin_x;  // position of the first element; negative with padding
   int pad;                 // code of a padding element
+  int history;             // the first rows are the last ones of the tensors before
+  int missing;             // elements that are padding in the first tensor of a sequence
 
   constexpr position at(int r, int c, int g) const {
     return {origin_y + r * row.dy + c * column.dy + g * channel.dy,
@@ -41,6 +43,7 @@ struct work {
   }
   constexpr int index(int y, int x) const { return y * row_elements + x; }
   constexpr int size() const { return rows * row_elements; }
+  constexpr int fresh() const { return (rows - history) * row_elements; }
   constexpr int results() const { return row.count * column.count * channel.count * outputs; }
 
   // Iterations of a loop whose elements [start, start + width) meet [0, limit), at least one.
@@ -78,16 +81,19 @@ struct work {
     const int y = p.y + (outer.count - 1) * outer.dy + (inner.count - 1) * inner.dy;
     const int x = p.x + (outer.count - 1) * outer.dx + (inner.count - 1) * inner.dx + elements;
     if (y < 0) return 0;
-    const int last = y < rows ? y : rows - 1;
+    const int bottom = y < rows ? y : rows - 1;
+    const int last = bottom < history ? history : bottom;
     const int end = x < row_elements ? x : row_elements;
     return index(last, end > 0 ? end : 0);
   }
 
-  // Elements before the first row that the next row of positions reads; after the last, all.
+  // Elements before the first row that the next row of positions reads; after the last, all
+  // but the history of the next tensor.
   constexpr int release(int r) const {
-    if (r == row.count - 1) return size();
+    if (r == row.count - 1) return fresh();
     const int next = origin_y + (r + 1) * row.dy;
-    return (next < 0 ? 0 : next) * row_elements;
+    const int most = rows - history;
+    return (next < 0 ? 0 : next < most ? next : most) * row_elements;
   }
 };
 

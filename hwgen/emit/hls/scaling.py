@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hwgen.ops.types import Requant
+from hwgen.ops.types import QType, Requant
 from hwgen.quant.model import QNode
 
-__all__ = ["Factor", "Scaling", "factor", "scaling"]
+__all__ = ["Factor", "Scaling", "factor", "passing", "scaling"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,13 @@ def scaling(node: QNode) -> Scaling:
     """Return the scaling of a node; codes that pass through only meet their type's limits."""
     requant = node.lowered.requant
     if requant is None:
-        return Scaling(0, 0, node.out.type.low, node.out.type.high)
+        return passing(node.out.type)
     return Scaling(requant.shift, requant.zero_point, requant.low, requant.high)
+
+
+def passing(kind: QType) -> Scaling:
+    """Return the scaling of codes of a type that stay as they are."""
+    return Scaling(0, 0, kind.low, kind.high)
 
 
 def factor(node: QNode, port: int) -> Factor:

@@ -9,13 +9,14 @@ import numpy as np
 from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes, pack_lines
 from hwgen.emit.hls.constants import MacConstants, Table, mac_constants
 from hwgen.emit.hls.rows import SharedRows
-from hwgen.emit.hls.scaling import factor, scaling
+from hwgen.emit.hls.scaling import factor, passing, scaling
 from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, point_lines
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import Int, bits_for
 from hwgen.plan.cost import ROWS, taps_of
 from hwgen.plan.external import EXTERNAL
+from hwgen.plan.histories import read_address, write_address
 from hwgen.plan.model import Engine, Fold, Plan, Task
 from hwgen.quant.model import QGraph, QNode
 
@@ -179,12 +180,13 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         acc = max([acc, in_bits + (not in_signed), *index])
     if unit in POINTS:
         acc = point_acc_bits(qgraph, unit, nodes)
+    kept = [qgraph.tensor(task.keeps).type for task in tasks if task.keeps]
     attends = [task.work.attend for task in tasks if task.work.attend]
     return {
         "input": ap(in_bits, in_signed),
         "acc": ap(max(acc, 1), True),
         "weight": ap(max(2, *(engine.weight_bits for engine in engines)), True),
-        "result": ap(max(signed_bits(node.out.type) for node in nodes), True),
+        "result": ap(max(map(signed_bits, (*(node.out.type for node in nodes), *kept))), True),
         "fold": _mac_fold(next(iter(engines))) if unit in _WEIGHED else next(iter(engines)).fold,
         "tile": max((attend.tile for attend in attends), default=0),
         "features": max((attend.features for attend in attends), default=0),
@@ -197,14 +199,14 @@ def _note(node: QNode, task: Task) -> str:
     return f"{node.op} to {shape}: {task.cycles} cycles"
 
 
-def _source(plan: Plan, qgraph: QGraph, name: str) -> tuple[int, str]:
+def _source(plan: Plan, qgraph: QGraph, task: Task, port: int) -> tuple[int, str]:
     """Return address and signedness of a tensor that is read."""
-    signed = "true" if qgraph.tensor(name).type.signed else "false"
-    return plan.placement(name).address, signed
+    signed = "true" if qgraph.tensor(task.reads[port]).type.signed else "false"
+    return read_address(plan, task, port), signed
 
 
 def _destination(plan: Plan, task: Task) -> str:
-    address = plan.placement(task.node).address + task.write_offset
+    address = write_address(plan, task)
     work = task.work
     row = work.column.count * work.channel.count * work.outputs
     return f"{{{address}, {task.write_stride}, {row}}}"
@@ -212,7 +214,7 @@ def _destination(plan: Plan, task: Task) -> str:
 
 def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> TaskText:
     node = qgraph.node(task.node)
-    read, signed = _source(plan, qgraph, task.reads[0])
+    read, signed = _source(plan, qgraph, task, 0)
     engine = plan.engine(task.engine)
     skips = engine.template == "mac" and taps_of(task.work, engine.fold) is not None
     skip = "true" if skips else "false"
@@ -228,16 +230,19 @@ def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> Tas
 
 
 def _vector_task(plan: Plan, qgraph: QGraph, task: Task, ports: int) -> TaskText:
-    node, kind = qgraph.node(task.node), task.work.kind
+    node, kind, scales = qgraph.node(task.node), task.work.kind, ""
     assert kind != "concat", "a sequential plan has one copy per input of a concat"
-    sources = [_source(plan, qgraph, name) for name in task.reads]
+    sources = [_source(plan, qgraph, task, port) for port in range(len(task.reads))]
     if kind == "add":
         factors = [factor(node, k) for k in range(len(sources))]
         before, start = [f.multiplier for f in factors], factors[0].offset
         multiplier, offset = 1, 0
+    elif task.keeps:
+        before, start, multiplier, offset = [1], 0, 1, 0
+        scales = str(passing(qgraph.tensor(task.keeps).type))
     else:
         # A concat has one task per input, in order; any other node has one task.
-        parts = [other.name for other in plan.tasks if other.node == node.name]
+        parts = [o.name for o in plan.tasks if o.node == node.name and not o.keeps]
         only = factor(node, parts.index(task.name))
         before, start = [1], 0
         multiplier, offset = only.multiplier, only.offset
@@ -249,9 +254,10 @@ def _vector_task(plan: Plan, qgraph: QGraph, task: Task, ports: int) -> TaskText
         (f"{len(sources)}, {addresses}, {signs},", "inputs: addresses, signedness"),
         (f"{_array(before, ports)}, {start},", "their factors; start of a sum"),
         (f"{_destination(plan, task)},", "output"),
-        (f"{multiplier}, {offset}, {scaling(node)}", "scaling"),
+        (f"{multiplier}, {offset}, {scales or scaling(node)}", "scaling"),
     )
-    return TaskText(task.name, _note(node, task), lines)
+    note = f"end of {task.keeps}: {task.cycles} cycles" if task.keeps else _note(node, task)
+    return TaskText(task.name, note, lines)
 
 
 def _product_task(plan: Plan, qgraph: QGraph, task: Task) -> TaskText:
@@ -272,7 +278,7 @@ def _traces(plan: Plan, qgraph: QGraph, order: list[Task]) -> list[TraceText]:
     """Return each node's tensor with the last phase that writes it."""
     traces = []
     for node in qgraph.nodes:
-        last = max(i for i, task in enumerate(order) if task.node == node.name)
+        last = max(i for i, task in enumerate(order) if task.node == node.name and not task.keeps)
         place = plan.placement(node.name)
         code = code_type(node.out.type)
         traces.append(TraceText(last, node.name, code, place.address, place.elements))

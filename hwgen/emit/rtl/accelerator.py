@@ -33,7 +33,7 @@ class Trace:
 
 def traced(plan: Plan) -> list[Task]:
     """Return the tasks whose results are part of their node's tensor."""
-    return [task for task in plan.tasks if not task.appends]
+    return [task for task in plan.tasks if not task.moves]
 
 
 def trace_index_bits(elements: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from amaranth.hdl import Cat, Module
@@ -45,7 +46,7 @@ class DataflowAccelerator(Accelerator):
         for task in self.plan.tasks:
             engine = self._engine(task)
             m.submodules[f"engine_{task.engine}"] = engine
-            if task.work.kind == "rope":
+            if task.work.kind == "rope" or task.work.ports[0].missing:
                 m.d.comb += engine.clear.eq(self.fresh)
             engines[task.engine] = engine
             activity.append((engine.active, engine.waiting))
@@ -129,7 +130,7 @@ class DataflowAccelerator(Accelerator):
                 node.acc_bits,
                 factor_bits,
             ),
-            elements=work.ports[0].elements,
+            elements=work.ports[0].fresh,
             depth=channel.depth,
             beat=channel.lanes,
             banks=channel.banks,
@@ -163,7 +164,7 @@ class DataflowAccelerator(Accelerator):
         engine = self.plan.engine(task.engine)
         node = self.qgraph.node(task.node)
         types = input_types(self.qgraph, node)
-        constants = vector_task(node, task.work.kind, types, None)
+        constants = replace(vector_task(node, task.work.kind, types, None), pad=task.work.pad)
         mixed = len({item.signed for item in types}) > 1
         shape = VectorShape(
             lanes=engine.fold.lanes,
@@ -191,7 +192,7 @@ class DataflowAccelerator(Accelerator):
             shape,
             constants,
             walk,
-            elements=walk.elements,
+            elements=walk.fresh,
             depths=depths,
             beats=beats,
             banks=banks,

@@ -14,8 +14,10 @@ from hwgen.emit.rtl.bound import Bound, bind
 from hwgen.emit.rtl.caches import Caches, new_sequence
 from hwgen.ops.types import QType
 from hwgen.plan.cost import group_beats
+from hwgen.plan.histories import write_address
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
+from rtl_templates.memory.missing import Missing
 from rtl_templates.memory.select import TaskField
 from rtl_templates.memory.shared_buffer import SharedBuffer, WritePhase
 
@@ -49,10 +51,12 @@ class SequentialAccelerator(Accelerator):
 
         fresh = new_sequence(m, self.fresh, sequencer.phase == 0)
         caches = Caches.of(m, plan, fresh)
+        missing = self._missing(m, fresh)
         engines = [bind(plan, self.qgraph, engine) for engine in plan.engines]
         memory = next((engine for engine in engines if engine.template == "memory"), None)
         for engine in sorted(engines, key=lambda engine: engine is not memory):
             engine.fresh, engine.caches, engine.memory = fresh, caches.counts, memory
+            engine.missing = {name: part.missing for name, part in missing.items()}
             self._build_engine(m, engine, phases, field, sequencer)
 
         # Writers: the inputs' streams, then the engines' beats.
@@ -98,6 +102,9 @@ class SequentialAccelerator(Accelerator):
                     m.d.comb += buffer.offset.eq(engine.index)
             for p in mine:
                 task = plan.task(phases[p].name)
+                if task.name in missing:
+                    part = missing[task.name]
+                    m.d.comb += [part.step.eq(here[p]), part.done.eq(sequencer.done)]
                 offset = caches.follow(m, task, here[p], sequencer.done, engine)
                 if offset is not None:
                     with m.If(here[p]):
@@ -118,6 +125,17 @@ class SequentialAccelerator(Accelerator):
         for name in ("r", "b"):
             wiring.connect(m, wiring.flipped(getattr(self.mem, name)), getattr(memory, name))
         self.flags["memory"] = [memory.error]
+
+    def _missing(self, m: Module, fresh: Any) -> dict[str, Missing]:
+        """Return what each task with a history misses, by its name."""
+        found = {}
+        for task in self.plan.tasks:
+            port = task.work.ports[0]
+            if port.missing:
+                part = Missing(missing=port.missing, fresh=port.fresh)
+                m.submodules[f"missing_{task.name}"] = found[task.name] = part
+                m.d.comb += part.clear.eq(fresh)
+        return found
 
     def _build_engine(
         self, m: Module, engine: Bound, phases: list[_Phase], field: Any, sequencer: Any
@@ -149,11 +167,10 @@ class SequentialAccelerator(Accelerator):
             beats = task.work.positions * sum(group_beats(task.work, fold))
             writer = len(inputs) + [engine.template for engine in engines].index(phase.kind)
             return WritePhase(writer, 0, beats, placed=True, singles=True)
-        written = self.plan.placement(task.appends or task.node)
         index = [engine.template for engine in engines].index(phase.kind)
         lanes = engines[index].lanes
         placed = engines[index].index is not None or bool(task.appends)
-        address = written.address + task.write_offset
+        address = write_address(self.plan, task)
         beats = task.work.results // lanes
         row, skip = 1, 0
         if task.write_stride:
@@ -225,7 +242,7 @@ class SequentialAccelerator(Accelerator):
         traces = []
         for k, phase in enumerate(phases):
             for engine in engines:
-                if engine.template == phase.kind and not self.plan.task(phase.name).appends:
+                if engine.template == phase.kind and not self.plan.task(phase.name).moves:
                     bits = self.qgraph.tensor(self.plan.task(phase.name).node).type.bits
                     codes = [
                         engine.beat.word_select(lane, buffer.bits)[:bits]

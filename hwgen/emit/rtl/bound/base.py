@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from math import gcd
 from typing import Any, ClassVar
 
-from amaranth.hdl import Const, Module
+from amaranth.hdl import Const, Module, Signal
 
 from hwgen.emit.rtl.walks import granule
 from hwgen.ops.types import QType
 from hwgen.plan.caches import stored
 from hwgen.plan.cost import reads_of
+from hwgen.plan.histories import read_address
 from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QGraph, QNode
 from rtl_templates.memory.select import TaskField
@@ -48,6 +49,8 @@ class Bound(ABC):
     fresh : pulse, given before :meth:`build`: a new sequence begins; never while a task runs.
     caches : given before :meth:`build`: of each cached node, by its name, a ``TokenCount`` with
         ``seen`` and ``slot``, which are stable while its task runs.
+    missing : given before :meth:`build`: of each task that reads rows of earlier tensors, by its
+        name, how many of the first elements that it sees are missing; stable while it runs.
     memory : given before :meth:`build`: the ``memory`` engine, if there is one.
     single : the beat is its first element alone, of an engine that writes such beats; else None.
     done : last cycle of a phase, of an engine that does not write to the buffer; else None.
@@ -65,6 +68,7 @@ class Bound(ABC):
     beat: Any
     fresh: Any = Const(0)
     caches: Mapping[str, Any]
+    missing: Mapping[str, Any]
 
     def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
         self.plan = plan
@@ -81,6 +85,7 @@ class Bound(ABC):
         self.granule = self.buffer.banks
         self.flags: dict[str, Any] = {}
         self.caches = {}
+        self.missing = {}
 
     @abstractmethod
     def build(self, m: Module, task: Any, start: Any) -> None:
@@ -98,14 +103,26 @@ class Bound(ABC):
     def align(self, walks: list[Walk]) -> None:
         """Lower ``granule`` to what the walks of the tasks' tensors need."""
         for task, walk in zip(self.tasks, walks, strict=True):
-            for tensor in task.reads:
-                start = self.plan.placement(tensor).address
+            for port in range(len(task.reads)):
+                start = read_address(self.plan, task, port)
                 self.granule = gcd(self.granule, granule(walk, self.buffer.banks, start=start))
+
+    def missing_of(self, m: Module, task: Any) -> Any:
+        """Return how many elements the present task misses: a register, or 0 if none ever does."""
+        counts = [self.missing.get(item.name) for item in self.tasks]
+        widths = [len(count) for count in counts if count is not None]
+        if not widths:
+            return Const(0)
+        missing = Signal(max(widths), name=f"missing_{self.template}")
+        with m.Switch(task):
+            for k, count in enumerate(counts):
+                with m.Case(k):
+                    m.d.sync += missing.eq(0 if count is None else count)
+        return missing
 
     def bases(self, m: Module, task: Any, port: int) -> Any:
         """Return where the port's tensor of the present task begins."""
         values = [
-            self.plan.placement(item.reads[min(port, len(item.reads) - 1)]).address
-            for item in self.tasks
+            read_address(self.plan, item, min(port, len(item.reads) - 1)) for item in self.tasks
         ]
         return TaskField(m, task)(values, f"base_{self.template}_{port}")

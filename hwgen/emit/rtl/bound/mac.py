@@ -75,4 +75,9 @@ class BoundMac(Bound):
         self.data = core.data[0]
         self.address = base + core.address[0]
         self.step, self.beat_valid, self.beat = core.step, core.beat_valid, core.beat
-        m.d.comb += [core.task.eq(task), core.start.eq(start), core.go.eq(1)]
+        m.d.comb += [
+            core.task.eq(task),
+            core.start.eq(start),
+            core.go.eq(1),
+            core.missing.eq(self.missing_of(m, task)),
+        ]

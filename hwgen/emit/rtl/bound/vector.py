@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from amaranth.hdl import Module, Signal
@@ -37,8 +38,11 @@ class BoundVector(Bound):
             all_types = input_types(self.qgraph, node)
             constants.append(
                 _copy(types[0])
-                if item.appends
-                else vector_task(node, item.work.kind, all_types, self._port(item))
+                if item.moves
+                else replace(
+                    vector_task(node, item.work.kind, all_types, self._port(item)),
+                    pad=item.work.pad,
+                )
             )
             acc_bits.append(vector_acc_bits(node, constants[-1], types, item.work))
         ports = max(len(item.reads) for item in self.tasks)
@@ -64,6 +68,8 @@ class BoundVector(Bound):
                 for k, value in enumerate(bases):
                     with m.Case(k):
                         m.d.comb += base.eq(value)
+        missing = self.missing_of(m, task)
+        m.d.sync += core.absent.eq(mover.y < missing)
         self.data = core.data
         self.address = base + mover.y + mover.x
         self.step, self.beat_valid, self.beat = mover.step, core.beat_valid, core.beat
@@ -84,7 +90,8 @@ class BoundVector(Bound):
         node = self.qgraph.node(task.node)
         if node.op != "concat":
             return None
-        return [item.name for item in self.tasks if item.node == task.node].index(task.name)
+        parts = [item.name for item in self.tasks if item.node == task.node and not item.moves]
+        return parts.index(task.name)
 
 
 def _copy(kind: QType) -> VectorTask:

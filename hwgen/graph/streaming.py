@@ -1,0 +1,142 @@
+"""When the rows of a streamed graph's tensors come: strides, delays, and what cannot be streamed.
+
+Row ``j`` of a tensor in the stream is row ``j - delay`` of the same tensor in the offline network,
+and there is one for each ``stride`` rows of the inputs.  A window of ``extent`` rows that looks
+``right`` rows ahead is complete with row ``j * stride + phase`` of its input, where ``phase`` and
+the delay of the result are remainder and quotient of ``(delay + right) / stride``.  So it fires at
+its phase, and neither waits for a whole stride nor keeps rows for it (Caillon and Esling, arXiv
+2204.07064, fire at phase 0 and round the quotient up).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import lcm
+
+from hwgen.errors import Diagnostic, Mark
+from hwgen.graph.model import Graph, Input, Node
+from hwgen.ops.history import RowWindow, row_axis
+from hwgen.ops.registry import get_op
+from hwgen.spec.model import Stream
+
+__all__ = ["Pace", "check_stream", "history_of", "paces", "windows_of"]
+
+_ROWS = "docs/streaming.md lists the ops: those that work row by row, and windows"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Rows of the inputs per row of a tensor, and how many rows it is behind the offline one."""
+
+    stride: int = 1
+    delay: int = 0
+
+    def after(self, window: RowWindow) -> Pace:
+        """Return the pace of what a window makes of such rows."""
+        behind = (self.delay + window.right) // window.stride
+        return Pace(self.stride * window.stride, behind)
+
+
+def history_of(pace: Pace, window: RowWindow) -> int:
+    """Return the rows before a tensor's first one that its first window begins with.
+
+    Negative: so many rows of the tensor come before the first window.
+    """
+    phase = (pace.delay + window.right) % window.stride
+    return window.extent - 1 - phase
+
+
+def paces(
+    inputs: Iterable[str],
+    links: Iterable[tuple[str, Sequence[str]]],
+    windows: Mapping[str, RowWindow],
+) -> dict[str, Pace]:
+    """Return the pace of every tensor, as far as the strides of joined ones agree.
+
+    Parameters
+    ----------
+    links
+        Nodes in topological order: name, and what it reads.
+    windows
+        By node; one that is missing works row by row.
+    """
+    found = dict.fromkeys(inputs, Pace())
+    for name, reads in links:
+        sources = [found[source] for source in reads if source in found]
+        if len(sources) < len(reads) or len({source.stride for source in sources}) != 1:
+            continue
+        late = Pace(sources[0].stride, max(source.delay for source in sources))
+        found[name] = late.after(windows.get(name, RowWindow()))
+    return found
+
+
+def windows_of(graph: Graph) -> dict[str, RowWindow]:
+    """Return the window of every node of a graph that can be streamed."""
+    found = {}
+    for node in graph.nodes:
+        window = _window(node, {name: graph.shape(name) for name in node.inputs})
+        assert window is not None, f"{node.name} was checked"
+        found[node.name] = window
+    return found
+
+
+def check_stream(
+    inputs: Sequence[Input], nodes: Sequence[Node], stream: Stream
+) -> list[Diagnostic]:
+    """Return why a network cannot run in a stream of chunks: HG455 to HG458."""
+    problems = _input_problems(inputs, stream.mark)
+    if problems:
+        return problems
+    shapes = {item.name: item.shape for item in inputs} | {node.name: node.shape for node in nodes}
+    windows: dict[str, RowWindow] = {}
+    for node in nodes:
+        window = _window(node, shapes)
+        if window is None or window.right < 0:
+            message = f"{node.op} {node.name} makes a row of more than a window of rows"
+            if window is not None:
+                message = f"{node.op} {node.name} has more padding in front than its window reaches"
+            problems.append(Diagnostic("HG456", f"stream: {message}", node.mark, _ROWS))
+        else:
+            windows[node.name] = window
+    if problems:
+        return problems
+    found = paces([item.name for item in inputs], [(n.name, n.inputs) for n in nodes], windows)
+    for node in nodes:
+        strides = {name: found[name].stride for name in node.inputs if name in found}
+        if len(set(strides.values())) > 1:
+            shown = ", ".join(f"{name} one in {stride}" for name, stride in strides.items())
+            message = f"stream: {node.name} joins rows of different strides: {shown} of the input's"
+            hint = "the same product of strides on every path to it"
+            problems.append(Diagnostic("HG457", message, node.mark, hint))
+    total = lcm(*(pace.stride for pace in found.values()))
+    if not problems and stream.chunk % total:
+        near = stream.chunk // total * total
+        legal = [count for count in (near, near + total, near + 2 * total) if count]
+        message = f"chunk {stream.chunk} is not a multiple of {total}, the product of the strides"
+        hint = f"a multiple of {total}, such as {', '.join(map(str, legal))}"
+        problems.append(Diagnostic("HG455", message, stream.mark, hint))
+    return problems
+
+
+def _window(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> RowWindow | None:
+    return get_op(node.op).row_window(node.params, [shapes[name] for name in node.inputs])
+
+
+def _input_problems(inputs: Sequence[Input], mark: Mark) -> list[Diagnostic]:
+    found = [
+        Diagnostic(
+            "HG458",
+            f"stream: input {item.name} is a vector of {item.shape[0]}, which has no rows",
+            mark,
+            "[tokens, features] or [channels, height, width]",
+        )
+        for item in inputs
+        if len(item.shape) == 1
+    ]
+    rows = {item.name: item.shape[row_axis(len(item.shape) + 1) - 1] for item in inputs}
+    if not found and len(set(rows.values())) > 1:
+        shown = ", ".join(f"{name} {count}" for name, count in rows.items())
+        message = f"stream: inputs of different numbers of rows: {shown}"
+        found.append(Diagnostic("HG458", message, mark, "the same number of rows, or tokens"))
+    return found

@@ -1,0 +1,69 @@
+"""Streamed networks: golden = RTL = HLS C++ over chunks, and predicted = simulated cycles."""
+
+import numpy as np
+import pytest
+import yaml
+
+from hwgen import golden
+from hwgen.plan import predict
+from hwgen.verify.rtl import verify_rtl
+from support.hls import hls_outputs
+from support.random_streams import random_stream
+from support.specs import compile_spec
+
+CHUNKS = 5
+ROWS = 96
+
+
+def stream_spec(seed, schedule):
+    """Return the text of a random streamed spec."""
+    rng = np.random.default_rng([11, seed])
+    sequence = bool(seed % 2)
+    layers, rest, stride = random_stream(rng, sequence=sequence)
+    spec = {
+        "hwgen": 1,
+        "name": "random_stream",
+        "model": {
+            "inputs": {"x": {"shape": [ROWS, *rest] if sequence else [rest[0], ROWS, rest[1]]}},
+            "layers": layers,
+            "outputs": [layers[-1]["name"]],
+        },
+        "weights": {"random": seed},
+        "quantize": {"default": {"weights": "int4", "activations": "int5", "symmetric": False}},
+        "accelerator": {"schedule": schedule, "budget": {"multipliers": 40}},
+        "stream": {"chunk": stride * int(rng.integers(1, 4))},
+    }
+    return yaml.safe_dump(spec, sort_keys=False)
+
+
+def check(seed, schedule, folder):
+    qgraph, plan = compile_spec(stream_spec(seed, schedule), folder)
+    inputs = golden.random_inputs(qgraph, CHUNKS, seed)
+    expected = golden.run(qgraph, inputs)
+
+    # Free, stalled, back to back and after a reset, values and cycles.
+    rtl = verify_rtl(plan, qgraph, inputs, folder / "sim", runner="native", seed=seed, optimise=0)
+    hls = hls_outputs(plan, qgraph, inputs, folder / "hls")
+
+    assert any(port.missing for task in plan.tasks for port in task.work.ports)
+    assert rtl.latency == predict(plan, 1)[0] + 1
+    for name in qgraph.outputs:
+        assert rtl.outputs[name].tolist() == expected[name].tolist()
+        assert hls[name].tolist() == expected[name].tolist()
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+@pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_streams(seed, schedule, tmp_path):
+    check(seed, schedule, tmp_path)
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+@pytest.mark.nightly
+@pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
+@pytest.mark.parametrize("seed", range(2, 32))
+def test_many_random_streams(seed, schedule, tmp_path):
+    check(seed, schedule, tmp_path)

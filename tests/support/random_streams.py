@@ -1,0 +1,150 @@
+"""Random networks for streams, and what they compute offline, by plain loops over taps."""
+
+import numpy as np
+
+from support.walk import finish, requantise
+
+__all__ = ["offline", "random_stream"]
+
+
+def random_stream(rng, *, sequence):
+    """Return (layers, shape without rows, product of the strides) of a network that joins paths."""
+    layers, strides, width = [], {"x": 1}, {"x": 2}
+
+    def add(op, reads, step=1, **keys):
+        name = f"l{len(layers)}"
+        layers.append({"name": name, "op": op, "in": list(reads), **keys})
+        strides[name] = strides[reads[0]] * step
+        joined = sum(width[read] for read in reads) if op == "concat" else width[reads[0]]
+        width[name] = keys.get("channels", joined)
+        return name
+
+    def convolution(read, step):
+        taps, dilation = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+        extent = (taps - 1) * dilation + 1
+        ends = [int(rng.integers(0, extent)), int(rng.integers(0, extent))]
+        keys = {"channels": 4, "activation": str(rng.choice(["none", "relu"]))}
+        if sequence:
+            keys |= {"kernel": taps, "stride": step, "dilation": dilation, "padding": ends}
+            return add("conv1d", [read], step, groups=int(rng.choice([1, 2])), **keys)
+        keys |= {"kernel": [taps, 3], "stride": [step, 1], "dilation": [dilation, 1]}
+        return add("conv2d", [read], step, padding=[ends, [1, 1]], **keys)
+
+    def same_rows(read):
+        """A convolution that keeps the number of rows, so that its result can be added."""
+        taps, dilation = int(rng.integers(1, 5)), int(rng.integers(1, 3))
+        reach = (taps - 1) * dilation
+        left = int(rng.integers(0, reach + 1))
+        keys = {"channels": width[read]}
+        if sequence:
+            keys |= {"kernel": taps, "dilation": dilation, "padding": [left, reach - left]}
+            return add("conv1d", [read], **keys)
+        keys |= {"kernel": [taps, 1], "dilation": [dilation, 1]}
+        return add("conv2d", [read], padding=[[left, reach - left], [0, 0]], **keys)
+
+    here = convolution("x", int(rng.integers(1, 3)))
+    for _ in range(int(rng.integers(1, 4))):
+        match rng.integers(3):
+            case 0:
+                here = convolution(here, int(rng.integers(1, 3)))
+            case 1 if not sequence:
+                kernel, step = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+                op = str(rng.choice(["max_pool2d", "avg_pool2d"]))
+                here = add(op, [here], step, kernel=[kernel, 1], stride=[step, 1])
+            case _:
+                paths = [here, same_rows(here)]
+                if rng.integers(2):
+                    paths.append(same_rows(paths[-1]))
+                here = add("add", paths) if rng.integers(2) else add("concat", paths)
+    return layers, (2,) if sequence else (2, 3), strides[here]
+
+
+def offline(qgraph, codes):
+    """Return the codes of every tensor of one sample, by name: rows first, channels last."""
+    tensors = {item.name: _rows(codes[item.name], len(item.shape)) for item in qgraph.inputs}
+    for node in qgraph.nodes:
+        sources = [tensors[name] for name in node.inputs]
+        tensors[node.name] = _NODES[node.op](node, sources)
+    return tensors
+
+
+def _rows(array, ndim):
+    return array.transpose(1, 2, 0) if ndim == 3 else array[:, None, :]
+
+
+def _taps(node, source, fill):
+    """Yield each tap of the window with the elements that it meets, (rows, columns, channels)."""
+    attrs = node.lowered.attrs
+    kernel, stride = attrs["kernel"], attrs["stride"]
+    dilation = attrs.get("dilation", (1, 1))
+    pads = attrs.get("padding", ((0, 0), (0, 0)))
+    padded = np.pad(source, (*pads, (0, 0)), constant_values=fill)
+    counts = [
+        (size - (k - 1) * apart - 1) // step + 1
+        for size, k, apart, step in zip(padded.shape, kernel, dilation, stride, strict=False)
+    ]
+    for down in range(kernel[0]):
+        for across in range(kernel[1]):
+            rows = down * dilation[0] + stride[0] * np.arange(counts[0])
+            columns = across * dilation[1] + stride[1] * np.arange(counts[1])
+            yield (down, across), padded[np.ix_(rows, columns)]
+
+
+def _convolution(node, sources):
+    lowered = node.lowered
+    weight, groups = lowered.constants["weight"], lowered.attrs["groups"]
+    weight = weight if weight.ndim == 4 else weight[..., None]
+    zero = lowered.attrs["pad"]
+    per_group, outputs = weight.shape[1], weight.shape[0] // groups
+    acc = 0
+    for (down, across), part in _taps(node, sources[0], zero):
+        products = [
+            part[..., g * per_group : (g + 1) * per_group]
+            @ weight[g * outputs : (g + 1) * outputs, :, down, across].T
+            for g in range(groups)
+        ]
+        acc = acc + np.concatenate(products, axis=-1)
+    acc = acc + lowered.constants["bias"]
+    return _each(acc, lambda value, place: requantise(value, lowered.requant, place))
+
+
+def _each(values, rule):
+    flat = values.reshape(-1, values.shape[-1])
+    rows = [[rule(int(value), place) for place, value in enumerate(row)] for row in flat]
+    return np.array(rows).reshape(values.shape)
+
+
+def _pool(fold):
+    def pooled(node, sources):
+        values = fold([part for _, part in _taps(node, sources[0], 0)])
+        if node.lowered.requant is None:
+            return values
+        return _each(values, lambda value, place: requantise(value, node.lowered.requant))
+
+    return pooled
+
+
+def _add(node, sources):
+    requant = node.lowered.requant
+    total = sum(
+        source * int(factor) for source, factor in zip(sources, requant.multiplier, strict=True)
+    )
+    return _each(total + int(requant.offset[0]), lambda value, place: finish(value, requant))
+
+
+def _concat(node, sources):
+    parts = [
+        _each(source, lambda value, place, k=k: requantise(value, node.lowered.requant, k))
+        for k, source in enumerate(sources)
+    ]
+    return np.concatenate(parts, axis=-1)
+
+
+_NODES = {
+    "conv1d": _convolution,
+    "conv2d": _convolution,
+    "max_pool2d": _pool(lambda parts: np.max(parts, axis=0)),
+    "avg_pool2d": _pool(lambda parts: np.sum(parts, axis=0)),
+    "add": _add,
+    "concat": _concat,
+}
