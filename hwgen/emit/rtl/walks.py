@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import gcd
 
-from hwgen.ops.work import Loop, Port, Work
+from hwgen.ops.work import Loop, Work
 from hwgen.plan.cost import group_results, taps_of
 from hwgen.plan.model import Fold
 from rtl_templates.memory.walk import Level, Walk
@@ -46,7 +46,8 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
         origin=(work.origin[0] * pitch, work.origin[1]),
         reach=_reach(work, pitch),
         idle=max(0, beats - steps),
-        **_history(work.ports[0]),
+        history=work.ports[0].history * pitch,
+        missing=work.ports[0].missing,
     )
     taps = taps_of(work, fold)
     return walk if taps is None else walk.skipping(taps.rows, taps.columns)
@@ -71,7 +72,8 @@ def vector_walk(work: Work, lanes: int) -> Walk:
         group=2,
         origin=(work.origin[0] * pitch, work.origin[1]),
         reach=_reach(work, pitch),
-        **_history(work.ports[0]),
+        history=work.ports[0].history * pitch,
+        missing=work.ports[0].missing,
     )
 
 
@@ -82,10 +84,6 @@ def granule(walk: Walk, banks: int, pitch: int = 0, start: int = 0) -> int:
     """
     steps = [step for level in walk.levels if level.count > 1 for step in (level.dy, level.dx)]
     return gcd(banks, pitch, start, *walk.origin, *steps)
-
-
-def _history(port: Port) -> dict[str, int]:
-    return {"history": port.history * port.row, "missing": port.missing}
 
 
 def _reduce(work: Work) -> tuple[Loop, Loop]:
