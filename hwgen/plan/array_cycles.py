@@ -21,6 +21,7 @@ __all__ = [
     "Slots",
     "array_slots",
     "attention_lag",
+    "size_places",
 ]
 
 FEED = 3
@@ -142,6 +143,20 @@ def array_slots(
         assert work.attend is not None
         return _Attention(work.attend, size, fetch).run(seen, length)
     return _Product(work, size).run()
+
+
+def size_places(attend: Attend, size: ArraySize) -> int:
+    """Return the tiles whose sizes are kept on their way to scores and numerators: a power of two.
+
+    Those of tile ``t + n`` arrive in slot ``t + n - 2``; by then tile t's must have been looked
+    at (``rtl_templates.systolic.geometry.Geometry.size_places``).
+    """
+    if not attend.kv4:
+        return 0
+    lag = attention_lag(attend, size.rows, size.columns)
+    length = _slot(attend, size.rows, size.columns, lag)
+    late = lag + 1 + -(-(2 * size.rows + 8) // length)
+    return 1 << (late - 1).bit_length()
 
 
 def attention_lag(attend: Attend, rows: int, columns: int) -> int:

@@ -13,8 +13,13 @@ from collections.abc import Sequence
 
 from hwgen.errors import LimitError, Mark
 from hwgen.ops.work import Work
-from hwgen.plan.array_cycles import ATTENTION_CHUNKS, PRODUCT_CHUNKS, attention_lag
-from hwgen.plan.cost import ROWS, groups_of, reads_of, steps_of
+from hwgen.plan.array_cycles import (
+    ATTENTION_CHUNKS,
+    PRODUCT_CHUNKS,
+    attention_lag,
+    size_places,
+)
+from hwgen.plan.cost import ROWS, array_size, groups_of, reads_of, steps_of
 from hwgen.plan.model import Engine, Plan
 from hwgen.plan.timing import NORM_WAIT, PACK_WAIT, SOFTMAX_WAITS, tree_levels
 
@@ -26,7 +31,7 @@ MULTIPLIER_BITS = 16
 GAIN_BITS = 17 + 47
 """Width of a normalisation's gain and of its addend, at most."""
 
-_MEAN_BITS = 8
+_MEAN_BITS = _SIZE_BITS = 8
 
 _LOG_BITS, _PART_BITS = 18, 16
 
@@ -79,14 +84,14 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
 def array_bits(works: Sequence[Work], engine: Engine) -> dict[str, int]:
     """Return the bits that an array keeps of its operands and results, whatever their number.
 
-    ``rows`` and ``columns``: chunks of operands; ``results``: a tile of codes; ``scores``: a tile
-    of logarithms; ``state``: sums, exponents and totals of the query rows, and those of the block
-    before that are still to leave.
+    ``rows`` and ``columns``: chunks of operands; ``sizes``: of tiles of 4-bit codes; ``results``: a
+    tile of codes; ``scores``: a tile of logarithms; ``state``: sums, exponents and totals of the
+    query rows, and those of the block before that are still to leave.
     """
     fold = engine.fold
     columns, reads = fold.outputs, reads_of("array", fold)
     deep = {"rows": 0, "columns": 0}
-    bits = {"results": 0, "scores": 0, "state": 0}
+    bits = {"sizes": 0, "results": 0, "scores": 0, "state": 0}
     for work in works:
         attend = work.attend
         query = -(-(work.elements if attend is None else attend.inner) // reads)
@@ -98,6 +103,8 @@ def array_bits(works: Sequence[Work], engine: Engine) -> dict[str, int]:
             deep["rows"] = max(deep["rows"], ATTENTION_CHUNKS * query + values)
             scores = columns * fold.rows * _LOG_BITS * (2 if lag == 3 else 1)
             bits["scores"] = max(bits["scores"], scores)
+            kept = 2 * size_places(attend, array_size(fold)) * fold.rows * _SIZE_BITS
+            bits["sizes"] = max(bits["sizes"], kept)
             state = columns * (2 * attend.features * _SUM_BITS + _ROW_STATE_BITS)
             bits["state"] = max(bits["state"], state)
             continue

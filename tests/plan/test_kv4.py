@@ -1,13 +1,18 @@
 """Plans with caches of 4-bit codes: what is refused, where they lie, and how many bits."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from hwgen.errors import LimitError, Mark, SpecError
+from hwgen.ops.work import Attend
 from hwgen.plan import make_plan
+from hwgen.plan.array_cycles import ArraySize, size_places
 from hwgen.plan.check import problems
 from hwgen.plan.memory import onchip_bits
 from hwgen.quant import quantize
 from hwgen.spec.model import Accelerator, Budget, Memory, Precision
+from rtl_templates.systolic.geometry import Geometry
 from support.graphs import make_graph, make_spec
 
 MARK = Mark("a.yaml", 3, 1)
@@ -94,9 +99,23 @@ def test_one_port_serves_codes_of_one_width():
     assert "4 and 8 bits" in found.message
 
 
+@pytest.mark.parametrize("rows", [8, 16, 64])
+@pytest.mark.parametrize("elements", [2, 8, 64])
+@pytest.mark.parametrize("columns", [1, 40])
+def test_the_array_keeps_the_sizes_that_are_counted(rows, elements, columns):
+    attend = Attend(1, 256, 1, 1, elements, elements, rows, cached=True, kv4=True)
+    shape = SimpleNamespace(rows=rows, columns=columns, lanes=rows, beat=1)
+    task = SimpleNamespace(
+        kind="attention", inner=elements, features=elements, lane=SimpleNamespace(kv4=True)
+    )
+    found = size_places(attend, ArraySize(rows, columns, rows, 1))
+    assert found == Geometry(shape, task).size_places
+    assert found & (found - 1) == 0 < found
+
+
 def test_the_buffer_shrinks():
     eight, four = (made(attention(64, bits, length=256)) for bits in (8, 4))
     saved = onchip_bits(eight)["buffers"] - onchip_bits(four)["buffers"]
-    # Half of 256 keys and values of 64 codes, less a size of 8 bits for each of 2 heads, and a
-    # row that waits for its size.
-    assert saved > 256 * 2 * (64 * 4 - 2 * 8) - 64 * 16
+    # Half of 256 keys and values of 64 codes, less a size of 8 bits for each of 2 heads, a row
+    # that waits for its size, and the sizes of up to 8 tiles of 16 keys and values.
+    assert saved > 256 * 2 * (64 * 4 - 2 * 8) - 64 * 16 - 2 * 8 * 16 * 8
