@@ -21,9 +21,9 @@ model:
     - {{name: p, op: linear, in: x, features: 32}}
     - {{name: a, op: attention, in: [{inputs}], heads: 4, kv_heads: 2, causal: true, tile: 8,
        {keys}}}
-  outputs: [a, p]
+{extra}  outputs: [{outputs}]
 weights: {{random: 1}}
-quantize: {{default: {{weights: int8, activations: {activations}}}}}
+quantize: {{default: {{weights: int8, activations: {activations}}}, layers: {layers}}}
 accelerator: {{schedule: sequential, budget: {{multipliers: {multipliers}}}{more}}}
 """
 NETS = {
@@ -41,6 +41,20 @@ NETS = {
         "activations": "int6",
         "values": 12,
     },
+    # Beside it a cache of 8 bits, and a buffer wider than what it holds of either.
+    "mixed": {
+        "tokens": 2,
+        "keys": "cache: {length: 20, bits: 4}",
+        "extra": """\
+    - {name: b, op: attention, in: [p, k, v], heads: 4, kv_heads: 2, causal: true, tile: 8,
+       window: 9, sinks: 1, cache: {}}
+    - {name: c, op: attention, in: [q, q, q], heads: 4, tile: 8}
+    - {name: d, op: linear, in: c, features: 4}
+""",
+        "outputs": "a, b, d",
+        "layers": "{d: {activations: int11}}",
+        "tensors": 10,
+    },
     "external": {
         "tokens": 1,
         "keys": "cache: {length: 30, bits: 4, memory: external}",
@@ -57,6 +71,9 @@ DEFAULT = {
     "inputs": "q, k, v",
     "values": 16,
     "activations": "int8",
+    "layers": "{}",
+    "extra": "",
+    "outputs": "a, p",
     "multipliers": 16,
     "more": "",
 }
@@ -66,9 +83,9 @@ def text_of(name):
     return SPEC.format(**DEFAULT | NETS[name])
 
 
-def stimulus(qgraph):
+def stimulus(qgraph, name):
     """Return tensors that reach every size: rows of zeros, of the largest codes, of small ones."""
-    inputs = golden.random_inputs(qgraph, TENSORS, seed=5)
+    inputs = golden.random_inputs(qgraph, NETS[name].get("tensors", TENSORS), seed=5)
     (codes,) = inputs.values()
     (kind,) = (tensor.type for tensor in qgraph.inputs)
     codes[1::6] = 0
@@ -85,7 +102,7 @@ def stimulus(qgraph):
 )
 def test_the_rtl_equals_the_golden_model(tmp_path, name):
     qgraph, plan = compile_spec(text_of(name), tmp_path)
-    inputs = stimulus(qgraph)
+    inputs = stimulus(qgraph, name)
 
     # Raises if a value differs, or if a tensor does not leave in the predicted cycle.
     result = verify_rtl(plan, qgraph, inputs, tmp_path / "sim", runner="native", optimise=0)
@@ -99,7 +116,7 @@ def test_the_rtl_equals_the_golden_model(tmp_path, name):
 @pytest.mark.parametrize("name", NETS)
 def test_the_cpp_equals_the_golden_model(tmp_path, name):
     qgraph, plan = compile_spec(text_of(name), tmp_path)
-    inputs = stimulus(qgraph)
+    inputs = stimulus(qgraph, name)
 
     got = hls_outputs(plan, qgraph, inputs, tmp_path / "hls")
 
