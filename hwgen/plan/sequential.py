@@ -137,7 +137,7 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
         return _concat_jobs(item)
     caches, sizes = caches_of(qgraph, item.node), sizes_of(qgraph, item.node)
     staged = staged_of(qgraph, item.node)
-    jobs, reads = [], list(item.node.inputs)
+    packs, appends, reads = [], [], list(item.node.inputs)
     for k, (cache, (suffix, port)) in enumerate(zip(caches, CACHED.items(), strict=False)):
         rows, row = work.ports[port].rows, work.ports[port].row
         name, source = f"{item.name}_{suffix.upper()}", item.node.inputs[port]  # no layer's name
@@ -146,15 +146,16 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
             pack = _Job(name, item, "pack", _pack(rows, row, work.attend.kv_heads), (source,))
             target = staged[k] if staged else cache
             pack = replace(pack, appends=target.name, sizes=sizes[k].name)
-            jobs.append(replace(pack, name=f"{name}P") if staged else pack)
+            packs.append(replace(pack, name=f"{name}P") if staged else pack)
             source, row = target.name, row // 2
         if staged or not sizes:
             template = EXTERNAL if is_external(work.attend) else "vector"
             job = _Job(name, item, template, _copy(rows, row), (source,), appends=cache.name)
-            jobs.append(job)
+            appends.append(job)
         reads[port] = cache.name
     reads += [cache.name for cache in sizes]
-    return [*jobs, _Job(item.name, item, item.template, work, tuple(reads))]
+    # What goes out goes out at once, so that answers to the keys come while values are written.
+    return [*packs, *appends, _Job(item.name, item, item.template, work, tuple(reads))]
 
 
 def _with_histories(jobs: Sequence[_Job]) -> list[_Job]:

@@ -71,8 +71,8 @@ def test_codes_pass_the_buffer_on_their_way_out():
     assert {name for name, place in places.items() if place.buffer == "memory"} == {"a.k", "a.v"}
     assert places["a.kp"].elements == places["a.vp"].elements == 2 * 64 // 2
     assert [(task.engine, task.appends) for task in plan.tasks if task.appends] == [
-        *(("pack", "a.kp"), ("memory", "a.k")),
-        *(("pack", "a.vp"), ("memory", "a.v")),
+        *(("pack", "a.kp"), ("pack", "a.vp")),
+        *(("memory", "a.k"), ("memory", "a.v")),
     ]
     assert list(problems(plan, qgraph)) == []
 
