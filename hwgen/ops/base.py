@@ -200,6 +200,12 @@ class Op(ABC):
             If the op cannot work on the types.
         """
 
+    def rounded_weight(self, params: Any, lowered: Lowered) -> Real:
+        """Return what the codes of ``weight`` mean, in the shape that :meth:`weights` gives it."""
+        weight, scale = lowered.constants["weight"], np.array(lowered.attrs["weight_scale"])
+        rounded: Real = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
+        return rounded
+
     @abstractmethod
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the output codes, bit exact; this is the golden model of the op.

@@ -192,6 +192,18 @@ class ConvTranspose1d(Op):
             },
         )
 
+    def rounded_weight(self, params: ConvTranspose1dParams, lowered: Lowered) -> Real:
+        """Return what the codes mean as (features, channels, kernel)."""
+        turned = super().rounded_weight(params, lowered)
+        features, taps = turned.shape[1:]
+        turned = turned.reshape(params.stride, params.channels, features, taps)
+        weight = np.zeros((features, params.channels, params.kernel))
+        phases = phases_of(params.kernel, params.stride, _sides(params)[0])
+        for phase, sources in enumerate(phases.sources):
+            for tap, index in sources:
+                weight[:, :, index] = turned[phase, :, :, tap].T
+        return weight
+
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
         attrs, weight = lowered.attrs, lowered.constants["weight"]

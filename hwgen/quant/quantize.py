@@ -259,9 +259,7 @@ class _Quantizer:
         lowered = op.lower(node.params, weights, shapes, types, out, options)
         if not measured or "bias" not in weights or lowered.weight_type is None:
             return lowered, out
-        scale = np.array(lowered.attrs["weight_scale"])
-        weight = lowered.constants["weight"]
-        rounded = weight * scale.reshape((-1,) + (1,) * (weight.ndim - 1))
+        rounded = op.rounded_weight(node.params, lowered)
         shift = self._mean_error(node, {**weights, "weight": rounded})
         weights = {**weights, "bias": weights["bias"] + shift}
         return op.lower(node.params, weights, shapes, types, out, options), out

@@ -125,16 +125,27 @@ def test_the_bias_takes_up_the_mean_error_of_rounded_weights(tmp_path):
     assert np.abs(error).mean() > 0.1
 
 
-def test_the_bias_of_a_convolution_takes_up_its_mean_error(tmp_path):
-    """Of a convolution over tokens too, whose results are fewer than its inputs."""
-    layer = {"name": "y", "op": "conv1d", "in": "x", "channels": 8, "kernel": 5, "stride": 3}
-    graph = make_graph({"x": (32, 6)}, [layer])
+@pytest.mark.parametrize(
+    ("op", "keys", "tokens"),
+    [
+        ("conv1d", {"kernel": 5, "stride": 3}, 10),
+        ("conv_transpose1d", {"kernel": 3, "stride": 3}, 96),
+    ],
+)
+def test_the_bias_of_a_convolution_takes_up_its_mean_error(tmp_path, op, keys, tokens):
+    """Of a convolution over tokens too, whose results are fewer or more than its inputs."""
+    layer = {"name": "y", "op": op, "in": "x", "channels": 8, **keys}
+    weights = None
+    if op == "conv_transpose1d":  # phases with the same weights: the mean is that of each
+        one = np.random.default_rng(7).standard_normal((6, 8, 1))
+        weights = {"y.weight": np.repeat(one, 3, axis=2), "y.bias": np.zeros(8)}
+    graph = make_graph({"x": (32, 6)}, [layer], weights=weights)
     values = np.random.default_rng(4).uniform(1.0, 2.0, size=(200, 32, 6))
     np.savez(tmp_path / "c.npz", x=values)
     qgraph = quantize(graph, make_spec(graph, Precision(2, 12), None, tmp_path / "c.npz"))
     codes = golden.run(qgraph, golden.encode_inputs(qgraph, {"x": values}))["y"]
     error = golden.decode_tensor(qgraph, "y", codes) - golden.run_real(graph, {"x": values})["y"]
-    assert error.shape == (200, 10, 8)
+    assert error.shape == (200, tokens, 8)
     assert np.abs(error.mean(axis=(0, 1))).max() < 0.05
     assert np.abs(error).mean() > 0.1
 
