@@ -77,6 +77,7 @@ bench: setup
 	$(BIN)/python benchmarks/digits_table.py
 	$(BIN)/python benchmarks/attention_accuracy.py
 	$(BIN)/python benchmarks/systolic.py
+	$(BIN)/python benchmarks/convolution.py
 
 readme: setup
 	$(BIN)/python benchmarks/digits_table.py --write README.md

@@ -29,6 +29,7 @@ __all__ = [
     "padded_cycles",
     "power_of_two_at_least",
     "reads_of",
+    "side_of",
     "steps_of",
     "taps_of",
     "task_cycles",
@@ -120,24 +121,37 @@ def group_beats(work: Work, fold: Fold) -> tuple[int, ...]:
         return (work.channel.count // fold.lanes + 1,)  # the codes of a row, and its size
     if work.kind != "mac":
         return (1,) * (work.channel.count // fold.lanes)
-    if fold.groups > 1:
-        whole, rest = divmod(work.channel.count, fold.groups)
-        sizes = [fold.groups * work.outputs] * whole + ([rest * work.outputs] if rest else [])
+    side = side_of(work, fold)
+    if side > 1:
+        whole, rest = divmod(work.channel.count, side)
+        sizes = [side * work.outputs] * whole + ([rest * work.outputs] if rest else [])
         return tuple(-(-size // fold.lanes) for size in sizes)
     whole, rest = divmod(work.outputs, fold.outputs)
     sizes = [fold.outputs] * whole + ([rest] if rest else [])
     return tuple(-(-size // fold.lanes) for size in sizes) * work.channel.count
 
 
+def side_of(work: Work, fold: Fold) -> int:
+    """Return how many convolution groups a ``mac`` engine works on at once.
+
+    ``fold.groups``; and an engine that is larger than a group takes as many whole ones, side by
+    side, as its elements and outputs hold: their weights make a block diagonal of a word.
+    """
+    if fold.groups > 1 or not (work.channel.dy == 0 and work.channel.dx == work.elements):
+        return fold.groups
+    fit = min(fold.elements // work.elements, fold.outputs // work.outputs)
+    return max(1, min(fit, work.channel.count))
+
+
 def group_results(work: Work, fold: Fold) -> int:
     """Return the results of a group of ``mac`` work; only a partial last one has fewer."""
-    return min(fold.groups, work.channel.count) * min(fold.outputs, work.outputs)
+    return min(side_of(work, fold), work.channel.count) * min(fold.outputs, work.outputs)
 
 
 def groups_of(work: Work, fold: Fold) -> int:
     """Return the groups of one position."""
     if work.kind == "mac":
-        return -(-work.channel.count // fold.groups) * -(-work.outputs // fold.outputs)
+        return -(-work.channel.count // side_of(work, fold)) * -(-work.outputs // fold.outputs)
     return 1 if work.kind in (*ROWS, "pack") else work.channel.count // fold.lanes
 
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 
 from hwgen.errors import Diagnostic
 from hwgen.ops.work import Work
-from hwgen.plan.cost import group_results, issue_cycles, lowest_set_bit, steps_of
+from hwgen.plan.cost import (
+    group_results,
+    issue_cycles,
+    lowest_set_bit,
+    side_of,
+    steps_of,
+)
 from hwgen.plan.model import Fold
 from hwgen.plan.taps import real_taps
 from hwgen.spec.model import FoldSpec
@@ -100,8 +106,9 @@ def output_sizes(outputs: int, limit: int) -> list[int]:
 
 def widest_beat(work: Work, fold: Fold) -> int:
     """Return the most lanes of a ``mac`` engine: they divide full groups and the last one."""
-    if fold.groups > 1:
-        whole, block = work.channel.count * work.outputs, fold.groups * work.outputs
+    side = side_of(work, fold)
+    if side > 1:
+        whole, block = work.channel.count * work.outputs, side * work.outputs
     else:
         whole, block = work.outputs, fold.outputs
     largest = lowest_set_bit(whole)

@@ -18,6 +18,7 @@ from hwgen.plan.cost import (
     lowest_set_bit,
     power_of_two_at_least,
     reads_of,
+    side_of,
     useful_of,
 )
 from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, vector_lanes
@@ -31,6 +32,8 @@ WORTH = 0.02
 """Wider streams and lanes are chosen while doubling them saves this part of all cycles."""
 
 _ORDER = ("mac", "array", "row", "vector", "pack")
+
+_NEVER = np.int64(1) << 62
 
 _HEIGHTS = (8, 16, 32, 64)
 """Rows of an array where no attention fixes them."""
@@ -187,15 +190,18 @@ def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
         legal = sizes[: np.searchsorted(sizes, budget // size, side="right")]
         if not legal.size:
             break
-        widest = min(_widest_beat(work, size) for work in works)
+        sides = {work: _sides(work, legal, size) for work in steps}
+        widest = np.min([_widest_beats(work, size, sides[work]) for work in steps], axis=0)
         lanes = 1
-        while lanes <= widest:
-            total = np.zeros(legal.size, dtype=np.int64)
+        while lanes <= widest.max():
+            total = np.where(lanes <= widest, 0, _NEVER)
             for work in works:
                 nominal, least, real = steps[work][:, : legal.size]
-                beats = -(-min(size, work.outputs) // lanes)
+                side = sides[work]
+                beats = -(-side * min(size, work.outputs) // lanes)
                 cycles = np.where(beats <= least, real, np.maximum(nominal, beats) * work.positions)
-                total += cycles * work.channel.count * -(-work.outputs // size)
+                groups = -(-work.channel.count // side) * -(-work.outputs // size)
+                total = np.minimum(total + cycles * groups, _NEVER)
             least = int(np.argmin(total))  # the first of equals: fewest multipliers
             cell = int(legal[least])
             best = min(best, (int(total[least]), cell * size, lanes, size, cell))
@@ -217,10 +223,17 @@ def _steps(work: Work, elements: Sequence[int]) -> npt.NDArray[np.int64]:
     return np.array(rows, dtype=np.int64).T
 
 
-def _widest_beat(work: Work, size: int) -> int:
-    if size >= work.outputs:
-        return lowest_set_bit(work.outputs)
-    return min(lowest_set_bit(work.outputs), lowest_set_bit(size))
+def _sides(work: Work, elements: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    """Return, by elements at once, the convolution groups that are worked on side by side."""
+    folds = (Fold(1, int(cell), size) for cell in elements)
+    return np.array([side_of(work, fold) for fold in folds], dtype=np.int64)
+
+
+def _widest_beats(work: Work, size: int, sides: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the most lanes by groups side by side: see ``hwgen.plan.folding.widest_beat``."""
+    whole = np.where(sides > 1, work.channel.count * work.outputs, work.outputs)
+    block = np.where(sides > 1, sides * work.outputs, size)
+    return np.where(block >= whole, whole & -whole, np.minimum(whole & -whole, block & -block))
 
 
 def _lane_fold(works: Sequence[Work], busy: int) -> Fold:

@@ -43,6 +43,8 @@ class MacTask:
     beats, last_beats
         Beats of a group of steps; of the last block's, or of the last one if several convolution
         groups are worked on at once.
+    side
+        Convolution groups at once.
     """
 
     walk: Walk
@@ -53,6 +55,7 @@ class MacTask:
     channels: tuple[int, int]
     beats: int
     last_beats: int
+    side: int = 1
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,9 @@ class MacCore(wiring.Component):
         ]
         beats = field([task.beats for task in self.tasks], "beats_full")
         last_beats = field([task.last_beats for task in self.tasks], "beats_last")
-        last_level = BLOCK if self.shape.groups == 1 else GROUP
-        m.d.comb += self.beats.eq(Mux(mover.ends[last_level], last_beats, beats))
+        aside = field([task.side > 1 for task in self.tasks], "aside")
+        is_last = Mux(aside, mover.ends[GROUP], mover.ends[BLOCK])
+        m.d.comb += self.beats.eq(Mux(is_last, last_beats, beats))
 
         operands = self._operands(m, field)
         words = self._weight_words(m, field)

@@ -152,6 +152,7 @@ class MacOp(MacEngine):
                 channels=(0, len(weights) // fold.lanes),
                 beats=beats,
                 last_beats=last // fold.lanes,
+                side=fold.groups,
             ),
             weight_words(
                 weights,

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwgen.errors import SpecError
-from hwgen.plan.cost import group_beats, issue_cycles, length_of, steps_of
+from hwgen.plan.cost import (
+    group_beats,
+    groups_of,
+    issue_cycles,
+    length_of,
+    side_of,
+    steps_of,
+)
+from hwgen.plan.diagonal import side_by_side
 from hwgen.plan.folding import cheapest, legal_rows, mac_options, mac_sizes
 from hwgen.plan.model import Fold
 from hwgen.quant.model import QGraph
@@ -195,6 +205,49 @@ def test_several_parts_of_groups_are_refused():
         plan(net.qgraph(), "dataflow", 64, c=(1, 2, None, 2))
     (found,) = error.value.diagnostics
     assert found.message == "folding of c has groups 2, but not whole groups"
+
+
+@pytest.mark.parametrize(
+    ("groups", "outputs", "elements", "fold", "side"),
+    [
+        (6, 1, 1, Fold(1, 4, 3), 3),
+        (6, 2, 3, Fold(1, 7, 5), 2),
+        (3, 2, 3, Fold(1, 20, 20), 3),
+        (6, 1, 2, Fold(1, 1, 8), 1),
+    ],
+)
+def test_groups_on_a_larger_engine_are_a_block_diagonal(groups, outputs, elements, fold, side):
+    net = Net(x=(groups * elements, 4, 4))
+    net.conv("c", "x", groups * outputs, 3, groups=groups)
+    work = works(net.qgraph())["c"]
+    rng = np.random.default_rng(groups)
+    weights = rng.integers(-8, 8, (groups * outputs, 9, elements))
+    dense, merged = side_by_side(weights, work, fold)
+    assert side_of(work, fold) == side
+    assert groups_of(work, fold) == -(-groups // side) * -(-outputs // fold.outputs)
+    assert sum(group_beats(work, replace(fold, lanes=1))) == groups * outputs
+    channels = rng.integers(-8, 8, (9, groups * elements))
+    for part in range(merged.channel.count):
+        first = part * merged.elements
+        window = channels[:, first : first + merged.elements]
+        for k in range(merged.outputs):
+            output = part * merged.outputs + k
+            row = dense[output][:, : window.shape[1]]
+            if output >= groups * outputs:
+                assert not dense[output].any()
+                continue
+            own = output // outputs * elements
+            wanted = weights[output] * channels[:, own : own + elements]
+            assert (row * window).sum() == wanted.sum()
+
+
+def test_a_sequential_plan_takes_depthwise_layers_side_by_side():
+    net = Net(x=(8, 6, 6))
+    net.conv("d", "x", 8, 3, groups=8)
+    net.conv("p", "d", 8, 1)
+    model = plan(net.qgraph(), "sequential", 64)
+    assert model.engine("mac").fold == Fold(1, 8, 8, 8)
+    assert model.task("d").cycles == 16 * 9  # all 8 channels in each step
 
 
 def test_sequential_refuses_foldings():

@@ -13,6 +13,7 @@ struct mac_task {
   bool is_signed;  // of its codes
   destination write;
   bool skip;  // leave out steps in padding
+  int side;   // convolution groups at once: their weights make a block diagonal
   int word;   // first row of weights
   int group;  // first row of biases and multipliers
   scaling scale;
@@ -32,7 +33,7 @@ void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task, passed& bef
 #pragma HLS array_reshape variable = multiplier type = complete dim = 2
   const work& w = task.shape;
   const int blocks = ceil_div(w.outputs, C::PO);
-  const int groups = groups_of(w, C::PO, 1);
+  const int groups = groups_of(w, C::PO, task.side);
   const int steps = steps_of(w, C::T, C::P);
   const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed,
                                                      before.missing(w), w.pad};
@@ -46,9 +47,10 @@ rows:
       for (int g = 0; g < groups; ++g) {
         typename C::Acc acc[C::PO];
 #pragma HLS array_partition variable = acc type = complete
-        mac_group<C>(source, w, w.at(r, c, g / blocks), 1, taken, task.word + g * steps, weight,
+        const int together = together_of(w, g, blocks, task.side);
+        mac_group<C>(source, w, w.at(r, c, g / blocks * task.side), together, taken, task.word + g * steps, weight,
                      bias[task.group + g], acc);
-        const int rest = w.outputs - g % blocks * C::PO;
+        const int rest = together * (w.outputs - g % blocks * C::PO);
       results:
         for (int o = 0; o < C::PO && o < rest; ++o) {
 #pragma HLS pipeline II = 1

@@ -12,6 +12,7 @@ import numpy as np
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.registry import get_op
 from hwgen.ops.work import Loop, Work
+from hwgen.plan.diagonal import side_by_side
 from hwgen.plan.model import Fold
 from hwgen.quant.model import QGraph, QNode
 
@@ -116,9 +117,11 @@ def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacCon
     assert lowered.requant is not None
     assert not np.any(lowered.requant.offset), "the bias of a mac holds the offset"
     outer, inner = reduce_loops(work)
-    channels, blocks = work.channel.count, ceil(work.outputs / fold.outputs)
     shapes = [qgraph.tensor(name).shape for name in node.inputs]
     weight = get_op(node.op).stream_weights(lowered, shapes)
+    results = work.channel.count * work.outputs
+    weight, work = side_by_side(weight, work, fold)
+    channels, blocks = work.channel.count, ceil(work.outputs / fold.outputs)
     weight = weight.reshape(channels, work.outputs, outer.count, inner.count, work.elements)
     multiples = ((0, fold.groups), (1, fold.outputs), (2, fold.rows), (4, fold.elements))
     for axis, multiple in multiples:
@@ -129,7 +132,7 @@ def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacCon
         *(rows, fold.rows, inner.count, words, fold.elements),
     )
     weight = weight.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8)
-    multiplier = np.broadcast_to(lowered.requant.multiplier, (channels * work.outputs,))
+    multiplier = np.broadcast_to(lowered.requant.multiplier, (results,))
     return MacConstants(
         weights=weight.reshape(-1, fold.multipliers),
         biases=_grouped(lowered.constants["bias"], work, fold),
@@ -157,6 +160,7 @@ def _padded(array: Int, axis: int, multiple: int) -> Int:
 
 def _grouped(values: Int, work: Work, fold: Fold) -> Int:
     """Return one row per group of per-channel values."""
-    table = values.reshape(work.channel.count, work.outputs)
+    table = _padded(values, 0, work.channel.count * work.outputs)
+    table = table.reshape(work.channel.count, work.outputs)
     table = _padded(_padded(table, 0, fold.groups), 1, fold.outputs)
     return table.reshape(-1, fold.groups * fold.outputs)

@@ -14,7 +14,7 @@ from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, p
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import Int, bits_for
-from hwgen.plan.cost import ROWS, taps_of
+from hwgen.plan.cost import ROWS, side_of, taps_of
 from hwgen.plan.external import EXTERNAL
 from hwgen.plan.histories import read_address, write_address
 from hwgen.plan.model import Engine, Fold, Plan, Task
@@ -218,11 +218,13 @@ def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> Tas
     engine = plan.engine(task.engine)
     skips = engine.template == "mac" and taps_of(task.work, engine.fold) is not None
     skip = "true" if skips else "false"
+    side = side_of(task.work, _mac_fold(engine))
     lines = (
         (f"{work_text(task.work)},", "loops"),
         (f"{read}, {signed},", "input: address, signedness"),
         (f"{_destination(plan, task)},", "output"),
         (f"{skip},", "whether steps in padding are left out"),
+        (f"{side},", "convolution groups at once"),
         (f"{tables.word}, {tables.group},", "first rows of weights, of biases"),
         (f"{scaling(node)}", "scaling"),
     )

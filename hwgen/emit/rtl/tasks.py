@@ -10,7 +10,7 @@ from hwgen.ops.arithmetic import Int, bits_for
 from hwgen.ops.base import Lowered
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
-from hwgen.plan.cost import group_beats
+from hwgen.plan.cost import group_beats, side_of
 from hwgen.plan.model import Fold
 from hwgen.quant.model import QGraph, QNode
 from rtl_templates.arith.requantize import Scale
@@ -55,6 +55,7 @@ def mac_task(
         channels=(channels, work.channel.count * work.outputs // fold.lanes),
         beats=beats[0],
         last_beats=beats[-1],
+        side=side_of(work, fold),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import gcd
 
 from hwgen.ops.work import Loop, Work
-from hwgen.plan.cost import group_results, taps_of
+from hwgen.plan.cost import group_results, side_of, taps_of
 from hwgen.plan.model import Fold
 from rtl_templates.memory.walk import Level, Walk
 
@@ -28,8 +28,9 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
     blocks = -(-work.outputs // fold.outputs)
     steps = rows.count * columns.count * words
     beats = -(-group_results(work, fold) // fold.lanes)
-    parts = -(-work.channel.count // fold.groups)
-    channel = replace(work.channel, count=parts, dx=work.channel.dx * fold.groups)
+    side = side_of(work, fold)
+    parts = -(-work.channel.count // side)
+    channel = replace(work.channel, count=parts, dx=work.channel.dx * side)
     walk = Walk(
         elements=work.ports[0].elements,
         row=pitch,
