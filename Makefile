@@ -76,6 +76,7 @@ bench: setup
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/digits_table.py
 	$(BIN)/python benchmarks/attention_accuracy.py
+	$(BIN)/python benchmarks/quantiser.py --only digits
 	$(BIN)/python benchmarks/systolic.py
 	$(BIN)/python benchmarks/convolution.py
 

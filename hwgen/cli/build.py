@@ -38,6 +38,8 @@ def build(spec: Path, output: Path | None, allow_path: bool, as_json: bool) -> N
                 f"accuracy {accuracy.integer:.2%} in integers, {accuracy.real:.2%} in floating "
                 f"point, on {accuracy.samples} samples of {result.quality.source}"
             )
+        for note in result.notes:
+            yield f"note: {note}"
         for kind, path in result.files.items():
             yield f"  {kind:<8} {path}"
 

@@ -112,6 +112,7 @@ def build(
             identity=made.manifest.identity,
             plan=plan_figures(made.front.plan),
             quality=read_quality(folder),
+            notes=made.front.qgraph.notes,
             ran=made.ran,
             reused=made.reused,
             files={

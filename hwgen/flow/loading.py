@@ -74,5 +74,5 @@ def _attempts(spec: Spec) -> Iterator[Callable[[], object]]:
     if labels is not None:
         where_labels = spec.marks.get("verify.labels")
         yield lambda: load_samples(labels, shapes, where_labels, labelled=True)
-    front = Front(replace(spec, quantize=replace(spec.quantize, calibrate=None)))
+    front = Front(replace(spec, quantize=spec.quantize.without_data()))
     yield lambda: front.plan

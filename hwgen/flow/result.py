@@ -77,6 +77,9 @@ class BuildResult(Result):
         SHA-256 of qgraph and plan; its low 32 bits are the ``ID`` register.
     quality
         How near the integers come to the floating-point graph, on the spec's data.
+    notes
+        What the user should know about the types, in sentences: data that show no range, sums
+        that wrap, blocks of 4 bits.
     ran, reused
         Stages that ran, and stages whose result was taken from the previous build.
     files
@@ -88,6 +91,7 @@ class BuildResult(Result):
     identity: str
     plan: PlanFigures
     quality: Quality
+    notes: tuple[str, ...]
     ran: tuple[str, ...]
     reused: tuple[str, ...]
     files: Mapping[str, Path]

@@ -7,7 +7,7 @@ so that adding an op touches no file of this package.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,17 @@ class Quantize:
     rounding: str = "nearest"
     equalize: float | None = None
     rotate: str | None = None
+
+    def without_data(self) -> Quantize:
+        """Return the same without calibration data, and without what needs it."""
+        return replace(
+            self,
+            calibrate=None,
+            rounding="nearest",
+            equalize=None,
+            default=replace(self.default, mixed=None),
+            layers={name: replace(item, mixed=None) for name, item in self.layers.items()},
+        )
 
     def of(self, *labels: str) -> Precision:
         """Return what is said about the first label that has an entry, else the default."""

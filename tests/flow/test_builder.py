@@ -259,3 +259,37 @@ def test_the_spec_in_a_build_is_the_users(home):
     rebuild(home, text)
     assert yaml.safe_load((home / "build" / "spec.yaml").read_text()) == yaml.safe_load(GOOD)
     assert (home / "build" / "spec.yaml").read_text() == text
+
+
+def test_notes_reach_the_user(made):
+    home, result = made
+    (note,) = result.notes
+    assert note.startswith("No calibration data")
+    assert note in (home / "build" / "report.html").read_text()
+    assert list(result.to_json()["notes"]) == [note]
+
+
+@pytest.mark.parametrize("key", ["rounding: compensated", "equalize: 0.5"])
+def test_data_that_the_spec_has_are_not_asked_for(tmp_path, key):
+    """A mistake of the plan is the only one, although it is looked for without the data."""
+    text = f"""\
+hwgen: 1
+name: tiny
+model:
+  inputs: {{x: {{shape: [8]}}}}
+  layers:
+    - {{name: n, op: layer_norm, in: x}}
+    - {{name: y, op: linear, in: n, features: 4}}
+  outputs: [y]
+weights: {{random: 1}}
+quantize:
+  default: {{mixed: {{channels: 4}}}}
+  calibrate: {{file: c.npz}}
+  {key}
+accelerator: {{schedule: dataflow, budget: {{multipliers: 4}}}}
+"""
+    (tmp_path / "tiny.yaml").write_text(text)
+    np.savez(tmp_path / "c.npz", x=np.random.default_rng(1).standard_normal((20, 8)))
+    with pytest.raises(SpecError) as caught:
+        hwgen.build(tmp_path / "tiny.yaml", tmp_path / "build")
+    assert [found.code for found in caught.value.diagnostics] == ["HG472"]
