@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from hwgen.plan.model import Plan
@@ -11,7 +11,7 @@ from hwgen.quant.model import QGraph
 
 __all__ = ["Interface", "Port", "interface_of"]
 
-_FORMAT = 1  # of the identity block; another number means another layout
+_FORMAT = 2  # of the identity block; another number means another layout
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class Port:
         Elements per beat; divides the elements of a tensor.
     shape
         (channels, height, width), (tokens, features) or (features,).
+    sequence
+        Whether it has as many rows as a tensor has tokens, if that can differ; ``shape`` is that of
+        the longest.
     """
 
     name: str
@@ -35,6 +38,13 @@ class Port:
     signed: bool
     lanes: int
     shape: tuple[int, ...]
+    sequence: bool = False
+
+    def at(self, tokens: int) -> Port:
+        """Return the port for tensors of so many tokens; 0 for those of its shape."""
+        if not tokens or not self.sequence:
+            return self
+        return replace(self, shape=(tokens, *self.shape[1:]))
 
     @property
     def elements(self) -> int:
@@ -67,6 +77,8 @@ class Interface:
         SHA-256 of the build, 64 hex digits.
     version
         Of the hwgen that made it: major, minor, patch; 0 to 255 each.
+    lengths
+        Tokens that a tensor can have, the longest first; none if all have their shapes.
     """
 
     name: str
@@ -74,19 +86,23 @@ class Interface:
     version: tuple[int, int, int]
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    lengths: tuple[int, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the identity block that the board answers to IDENTIFY.
 
         Numbers are little-endian.  ``format u8, version 3 x u8, identity 32 bytes, name,
-        inputs u8, outputs u8``, then for each port ``name, bits u8, signed u8, lanes u16,
-        dimensions u8, each dimension u32``; a name is its length (u8) and its ASCII bytes.
+        inputs u8, outputs u8, lengths u8, each length u32``, then for each port ``name, bits u8,
+        flags u8 (1 signed, 2 a sequence), lanes u16, dimensions u8, each dimension u32``; a name is
+        its length (u8) and its ASCII bytes.
         """
         head = struct.pack("<B3B", _FORMAT, *self.version) + bytes.fromhex(self.identity)
         head += _text(self.name) + bytes((len(self.inputs), len(self.outputs)))
+        head += struct.pack(f"<B{len(self.lengths)}I", len(self.lengths), *self.lengths)
         for port in (*self.inputs, *self.outputs):
             head += _text(port.name)
-            head += struct.pack("<BBHB", port.bits, port.signed, port.lanes, len(port.shape))
+            flags = port.signed | port.sequence << 1
+            head += struct.pack("<BBHB", port.bits, flags, port.lanes, len(port.shape))
             head += struct.pack(f"<{len(port.shape)}I", *port.shape)
         return head
 
@@ -112,20 +128,23 @@ class Interface:
         identity = block[4:36].hex()
         name, at = _read_text(block, 36)
         counts = struct.unpack_from("<BB", block, at)
-        at += 2
+        (several,) = struct.unpack_from("<B", block, at + 2)
+        lengths = struct.unpack_from(f"<{several}I", block, at + 3)
+        at += 3 + 4 * several
         ports = []
         for _ in range(sum(counts)):
             port_name, at = _read_text(block, at)
-            bits, signed, lanes, dimensions = struct.unpack_from("<BBHB", block, at)
+            bits, flags, lanes, dimensions = struct.unpack_from("<BBHB", block, at)
             at += 5
             shape = struct.unpack_from(f"<{dimensions}I", block, at)
             at += 4 * dimensions
-            ports.append(Port(port_name, bits, bool(signed), lanes, shape))
+            signed, sequence = bool(flags & 1), bool(flags & 2)
+            ports.append(Port(port_name, bits, signed, lanes, shape, sequence))
         if at != len(block):
             raise ValueError(f"Identity block has {len(block) - at} bytes too many")
         major, minor, patch = version
         inputs, outputs = tuple(ports[: counts[0]]), tuple(ports[counts[0] :])
-        return cls(name, identity, (major, minor, patch), inputs, outputs)
+        return cls(name, identity, (major, minor, patch), inputs, outputs, lengths)
 
 
 def _text(text: str) -> bytes:
@@ -146,8 +165,9 @@ def interface_of(
 
     def port(name: str, lanes: int) -> Port:
         tensor = qgraph.tensor(name)
-        return Port(name, tensor.type.bits, tensor.type.signed, lanes, tensor.shape)
+        kind = tensor.type
+        return Port(name, kind.bits, kind.signed, lanes, tensor.shape, tensor.sequence)
 
     inputs = tuple(port(tensor.name, plan.input_lanes[tensor.name]) for tensor in qgraph.inputs)
     outputs = tuple(port(name, plan.output_lanes[name]) for name in qgraph.outputs)
-    return Interface(plan.name, identity, version, inputs, outputs)
+    return Interface(plan.name, identity, version, inputs, outputs, plan.lengths)

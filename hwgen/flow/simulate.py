@@ -176,17 +176,19 @@ def _sim(
             wave=wave,
             progress=progress,
             emit=emit,
+            lengths=chosen.lengths,
         )
     except VerificationError:
         failed = Measured(False, chosen.count, None, None, (), {}, None, seed)
         write_text(made.folder / SIM, dumps(failed))
         write_report(made.folder, made.front, made.manifest)
         raise
-    traced = trace_run(plan, qgraph, chosen.inputs, folder, emit, progress)
+    traced = trace_run(plan, qgraph, chosen.inputs, folder, emit, progress, chosen.lengths)
     np.savez(folder / "trace.npz", **traced.tensors)  # type: ignore[arg-type]
     accuracy = _accuracy(found.outputs[qgraph.outputs[0]], chosen.labels)
     _keep(made, chosen, seed, traced, found, accuracy)
-    useful = sum(task.useful for task in plan.tasks)
+    last = plan.at(chosen.lengths[-1]) if chosen.lengths else plan
+    useful = sum(task.useful for task in last.tasks)
     room = plan.multipliers * (found.interval or 0)
     return SimResult(
         folder=made.folder,
@@ -195,7 +197,7 @@ def _sim(
         seed=seed,
         runner=runner,
         scenarios=found.scenarios,
-        predicted=_predicted(plan, chosen.inputs, chosen.count),
+        predicted=_predicted(plan, chosen),
         simulated=Cycles(found.latency, found.interval),
         utilisation=useful / room if room else None,
         accuracy=accuracy,
@@ -205,13 +207,14 @@ def _sim(
     )
 
 
-def _predicted(plan: Plan, inputs: Mapping[str, Int], tensors: int) -> Cycles:
+def _predicted(plan: Plan, chosen: Vectors) -> Cycles:
     """Return the cycles of these tensors; those of attention depend on what came before."""
-    steady = plan.prediction
+    steady, tensors = plan.prediction, chosen.count
     if plan.schedule == "dataflow":
         return Cycles(steady.latency, steady.interval)
-    counts = {name: codes.reshape(tensors, -1)[:, 0].tolist() for name, codes in inputs.items()}
-    ends = predict(plan, tensors, counts)
+    inputs = chosen.inputs.items()
+    counts = {name: codes.reshape(tensors, -1)[:, 0].tolist() for name, codes in inputs}
+    ends = predict(plan, tensors, counts, chosen.lengths)
     return Cycles(ends[0] + 1, ends[-1] - ends[-2] if tensors > 1 else steady.interval)
 
 
@@ -264,7 +267,11 @@ def csim(
             (made.folder / "csim").mkdir(exist_ok=True)
             try:
                 outputs = check_hls(
-                    made.folder / "hls", front.qgraph, chosen.inputs, work=made.folder / "csim"
+                    made.folder / "hls",
+                    front.qgraph,
+                    chosen.inputs,
+                    work=made.folder / "csim",
+                    lengths=chosen.lengths,
                 )
             except VerificationError:
                 _keep_csim(made, False, chosen.count)

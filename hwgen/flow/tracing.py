@@ -45,6 +45,7 @@ def trace_run(
     folder: Path,
     emit: Callable[[bool], str],
     progress: Callable[[str], None],
+    lengths: tuple[int, ...] = (),
 ) -> Traced:
     """Send tensors through the traced variant without stalls, in the compiled testbench.
 
@@ -56,13 +57,15 @@ def trace_run(
         For the testbench's files.
     emit
         Gives the Verilog, from whether trace ports are wanted.
+    lengths
+        Tokens of each tensor, if they have several lengths.
     """
     progress("trace the layers")
     design = describe(plan, qgraph)
     count = len(next(iter(inputs.values())))
     cycles = plan.prediction.latency + count * plan.prediction.interval
     stream = {name: golden.to_stream(codes) for name, codes in inputs.items()}
-    request = Request(design, Scenario("trace", count), stream, 2 * cycles + 2000)
+    request = Request(design, Scenario("trace", count), stream, 2 * cycles + 2000, lengths)
     model = build_native_model(emit(True), design.name, design.ports_def(trace=True))
     seen = run_native(model, request, folder, trace=True)
     tensors: dict[str, Int] = {}
@@ -70,15 +73,17 @@ def trace_run(
         codes = np.zeros((count, node.out.elements), np.int64)
         for port in design.traces:
             if port.node == node.name:
-                _fill(codes, plan, port, seen.traces[port.task])
+                _fill(codes, plan, port, seen.traces[port.task], lengths)
         tensors[node.name] = golden.from_stream(codes, node.out.shape)
-    return Traced(tensors, _spans(plan, design, seen.traces, seen.start))
+    return Traced(tensors, _spans(plan, design, seen.traces, seen.start, lengths))
 
 
-def _fill(codes: Int, plan: Plan, port: TracePort, record: TraceRecord) -> None:
+def _fill(
+    codes: Int, plan: Plan, port: TracePort, record: TraceRecord, lengths: tuple[int, ...]
+) -> None:
     """Write the results of one task into the node's tensors, stream order."""
     elements, _ = task_codes(plan.task(port.task), codes)
-    tensor = port.tensors(record.indices)
+    tensor = port.tensors(record.indices, lengths)
     for number, index, beat in zip(tensor, record.indices, record.codes, strict=True):
         if number < len(codes):
             place = elements[index : index + port.lanes]
@@ -86,12 +91,16 @@ def _fill(codes: Int, plan: Plan, port: TracePort, record: TraceRecord) -> None:
 
 
 def _spans(
-    plan: Plan, design: Design, traces: Mapping[str, TraceRecord], start: int
+    plan: Plan,
+    design: Design,
+    traces: Mapping[str, TraceRecord],
+    start: int,
+    lengths: tuple[int, ...],
 ) -> tuple[Span, ...]:
     spans = {}
     for port in design.traces:
         record = traces[port.task]
-        end = int(np.count_nonzero(port.tensors(record.indices) == 0))
+        end = int(np.count_nonzero(port.tensors(record.indices, lengths) == 0))
         if end:
             first, last = int(record.cycles[0]), int(record.cycles[end - 1])
             spans[port.task] = Span(port.task, first - start, last - start + 1)

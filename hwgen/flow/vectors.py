@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.errors import Mark, SpecError
-from hwgen.golden import encode_inputs, expect_room, random_inputs
+from hwgen.golden import encode_inputs, expect_room, mixed_lengths, random_inputs
 from hwgen.ops import get_op
 from hwgen.ops.arithmetic import Int
 from hwgen.quant.model import QGraph
@@ -23,10 +23,14 @@ MAX_VECTORS = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """Input codes by name, (n, ...), and the class of each sample if the data is labelled."""
+    """Input codes by name, (n, ...), and the class of each sample if the data is labelled.
+
+    ``lengths`` are the tokens of each tensor, if they can have several lengths.
+    """
 
     inputs: Mapping[str, Int]
     labels: Int | None
+    lengths: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -41,6 +45,7 @@ def choose_vectors(
 
     With labelled data they are drawn from it without repetition; else they are uniform over
     the codes of each input's type, after one tensor of the smallest and one of the largest code.
+    Tensors of several lengths come as in :func:`hwgen.golden.mixed_lengths`.
 
     Parameters
     ----------
@@ -59,12 +64,13 @@ def choose_vectors(
         raise SpecError("HG921", f"{count} vectors are too few", hint="1 or more")
     if seed < 0:
         raise SpecError("HG921", f"seed {seed} is negative", hint="0 or more")
-    expect_room(qgraph, count, spec.marks.get("verify.vectors"))
+    if count > MAX_VECTORS:
+        raise SpecError("HG921", f"{count} vectors are too many", hint=f"1 to {MAX_VECTORS}")
+    lengths = mixed_lengths(qgraph, count)
+    expect_room(qgraph, count, spec.marks.get("verify.vectors"), lengths)
     path = spec.verify.labels
     if path is None:
-        if count > MAX_VECTORS:
-            raise SpecError("HG921", f"{count} vectors are too many", hint=f"1 to {MAX_VECTORS}")
-        return Vectors(random_inputs(qgraph, count, seed), None)
+        return Vectors(random_inputs(qgraph, count, seed), None, lengths)
     where = spec.marks.get("verify.labels")
     shapes = {item.name: item.shape for item in qgraph.inputs}
     samples = load_samples(path, shapes, where, labelled=True)
@@ -79,7 +85,7 @@ def choose_vectors(
         )
     chosen = np.sort(np.random.default_rng(seed).permutation(samples.count)[:count])
     inputs = encode_inputs(qgraph, {name: real[chosen] for name, real in samples.inputs.items()})
-    return Vectors(inputs, samples.labels[chosen])
+    return Vectors(inputs, samples.labels[chosen], lengths)
 
 
 def _check_labels(file: str, labels: Int, qgraph: QGraph, where: Mark | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,10 @@ __all__ = [
     "Difference",
     "decode_tensor",
     "encode_inputs",
+    "expect_lengths",
     "expect_room",
     "first_difference",
+    "mixed_lengths",
     "most_tensors",
     "random_inputs",
     "run",
@@ -28,7 +30,10 @@ __all__ = [
 
 
 def run(
-    qgraph: QGraph, inputs: Mapping[str, Int], events: dict[str, Events] | None = None
+    qgraph: QGraph,
+    inputs: Mapping[str, Int],
+    events: dict[str, Events] | None = None,
+    lengths: Sequence[int] = (),
 ) -> dict[str, Int]:
     """Return the codes of every tensor, bit exact, the inputs included.
 
@@ -38,12 +43,15 @@ def run(
         Integer arrays (n, *shape) by input name, codes inside their type.
     events
         Filled with what each node counted: results and logits that were clamped, masked rows.
+    lengths
+        Tokens of each tensor, of a graph whose tensors have several lengths: so many rows of its
+        sequences count, and the others are zeros in the results.  All of them by default.
 
     Raises
     ------
     SpecError
         HG309 if an input is missing, unknown, of another shape or outside its type; HG313 for
-        more tensors than a cache holds.
+        more tensors than a cache holds; HG439 for lengths that tensors do not have.
     """
     counts = set()
     known = [item.name for item in qgraph.inputs]
@@ -58,9 +66,67 @@ def run(
         counts.add(_check(item, inputs[item.name]))
     if len(counts) > 1:
         raise SpecError("HG309", f"inputs have different numbers of samples: {sorted(counts)}")
-    expect_room(qgraph, max(counts, default=0))
+    count = max(counts, default=0)
+    expect_room(qgraph, count, lengths=lengths)
     codes = {name: np.asarray(array, np.int64) for name, array in inputs.items()}
-    return execute.run_integer(qgraph, codes, events)
+    if not lengths:
+        return execute.run_integer(qgraph, codes, events)
+    expect_lengths(qgraph, lengths, count)
+    return execute.run_integer(qgraph, codes, events, np.array(lengths, np.int64))
+
+
+def expect_lengths(qgraph: QGraph, lengths: Sequence[int], count: int) -> None:
+    """Refuse lengths that the tensors of a qgraph do not have.
+
+    Raises
+    ------
+    SpecError
+        HG439, also for another number of lengths than ``count`` tensors.
+    """
+    if not qgraph.lengths:
+        raise SpecError(
+            "HG439",
+            f"the tensors of {qgraph.name} have one length",
+            hint="lengths: [32, 1] beside the shape of an input gives them several",
+        )
+    legal = ", ".join(map(str, qgraph.lengths))
+    wrong = [tokens for tokens in lengths if tokens not in qgraph.lengths]
+    if wrong:
+        raise SpecError("HG439", f"no tensor has {wrong[0]} tokens", hint=f"legal: {legal}")
+    if len(lengths) != count:
+        raise SpecError("HG439", f"{len(lengths)} lengths for {count} tensors", hint="one for each")
+
+
+def mixed_lengths(qgraph: QGraph, count: int) -> tuple[int, ...]:
+    """Return the lengths of ``count`` tensors to try a circuit with; none of one that has one.
+
+    The longest first, then single steps of the shortest between all others, again and again; the
+    shortest where a cache would have no room for more.
+    """
+    if not qgraph.lengths:
+        return ()
+    longest, *others = qgraph.lengths
+    shortest = others[-1] if others else longest
+    turn = [longest, *(n for other in others for n in (shortest, other))]
+    room = _room(qgraph)
+    chosen: list[int] = []
+    for place in range(count):
+        tokens = turn[place % len(turn)]
+        rest = (count - place - 1) * shortest
+        if room is not None and sum(chosen) + tokens + rest > room:
+            tokens = shortest
+        chosen.append(tokens)
+    return tuple(chosen)
+
+
+def _room(qgraph: QGraph) -> int | None:
+    """Return the tokens that the smallest cache without a window holds."""
+    rooms = [
+        int(node.lowered.attrs["keys"])
+        for node in qgraph.nodes
+        if node.lowered.attrs.get("capacity", 0)
+    ]
+    return min(rooms, default=None)
 
 
 def most_tensors(qgraph: QGraph) -> int | None:
@@ -69,14 +135,31 @@ def most_tensors(qgraph: QGraph) -> int | None:
     return min((room for room in rooms if room), default=None)
 
 
-def expect_room(qgraph: QGraph, count: int, where: Mark | None = None) -> None:
+def expect_room(
+    qgraph: QGraph, count: int, where: Mark | None = None, lengths: Sequence[int] = ()
+) -> None:
     """Refuse more tensors than the caches of a qgraph hold since reset.
+
+    Parameters
+    ----------
+    lengths
+        Tokens of each tensor, if they have several lengths.
 
     Raises
     ------
     SpecError
         HG313.
     """
+    room, tokens = _room(qgraph), sum(lengths)
+    if lengths:
+        if room is not None and tokens > room:
+            raise SpecError(
+                "HG313",
+                f"{count} tensors of {tokens} tokens, but a cache holds {room}",
+                where=where,
+                hint="fewer or shorter tensors, or a longer cache",
+            )
+        return
     for node in qgraph.nodes:
         room = int(node.lowered.attrs.get("capacity", 0))
         if room and count > room:

@@ -9,6 +9,7 @@ from hwgen.errors import Diagnostic, Mark, SpecError
 from hwgen.graph.absorb_flatten import absorb_flatten
 from hwgen.graph.analyse import analyse
 from hwgen.graph.fuse_activation import fuse_activation
+from hwgen.graph.lengths import length_problems
 from hwgen.graph.model import Graph, Input, Node
 from hwgen.graph.rotate import rotate
 from hwgen.graph.streaming import check_stream
@@ -70,9 +71,12 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
     complete = complete and not analysis.diagnostics
     weights, problems = load_weights(spec.weights, analysis.weights, complete=complete)
     diagnostics = [*analysis.diagnostics, *problems]
-    inputs = tuple(Input(item.name, item.shape) for item in spec.inputs)
+    inputs = tuple(Input(item.name, item.shape, item.lengths) for item in spec.inputs)
     if not analysis.diagnostics:
         diagnostics += _check_parts(spec, analysis.nodes)
+        diagnostics += length_problems(
+            spec.inputs, analysis.nodes, streamed=spec.stream is not None
+        )
         if spec.stream is not None:
             diagnostics += check_stream(inputs, analysis.nodes, spec.stream)
             diagnostics += _check_labels(spec)

@@ -15,11 +15,13 @@ __all__ = ["Graph", "Input", "Node"]
 class Input:
     """A tensor that the user sends.
 
-    Its shape is (channels, height, width), (tokens, features) or (features,).
+    Its shape is (channels, height, width), (tokens, features) or (features,).  ``lengths`` are the
+    numbers of tokens that it can have, the shape's first; none if it has that number always.
     """
 
     name: str
     shape: Shape
+    lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Graph:
     outputs: tuple[str, ...]
     weights: Mapping[str, Real]
     notes: tuple[str, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens that tensors can have, the longest first; none if all have their shape's."""
+        return next((item.lengths for item in self.inputs if item.lengths), ())
 
     def node(self, name: str) -> Node:
         """Return the node of this name; KeyError if it is an input or unknown."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from hwgen.errors import HwgenError, VerificationError
 from hwgen.host.link import Link
 from hwgen.host.packing import pack, unpack
 from hwgen.ops.arithmetic import Int
+from rtl_templates.control.registers import LENGTH
 
 __all__ = ["run_tensors"]
 
@@ -82,17 +83,22 @@ def run_tensors(
     interface: Interface,
     codes: Mapping[str, Int],
     *,
+    lengths: Sequence[int] = (),
     patience_s: float = 5.0,
 ) -> dict[str, Int]:
     """Send tensors through the board and return what comes back.
 
     Tensors follow each other without waiting for results, so that a dataflow accelerator works
-    on several at once.
+    on several at once.  Tensors of several lengths go one by one: the accelerator is told the
+    length of the next one while it has none.
 
     Parameters
     ----------
     codes
         For each input (n, elements) codes in stream order.
+    lengths
+        Tokens of each tensor, if they have several lengths: so many rows are sent, and the results
+        are filled up with zeros.  The longest by default.
     patience_s
         Longest time without a single beat in either direction.
 
@@ -107,11 +113,35 @@ def run_tensors(
         HG846 if the codes do not fit the inputs; HG845 (exit code 1) if the accelerator stalls.
     """
     count = _check(interface, codes)
-    sending = [
-        _Sending(index, port, [pack(port, tensor) for tensor in codes[port.name]])
-        for index, port in enumerate(interface.inputs)
+    if not interface.lengths:
+        found = _exchange(link, interface, codes, 0, patience_s)
+        return {name: np.stack(tensors) for name, tensors in found.items()}
+    results: dict[str, list[Int]] = {port.name: [] for port in interface.outputs}
+    for k, tokens in enumerate(_lengths(interface, lengths, count)):
+        link.write_register(LENGTH, tokens)
+        one = {name: array[k : k + 1] for name, array in codes.items()}
+        for name, (tensor,) in _exchange(link, interface, one, tokens, patience_s).items():
+            results[name].append(tensor)
+    whole = {port.name: port.elements for port in interface.outputs}
+    return {
+        name: np.stack([np.pad(tensor, (0, whole[name] - tensor.size)) for tensor in tensors])
+        for name, tensors in results.items()
+    }
+
+
+def _exchange(
+    link: Link, interface: Interface, codes: Mapping[str, Int], tokens: int, patience_s: float
+) -> dict[str, list[Int]]:
+    """Send tensors of one length, and take the results."""
+    sending = []
+    for index, whole in enumerate(interface.inputs):
+        port = whole.at(tokens)
+        tensors = [pack(port, tensor[: port.elements]) for tensor in codes[port.name]]
+        sending.append(_Sending(index, port, tensors))
+    count = len(sending[0].tensors)
+    receiving = [
+        _Receiving(index, port.at(tokens), count) for index, port in enumerate(interface.outputs)
     ]
-    receiving = [_Receiving(index, port, count) for index, port in enumerate(interface.outputs)]
     since = link.now()
     while any(output.open for output in receiving):
         moved = [item.step(link) for item in sending] + [item.step(link) for item in receiving]
@@ -122,7 +152,19 @@ def run_tensors(
             waiting = [item.port for item in receiving if item.open]
             verb, port = ("take", blocked[0]) if blocked else ("give", waiting[0])
             raise _stalled(port, verb, patience_s)
-    return {item.port.name: np.stack(item.tensors) for item in receiving}
+    return {item.port.name: item.tensors for item in receiving}
+
+
+def _lengths(interface: Interface, lengths: Sequence[int], count: int) -> Sequence[int]:
+    """Return the tokens of each tensor."""
+    chosen = lengths or [interface.lengths[0]] * count
+    if len(chosen) != count or not set(chosen) <= set(interface.lengths):
+        raise HwgenError(
+            "HG846",
+            f"{count} tensors have lengths {sorted(set(chosen))}",
+            hint=f"one for each tensor, of {', '.join(map(str, interface.lengths))} tokens",
+        )
+    return chosen
 
 
 def _check(interface: Interface, codes: Mapping[str, Int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from math import e, log2, sqrt
 from typing import ClassVar, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.attention_keys import Slots, slots_of
+from hwgen.ops.attention_keys import Arrivals, Slots, slots_of
 from hwgen.ops.attention_params import AttentionParams, attend_for, input_names
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
 from hwgen.ops.events import masked
@@ -128,13 +129,54 @@ class Attention(Op):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the codes by the rules of ``docs/attention.md``."""
-        assert lowered.requant is not None
         attend = attend_of(lowered)
-        attrs = lowered.attrs
         stored = _Stored(attend, lowered, inputs[1], inputs[2])
         lengths = inputs[-1][:, 0] if attend.padded else None
         result = np.empty((*inputs[0].shape[:2], attend.heads * attend.features), np.int64)
-        for block in _blocks(attend, inputs, lengths):
+        self._visit(lowered, inputs, stored, _blocks(attend, inputs, lengths), result)
+        return result
+
+    def recalls(self, lowered: Lowered) -> bool:
+        """Return whether there is a cache."""
+        return bool(lowered.attrs["cached"])
+
+    def mixed(self, lowered: Lowered, inputs: Sequence[Int], tokens: Int) -> Int:
+        """Return the codes of tensors that join one cache, whatever their lengths."""
+        longest = inputs[0].shape[1]
+        stored = _Stored(attend_of(lowered), lowered, inputs[1], inputs[2])
+        result = np.zeros(
+            (*inputs[0].shape[:2], lowered.attrs["heads"] * lowered.attrs["features"]), np.int64
+        )
+        arrivals = Arrivals.of(attend_of(lowered), tokens, longest)
+        for count in np.unique(tokens):
+            shapes = [(int(count), array.shape[-1]) for array in inputs]
+            attend = attend_of(self.resized(lowered, shapes))
+            alike = np.flatnonzero(tokens == count)
+            blocks = _blocks(attend, inputs, None, arrivals, alike)
+            self._visit(lowered, inputs, stored, blocks, result)
+        return result
+
+    def resized(self, lowered: Lowered, inputs: Sequence[Shape]) -> Lowered:
+        """Return it for another number of queries, and of keys unless there is a cache."""
+        attrs, queries = lowered.attrs, inputs[0][0]
+        keys = attrs["keys"] if attrs["cached"] else inputs[1][0]
+        sizes = {"queries": queries, "keys": keys}
+        if attrs["capacity"]:
+            sizes["capacity"] = keys // queries
+        return replace(lowered, attrs={**attrs, **sizes})
+
+    def _visit(
+        self,
+        lowered: Lowered,
+        inputs: Sequence[Int],
+        stored: _Stored,
+        blocks: Iterator[_Block],
+        result: Int,
+    ) -> None:
+        """Write the results of all blocks."""
+        assert lowered.requant is not None
+        attend, attrs = attend_of(lowered), lowered.attrs
+        for block in blocks:
             queries = block.heads(inputs[0], attend).astype(np.float32)
             pinned = queries
             if attend.sink_queries:
@@ -156,7 +198,6 @@ class Attention(Op):
                 state = state.visit(y, seen, values, below)
             masked(state.masked)
             result[block.where] = block.tokens(lowered.requant.apply(state.finish()))
-        return result
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
@@ -224,7 +265,7 @@ class _Block:
     """Some queries of some tensors, and the keys that they find."""
 
     def __init__(
-        self, attend: Attend, slots: Slots, where: tuple[slice, slice], lengths: Int | None
+        self, attend: Attend, slots: Slots, where: tuple[Int, slice], lengths: Int | None
     ) -> None:
         """Find the keys; ``where`` are the tensors and the queries."""
         self.where = where
@@ -255,19 +296,33 @@ class _Block:
 
 
 def _blocks(
-    attend: Attend, inputs: Sequence[npt.NDArray[Number]], lengths: Int | None
+    attend: Attend,
+    inputs: Sequence[npt.NDArray[Number]],
+    lengths: Int | None,
+    arrivals: Arrivals | None = None,
+    alike: Int | None = None,
 ) -> Iterator[_Block]:
-    """Yield all queries in blocks of bounded size."""
-    capacity = attend.keys // attend.queries if attend.cached and not attend.window else 0
+    """Yield all queries in blocks of bounded size.
+
+    Parameters
+    ----------
+    arrivals, alike
+        With a cache and tensors of several lengths: the tensors of ``attend.queries`` tokens.
+    """
+    if alike is None:
+        alike = np.arange(len(inputs[0]))
+    if attend.cached and arrivals is None:
+        arrivals = Arrivals.of(attend, np.full(len(alike), attend.queries), attend.queries)
     wide = attend.heads * max(slots_of(attend), attend.features)
     queries = min(max(_AT_ONCE // wide, 1), attend.queries)
     stored = attend.kv_heads * slots_of(attend) * max(attend.inner, attend.features)
     tensors = max(_AT_ONCE // max(wide * queries, stored), 1)
-    for first in range(0, len(inputs[0]), tensors):
-        some = slice(first, min(first + tensors, len(inputs[0])))
-        slots = Slots.of(attend, np.arange(some.start, some.stop), capacity)
+    for first in range(0, len(alike), tensors):
+        some = alike[first : first + tensors]
+        slots = Slots.of(attend, some, arrivals)
         for row in range(0, attend.queries, queries):
-            yield _Block(attend, slots, (some, slice(row, row + queries)), lengths)
+            where = some, slice(row, min(row + queries, attend.queries))
+            yield _Block(attend, slots, where, lengths)
 
 
 def _mean_code(features: int, key: QType, options: LowerOptions) -> Int:

@@ -15,7 +15,7 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.tile_exponent import Seen
 from hwgen.ops.work import Attend
 
-__all__ = ["Slots", "ring_start", "slots_for", "slots_of"]
+__all__ = ["Arrivals", "Slots", "ring_start", "slots_for", "slots_of"]
 
 
 def ring_start(attend: Attend) -> int:
@@ -34,6 +34,41 @@ def slots_for(tokens: int, window: int, sinks: int, tile: int) -> int:
     The ring holds what the first of a tensor's ``tokens`` sees when the last one is stored.
     """
     return -(-sinks // tile) * tile + window + tokens - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Arrivals:
+    """What a cache holds when tensors come, one after the other since reset.
+
+    A cache without a window that has no room for all tokens of a tensor is emptied before it.
+
+    Parameters
+    ----------
+    before
+        Tokens in the cache before each tensor.
+    since
+        Tokens that came before the cache was emptied last, by tensor.
+    rows
+        For each token, its row in all key tensors of the batch, one after the other.
+    """
+
+    before: Int
+    since: Int
+    rows: Int
+
+    @classmethod
+    def of(cls, attend: Attend, tokens: Int, longest: int) -> Arrivals:
+        """Return it for tensors of so many tokens each, stored in ``longest`` rows."""
+        before, since = np.zeros_like(tokens), np.zeros_like(tokens)
+        held = emptied = 0
+        for tensor, count in enumerate(tokens.tolist()):
+            if not attend.window and held + count > attend.keys:
+                emptied, held = emptied + held, 0
+            before[tensor], since[tensor] = held, emptied
+            held += count
+        place = np.arange(longest)
+        rows = (np.arange(len(tokens)) * longest)[:, None] + place
+        return cls(before, since, rows[place < tokens[:, None]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +91,13 @@ class Slots:
     query: Int
 
     @classmethod
-    def of(cls, attend: Attend, tensors: Int, capacity: int) -> Slots:
+    def of(cls, attend: Attend, tensors: Int, arrivals: Arrivals | None = None) -> Slots:
         """Return what the tensors of these numbers (counted from reset) find.
 
         Parameters
         ----------
-        capacity
-            Tensors after which a cache is full and an empty one begins; 0: never.
+        arrivals
+            With a cache; the tensors have ``attend.queries`` tokens each.
         """
         slot = np.arange(slots_of(attend))
         tokens = np.arange(attend.queries)
@@ -73,8 +108,8 @@ class Slots:
             position = np.where(empty | (row >= attend.keys), -1, row)
             rows = (tensors * attend.keys)[:, None] + np.maximum(position, 0)
             return cls(position[None], rows, (attend.keys - attend.queries + tokens)[None])
-        earlier = tensors // capacity * capacity if capacity else np.zeros_like(tensors)
-        first = ((tensors - earlier) * attend.queries)[:, None]
+        assert arrivals is not None, "a cache fills in time"
+        first = arrivals.before[tensors][:, None]
         last = first + attend.queries - 1
         if attend.window:
             age = (last - attend.sinks - (slot - start)) % (attend.keys - start)
@@ -83,8 +118,8 @@ class Slots:
             position = np.where(slot < start, pinned, ring)
         else:
             position = np.where(slot <= last, slot, -1)
-        index = np.where(position < 0, 0, position + (earlier * attend.queries)[:, None])
-        return cls(position, index, first + tokens)
+        number = np.where(position < 0, 0, position) + arrivals.since[tensors][:, None]
+        return cls(position, arrivals.rows[number], first + tokens)
 
     def seen(self, attend: Attend, lengths: Int | None) -> Seen:
         """Return which slots each query sees: (tensors, queries, slots), or one row for all.

@@ -23,7 +23,7 @@ class CacheParams(OpParams):
     """Spec keys of a cache of keys and values."""
 
     length: Count | None = Field(
-        None, description="tokens that it holds; a multiple of a tensor's, not with window"
+        None, description="tokens that it holds, a tensor's or more; not with window"
     )
     memory: Literal["onchip", "external"] = Field(
         "onchip", description="where it lies: on chip, or behind the port of accelerator.memory"
@@ -215,11 +215,11 @@ def _slots(params: AttentionParams, cache: CacheParams, tokens: int, keys: int) 
         raise ParamError(
             "a cache without a window needs a length", key="cache", hint="cache: {length: 128}"
         )
-    if cache.length % tokens:
+    if cache.length < tokens:
         raise ParamError(
-            f"cache length {cache.length} is no multiple of the {tokens} tokens of a tensor",
+            f"cache length {cache.length} is less than the {tokens} tokens of a tensor",
             key="cache",
-            hint=f"{max(cache.length // tokens, 1) * tokens} or another multiple of {tokens}",
+            hint=f"{tokens} or more",
         )
     return cache.length
 

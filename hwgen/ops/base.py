@@ -214,6 +214,28 @@ class Op(ABC):
         height, width), (batch, tokens, features) or (batch, features); so is the result.
         """
 
+    def resized(self, lowered: Lowered, inputs: Sequence[Shape]) -> Lowered:
+        """Return the integer form for inputs of fewer tokens; constants and scales stay."""
+        return lowered
+
+    def recalls(self, lowered: Lowered) -> bool:
+        """Return whether results depend on earlier tensors."""
+        return False
+
+    def mixed(self, lowered: Lowered, inputs: Sequence[Int], tokens: Int) -> Int:
+        """Return the output codes of tensors of several lengths that follow one another.
+
+        Only of an op that recalls.
+
+        Parameters
+        ----------
+        inputs
+            As in :meth:`integer`, filled up to the longest tensor with rows that count for nothing.
+        tokens
+            How many rows of each tensor count; what the result holds beyond them is undefined.
+        """
+        raise NotImplementedError(f"{self.name} recalls nothing")
+
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
     ) -> tuple[int, int] | None:

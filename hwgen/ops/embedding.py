@@ -125,7 +125,7 @@ class Embedding(Op):
         ids = np.minimum(inputs[0], lowered.attrs["vocabulary"] - 1)
         rows: Int = lowered.constants["table"][ids]
         if "position" in lowered.constants:
-            moved = rows + lowered.constants["position"]
+            moved = rows + lowered.constants["position"][: ids.shape[1]]
             rows = saturate(moved, lowered.attrs["low"], lowered.attrs["high"])
         return rows
 

@@ -150,17 +150,32 @@ class Rope(Op):
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the turned pairs of codes, rounded once; samples follow one another in time."""
+        attrs = lowered.attrs
+        shape = len(inputs[0]), 1 if inputs[0].ndim == 2 else inputs[0].shape[1]
+        places = _positions(shape, attrs["start"], attrs["limit"], running=attrs["running"])
+        return self._turned(lowered, inputs[0], places)
+
+    def recalls(self, lowered: Lowered) -> bool:
+        """Return whether positions go on from tensor to tensor."""
+        return bool(lowered.attrs["running"])
+
+    def mixed(self, lowered: Lowered, inputs: Sequence[Int], tokens: Int) -> Int:
+        """Return the turned pairs; a tensor's first position follows the last one before it."""
+        attrs = lowered.attrs
+        before = np.cumsum(tokens) - tokens
+        places = attrs["start"] + before[:, None] + np.arange(inputs[0].shape[1])
+        limit = attrs["limit"] - 1 if attrs["limit"] else _LAST
+        return self._turned(lowered, inputs[0], np.minimum(places, limit))
+
+    def _turned(self, lowered: Lowered, codes: Int, places: Int) -> Int:
         attrs, requant = lowered.attrs, lowered.requant
         assert requant is not None
-        heads = _split(inputs[0] - attrs["zero"], attrs["heads"])
-        places = _positions(
-            heads.shape[:2], attrs["start"], attrs["limit"], running=attrs["running"]
-        )
+        heads = _split(codes - attrs["zero"], attrs["heads"])
         phases = places[..., None] * np.array(attrs["steps"], dtype=np.int64) & 0xFFFFFFFF
         sine, cosine = (codes[:, :, None] for codes in sines(phases, lowered.constants["sine"]))
         first, second = _pairs(heads, attrs["style"])
         turned = first * cosine - second * sine, first * sine + second * cosine
-        return requant.apply(_join(turned, attrs["style"]).reshape(inputs[0].shape))
+        return requant.apply(_join(turned, attrs["style"]).reshape(codes.shape))
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]

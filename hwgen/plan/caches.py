@@ -15,6 +15,7 @@ from hwgen.ops.attention_keys import ring_start
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
 from hwgen.ops.work import Attend
+from hwgen.plan.model import Plan
 from hwgen.quant.model import QGraph, QNode, QTensor
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "sizes_of",
     "staged_of",
     "stored",
+    "tokens_of",
 ]
 
 CACHED = {"k": 1, "v": 2}
@@ -48,10 +50,8 @@ class Ring:
         First rows, which keep their keys once they are there.
     start
         Slot after the last one, and after the pinned ones: those in between stay empty.
-    tokens
-        Rows that a tensor brings.
     restarts
-        Whether a full cache is emptied; else the oldest rows are overwritten.
+        Whether a cache without room for a tensor is emptied; else the oldest rows are overwritten.
     most
         So many tokens, and all larger numbers, are the same to every query.
     """
@@ -59,14 +59,20 @@ class Ring:
     slots: int
     pinned: int
     start: int
-    tokens: int
     restarts: bool
     most: int
 
-    def seen(self, tensor: int) -> int:
-        """Return the tokens in the cache before a tensor, counted from reset, at most ``most``."""
-        tokens = tensor * self.tokens
-        return tokens % self.slots if self.restarts else min(tokens, self.most)
+    def seen(self, before: int, tokens: int) -> int:
+        """Return what a tensor of ``tokens`` finds, given what was there after the one before."""
+        return 0 if self.restarts and before + tokens > self.slots else before
+
+    def after(self, seen: int, tokens: int) -> int:
+        """Return the tokens in the cache after a tensor that found ``seen``, at most ``most``."""
+        return min(seen + tokens, self.most)
+
+    def fullest(self, tokens: int) -> int:
+        """Return the most that tensors of ``tokens`` tokens find."""
+        return (self.slots // tokens - 1) * tokens if self.restarts else self.most
 
 
 def cache_of(node: str, suffix: str) -> str:
@@ -123,14 +129,13 @@ def ring_of(attend: Attend) -> Ring:
     """Return how the caches of cached attention are filled."""
     assert attend.cached, "there is no cache"
     if not attend.window:
-        return Ring(attend.keys, 0, 0, attend.queries, restarts=True, most=attend.keys)
+        return Ring(attend.keys, 0, 0, restarts=True, most=attend.keys)
     return Ring(
         slots=attend.keys,
         pinned=attend.sinks,
         start=ring_start(attend),
-        tokens=attend.queries,
         restarts=False,
-        most=attend.window + attend.sinks,
+        most=attend.keys - ring_start(attend) + attend.sinks,
     )
 
 
@@ -146,6 +151,12 @@ def stored(qgraph: QGraph, name: str) -> QTensor:
         *staged_of(qgraph, of_node),
     )
     return next(cache for cache in kept if cache.name == name)
+
+
+def tokens_of(plan: Plan, node: str) -> tuple[int, ...]:
+    """Return the tokens that a tensor brings to a node's cache, for each length."""
+    attends = [variant.task(node).work.attend for variant in plan.variants]
+    return tuple(attend.queries for attend in attends if attend is not None)
 
 
 def _attend(qgraph: QGraph, node: QNode) -> Attend | None:

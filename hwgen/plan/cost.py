@@ -215,8 +215,7 @@ def array_cycles(
     """
     attend = work.attend
     if attend is not None and attend.cached and seen is None:
-        ring = ring_of(attend)
-        seen = ring.slots - ring.tokens if ring.restarts else ring.most
+        seen = ring_of(attend).fullest(attend.queries)
     slots = array_slots(work, array_size(fold), seen=seen or 0, length=length, fetch=fetch)
     read = LENGTH_READ if attend is not None and attend.padded else 0
     return slots.last_beat + read

@@ -20,7 +20,7 @@ from hwgen.plan.external import (
     is_external,
 )
 from hwgen.plan.model import Engine, Plan, Prediction, Span, Task
-from hwgen.plan.timing import PHASE_OVERHEAD, STORE_LATENCY, latency
+from hwgen.plan.timing import CHOICE, PHASE_OVERHEAD, STORE_LATENCY, latency
 
 __all__ = [
     "Counts",
@@ -63,7 +63,9 @@ def prediction(plan: Plan) -> Prediction:
     )
 
 
-def predict_outputs(plan: Plan, tensors: int, counts: Counts | None = None) -> dict[str, list[int]]:
+def predict_outputs(
+    plan: Plan, tensors: int, counts: Counts | None = None, lengths: Sequence[int] = ()
+) -> dict[str, list[int]]:
     """Return the cycle of the last transfer of each of ``tensors`` tensors, by output.
 
     Cycle 0 is the first transfer on an input.
@@ -73,9 +75,11 @@ def predict_outputs(plan: Plan, tensors: int, counts: Counts | None = None) -> d
     counts
         Codes of the inputs that say how many keys count in padded attention, by name and
         tensor; all keys by default.
+    lengths
+        Tokens of each tensor, if they have several lengths; the longest by default.
     """
     if plan.schedule == "sequential":
-        return _sequential_outputs(plan, tensors, counts or {})
+        return _sequential_outputs(plan, tensors, counts or {}, lengths or [plan.tokens] * tensors)
     events = Events(plan)
     period = _settle(events, min(tensors, _LIMIT))
     if period is None:
@@ -89,15 +93,17 @@ def predict_outputs(plan: Plan, tensors: int, counts: Counts | None = None) -> d
     return {name: cycles[:tensors] for name, cycles in outputs.items()}
 
 
-def predict(plan: Plan, tensors: int, counts: Counts | None = None) -> list[int]:
+def predict(
+    plan: Plan, tensors: int, counts: Counts | None = None, lengths: Sequence[int] = ()
+) -> list[int]:
     """Return the cycle of the last transfer on any output, for each of ``tensors`` tensors.
 
     Parameters
     ----------
-    counts
+    counts, lengths
         See :func:`predict_outputs`.
     """
-    outputs = predict_outputs(plan, tensors, counts)
+    outputs = predict_outputs(plan, tensors, counts, lengths)
     return [max(cycles) for cycles in zip(*outputs.values(), strict=True)]
 
 
@@ -164,8 +170,16 @@ def drain_cycles(engine: Engine, task: Task) -> int:
     return steps - length + latency(task.work, engine.fold) + beats - 1
 
 
-def _phase(plan: Plan, task: Task, tensor: int | None, counts: Counts) -> int:
-    """Return the cycles of a task's phase; ``tensor`` None is any with full caches."""
+def _phase(plan: Plan, task: Task, seen: int | None, length: int | None) -> int:
+    """Return the cycles of a task's phase.
+
+    Parameters
+    ----------
+    seen
+        Tokens in its cache before the tensor; a full one by default.
+    length
+        Keys that count in padded attention; all by default.
+    """
     engine, attend = plan.engine(task.engine), task.work.attend
     if engine.template == EXTERNAL:
         return PHASE_OVERHEAD + append_cycles(plan, task)
@@ -175,13 +189,33 @@ def _phase(plan: Plan, task: Task, tensor: int | None, counts: Counts) -> int:
         assert attend is not None
         bits = PACKED_BITS if attend.kv4 else plan.engine(EXTERNAL).in_bits
         fetch = fetch_of(bits, engine.fold, plan.memory)
-        cycles = array_cycles(task.work, engine.fold, fetch=fetch)
-    if tensor is not None and attend is not None and (attend.cached or attend.padded):
-        seen = ring_of(attend).seen(tensor) if attend.cached else None
-        codes = counts.get(task.reads[-1]) if attend.padded else None
-        length = None if codes is None else int(codes[tensor])
+    if fetch is not None or seen is not None or length is not None:
         cycles = array_cycles(task.work, engine.fold, seen, length, fetch)
     return PHASE_OVERHEAD + cycles + drain_cycles(engine, task)
+
+
+class _History:
+    """The phases of tensors that come one after the other: caches fill up."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+        self._held: dict[str, int] = {}  # tokens in the cache of each node
+        self._tensor = 0
+
+    def phases(self, plan: Plan) -> list[int]:
+        """Return the cycles of each task for the next tensor, of the length that a plan is for."""
+        found = []
+        for task in plan.tasks:
+            attend, seen, length = task.work.attend, None, None
+            if attend is not None and attend.cached:
+                ring = ring_of(attend)
+                seen = ring.seen(self._held.get(task.node, 0), attend.queries)
+                self._held[task.node] = ring.after(seen, attend.queries)
+            if attend is not None and attend.padded and task.reads[-1] in self._counts:
+                length = int(self._counts[task.reads[-1]][self._tensor])
+            found.append(_phase(plan, task, seen, length))
+        self._tensor += 1
+        return found
 
 
 def _streams(plan: Plan) -> tuple[list[int], list[int]]:
@@ -192,32 +226,42 @@ def _streams(plan: Plan) -> tuple[list[int], list[int]]:
     return loads, stores
 
 
-def _sequential_outputs(plan: Plan, tensors: int, counts: Counts) -> dict[str, list[int]]:
-    loads, stores = _streams(plan)
+def _sequential_outputs(
+    plan: Plan, tensors: int, counts: Counts, lengths: Sequence[int]
+) -> dict[str, list[int]]:
     # Cycle 0, the first transfer, is the first cycle after the overhead of the first LOAD.
     now = -PHASE_OVERHEAD
     ends: dict[str, list[int]] = {name: [] for name in plan.output_lanes}
+    history = _History(counts)
     for tensor in range(tensors):
-        now += sum(loads) + sum(_phase(plan, task, tensor, counts) for task in plan.tasks)
+        one = plan.at(lengths[tensor])
+        loads, stores = _streams(one)
+        now += _choice(plan) * (tensor > 0) + sum(loads) + sum(history.phases(one))
         for name, cycles in zip(plan.output_lanes, stores, strict=True):
             now += cycles
             ends[name].append(now - 1 + STORE_LATENCY)
     return ends
 
 
+def _choice(plan: Plan) -> int:
+    """Return the cycles between two tensors in which the length of the next one is looked at."""
+    return CHOICE if plan.tokens else 0
+
+
 def _sequential(plan: Plan) -> Prediction:
-    (last,) = predict(plan, 1)
+    (last,) = predict(plan, 1, lengths=[plan.tokens])
     loads, stores = _streams(plan)
     now = sum(loads) - PHASE_OVERHEAD
     spans = []
-    for task in plan.tasks:
-        end = now + _phase(plan, task, 0, {})
-        spans.append(Span(task.name, now, end))
-        now = end
-    interval = sum((*loads, *stores, *(_phase(plan, task, None, {}) for task in plan.tasks)))
+    for task, cycles in zip(plan.tasks, _History({}).phases(plan), strict=True):
+        spans.append(Span(task.name, now, now + cycles))
+        now += cycles
+    steady = sum(_phase(plan, task, None, None) for task in plan.tasks)
+    interval = sum(loads) + sum(stores) + steady + _choice(plan)
     return Prediction(last + 1, interval, tuple(spans))
 
 
 def with_prediction(plan: Plan) -> Plan:
-    """Return the plan with its prediction filled in."""
-    return replace(plan, prediction=prediction(plan))
+    """Return the plan, and that of each shorter length, with the prediction filled in."""
+    shorter = tuple(with_prediction(one) for one in plan.shorter)
+    return replace(plan, prediction=prediction(plan), shorter=shorter)

@@ -296,6 +296,12 @@ class Plan:
         Elements per beat of each output stream, by name.
     memory
         External memory, if the plan uses any.
+    tokens
+        Rows of a sequence that the tasks, the phases and the prediction are for; 0 if all tensors
+        have one length.
+    shorter
+        The plan for each shorter length, the longest first: other loops and phases, of the same
+        names and in the same order, on the same engines, buffers and placements.
     """
 
     name: str
@@ -310,6 +316,18 @@ class Plan:
     output_lanes: dict[str, int]
     prediction: Prediction
     memory: MemoryPort | None = None
+    tokens: int = 0
+    shorter: tuple[Plan, ...] = ()
+
+    @property
+    def variants(self) -> tuple[Plan, ...]:
+        """The plan of each length, the longest first; itself if there is one length."""
+        return (self, *self.shorter)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens that a tensor can have, the longest first; none if there is one length."""
+        return tuple(plan.tokens for plan in self.variants) if self.shorter else ()
 
     @property
     def multipliers(self) -> int:
@@ -346,3 +364,7 @@ class Plan:
     @cached_property
     def _placements(self) -> dict[str, Placement]:
         return {place.tensor: place for place in self.placements}
+
+    def at(self, tokens: int) -> Plan:
+        """Return the plan for tensors of so many tokens; KeyError if there is none."""
+        return {plan.tokens: plan for plan in self.variants}[tokens]

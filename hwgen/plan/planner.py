@@ -11,6 +11,7 @@ from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
 from hwgen.plan.packed import check_packed
 from hwgen.plan.sequential import plan_sequential
+from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
 
@@ -28,8 +29,8 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     ------
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
-        HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG472 (blocks of 4 and
-        8 bits), HG474 (sums that wrap in a shared engine).
+        HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG438 (dataflow with tensors of
+        several lengths), HG472 (blocks of 4 and 8 bits), HG474 (sums that wrap in a shared engine).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -51,9 +52,18 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
                 where=accelerator.mark,
                 hint="mixed: false; the golden model runs and measures them (hwgen.golden.run)",
             )
+    if qgraph.lengths and accelerator.schedule != "sequential":
+        raise SpecError(
+            "HG438",
+            f"tensors of {', '.join(map(str, qgraph.lengths))} tokens with schedule "
+            f"{accelerator.schedule}",
+            where=accelerator.mark,
+            hint="schedule: sequential, whose list of phases is that of the length at hand",
+        )
     plan = schedule(qgraph, items, accelerator)
     _check_wraps(plan, qgraph, accelerator)
-    check_plan(plan, qgraph, accelerator.budget.multipliers)
+    for one in plan.variants:
+        check_plan(one, at_length(qgraph, one.tokens), accelerator.budget.multipliers)
     check_onchip(plan, accelerator.budget.onchip_kib, accelerator.mark)
     return plan
 

@@ -21,11 +21,12 @@ from hwgen.plan.external import (
 )
 from hwgen.plan.folding import mac_options
 from hwgen.plan.histories import histories
-from hwgen.plan.items import Item, engine_for
+from hwgen.plan.items import Item, engine_for, items_of
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
 from hwgen.plan.placement import aligned, lifetimes, peak, place
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.shared_folds import WORTH, shared_folds
+from hwgen.quant.lengths import at_length, lengths_of
 from hwgen.quant.model import QGraph, QTensor
 from hwgen.spec.model import Accelerator
 
@@ -57,6 +58,8 @@ class _Job:
 def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> Plan:
     """Return the sequential plan with the fewest issue cycles under the budget.
 
+    Where tensors have several lengths, a tensor of each counts.
+
     Raises
     ------
     SpecError
@@ -77,11 +80,17 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
                 for layer, spec in accelerator.folding.items()
             ]
         )
-    jobs = _with_histories([job for item in items for job in _jobs(qgraph, item)])
+    graphs = [at_length(qgraph, tokens) for tokens in lengths_of(qgraph)]
+    every = [
+        _with_histories([job for item in items_of(graph) for job in _jobs(graph, item)])
+        for graph in graphs
+    ]
+    jobs = every[0]
     budget = accelerator.budget.multipliers
     memory = memory_port(items, accelerator)
     inside = [job for job in jobs if job.template != EXTERNAL]
-    folds = shared_folds([(job.template, job.work) for job in inside], accelerator)
+    works = [(job.template, job.work) for some in every for job in some]
+    folds = shared_folds([pair for pair in works if pair[0] != EXTERNAL], accelerator)
     copied: dict[str, list[QType]] = {}
     for job in inside:
         if job.appends or job.keeps:
@@ -102,32 +111,38 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
         folds[EXTERNAL] = memory_fold(items, memory)
         engines += (memory_engine(items, folds[EXTERNAL]),)
         check_columns(items, folds["array"], accelerator)
-    tasks = tuple(_task(job, folds[job.template]) for job in jobs)
     banks = power_of_two_at_least(
         max(max(reads_of(template, fold), fold.lanes) for template, fold in folds.items())
     )
-    placements, elements = _placements(qgraph, tasks, banks)
+    all_tasks = [tuple(_task(job, folds[job.template]) for job in some) for some in every]
+    placements, elements = _placements(qgraph, all_tasks[0], banks)
     widest = max(
         stored(qgraph, item.tensor).type.bits for item in placements if item.buffer == ACTIVATIONS
     )
-    busy = sum(task.cycles for task in tasks)
-    plan = Plan(
-        name=qgraph.name,
-        schedule="sequential",
-        engines=engines,
-        buffers=(Buffer(ACTIVATIONS, elements, widest, banks),),
-        placements=placements,
-        channels=(),
-        tasks=tasks,
-        phases=tuple(Phase((task.name,), _why(task, engines, budget)) for task in tasks),
-        input_lanes={tensor.name: _stream_lanes(tensor, banks, busy) for tensor in qgraph.inputs},
-        output_lanes={
-            name: _stream_lanes(qgraph.tensor(name), banks, busy) for name in qgraph.outputs
-        },
-        prediction=Prediction(0, 0, ()),
-        memory=memory,
-    )
-    return with_prediction(plan)
+    busy = sum(task.cycles for tasks in all_tasks for task in tasks)
+
+    def lanes(name: str) -> int:
+        return _stream_lanes([graph.tensor(name) for graph in graphs], banks, busy)
+
+    plans = [
+        Plan(
+            name=qgraph.name,
+            schedule="sequential",
+            engines=engines,
+            buffers=(Buffer(ACTIVATIONS, elements, widest, banks),),
+            placements=placements if graph is qgraph else _cut(placements, graph),
+            channels=(),
+            tasks=tasks,
+            phases=tuple(Phase((task.name,), _why(task, engines, budget)) for task in tasks),
+            input_lanes={tensor.name: lanes(tensor.name) for tensor in qgraph.inputs},
+            output_lanes={name: lanes(name) for name in qgraph.outputs},
+            prediction=Prediction(0, 0, ()),
+            memory=memory,
+            tokens=tokens,
+        )
+        for graph, tasks, tokens in zip(graphs, all_tasks, lengths_of(qgraph), strict=True)
+    ]
+    return with_prediction(replace(plans[0], shorter=tuple(plans[1:])))
 
 
 def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
@@ -226,12 +241,16 @@ def _task(job: _Job, fold: Fold) -> Task:
     )
 
 
-def _stream_lanes(tensor: QTensor, banks: int, busy: int) -> int:
-    """Return the lanes of an input or output stream: a power of two up to the banks."""
-    most = min(banks, max(1, _STREAM_BITS // tensor.type.bits))
+def _stream_lanes(tensors: Sequence[QTensor], banks: int, busy: int) -> int:
+    """Return the lanes of an input or output stream: a power of two up to the banks.
+
+    ``tensors`` is the one that it carries, of each length.
+    """
+    most = min(banks, max(1, _STREAM_BITS // tensors[0].type.bits))
+    elements = sum(tensor.elements for tensor in tensors)
     lanes = 1
-    while 2 * lanes <= most and tensor.elements % (2 * lanes) == 0:
-        beats = tensor.elements // lanes
+    while 2 * lanes <= most and all(tensor.elements % (2 * lanes) == 0 for tensor in tensors):
+        beats = elements // lanes
         if beats / 2 < WORTH * (busy + beats):
             break
         lanes *= 2
@@ -260,6 +279,13 @@ def _placements(
         if task.engine == EXTERNAL
     )
     return placements, peak(lives, addresses, banks)
+
+
+def _cut(placements: Sequence[Placement], graph: QGraph) -> tuple[Placement, ...]:
+    """Return the places of a qgraph's shorter tensors: the first elements of the longest."""
+    return tuple(
+        replace(place, elements=stored(graph, place.tensor).elements) for place in placements
+    )
 
 
 def _why(task: Task, engines: Sequence[Engine], budget: int) -> str:

@@ -23,6 +23,7 @@ def describe(plan: Plan) -> str:
     )
     parts = [
         summary,
+        _lengths(plan),
         _table(
             ["engine", "template", *_SIZES, "lanes", "multipliers"],
             [_engine(engine) for engine in plan.engines],
@@ -42,6 +43,18 @@ def describe(plan: Plan) -> str:
         "\n".join(f"{', '.join(phase.tasks)}: {phase.why}" for phase in plan.phases if phase.why),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _lengths(plan: Plan) -> str:
+    """Return the cycles of a tensor of each length, if there are several."""
+    if not plan.lengths:
+        return ""
+    rows = [
+        [*map(str, (one.tokens, one.prediction.latency, one.prediction.interval))]
+        for one in plan.variants
+    ]
+    text = "One list of phases for each length; what follows is about the longest."
+    return f"{_table(['tokens', 'latency', 'interval'], rows)}\n{text}"
 
 
 def _engine(engine: Engine) -> list[str]:

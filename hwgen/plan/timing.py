@@ -10,6 +10,7 @@ from hwgen.plan.model import Fold
 
 __all__ = [
     "APPEND",
+    "CHOICE",
     "FETCH",
     "FIFO_LATENCY",
     "GATHER",
@@ -74,6 +75,12 @@ MOST_ENGINES = 124
 
 PHASE_OVERHEAD = 2
 """Sequential: cycles of every phase before its first step, read or transfer can take place."""
+
+CHOICE = 3
+"""Sequential: cycles before a tensor's first phase, if it can have several lengths.
+
+The tensor before leaves, and the length is looked at.
+"""
 
 LENGTH_READ = 2
 """Sequential: cycles of padded attention before it starts, to read how many keys count."""

@@ -15,7 +15,8 @@ from hwgen.ops.events import Events, recorded
 from hwgen.ops.registry import get_op
 from hwgen.ops.scaling import encode
 from hwgen.ops.types import QType
-from hwgen.quant.model import QGraph
+from hwgen.quant.lengths import at_length, blank, cut
+from hwgen.quant.model import QGraph, QNode
 
 __all__ = ["check_ids", "decode", "encode", "integer_node", "real_node", "run_integer", "run_real"]
 
@@ -85,7 +86,10 @@ def _parts(sources: Sequence[np.ndarray[Any, Any]], *, at_once: bool) -> list[sl
 
 
 def run_integer(
-    qgraph: QGraph, inputs: Mapping[str, Int], events: dict[str, Events] | None = None
+    qgraph: QGraph,
+    inputs: Mapping[str, Int],
+    events: dict[str, Events] | None = None,
+    tokens: Int | None = None,
 ) -> dict[str, Int]:
     """Return the codes of every tensor, the inputs included, batch axis first.
 
@@ -93,13 +97,37 @@ def run_integer(
     ----------
     events
         Filled with what each node counted.
+    tokens
+        How many rows of each tensor count, if not all do; the others are zeros in the results.
     """
     tensors = {item.name: inputs[item.name] for item in qgraph.inputs}
-    for node in qgraph.nodes:
+    graphs = {}
+    if tokens is not None:
+        tensors = {item.name: blank(item, tensors[item.name], tokens) for item in qgraph.inputs}
+        graphs = {int(count): at_length(qgraph, int(count)) for count in np.unique(tokens)}
+
+    def result(node: QNode) -> Int:
         sources = [tensors[name] for name in node.inputs]
+        if tokens is None:
+            return integer_node(node.op, node.lowered, sources)
+        op = get_op(node.op)
+        if op.recalls(node.lowered):
+            return blank(node.out, op.mixed(node.lowered, sources, tokens), tokens)
+        codes = np.zeros((len(tokens), *node.out.shape), np.int64)
+        items = [qgraph.tensor(name) for name in node.inputs]
+        for count, graph in graphs.items():
+            some = tokens == count
+            parts = [
+                cut(item, array[some], count) for item, array in zip(items, sources, strict=True)
+            ]
+            found = integer_node(node.op, graph.node(node.name).lowered, parts)
+            codes[some, : found.shape[1]] = found
+        return codes
+
+    for node in qgraph.nodes:
         if events is None:
-            tensors[node.name] = integer_node(node.op, node.lowered, sources)
+            tensors[node.name] = result(node)
             continue
         with recorded() as events[node.name]:
-            tensors[node.name] = integer_node(node.op, node.lowered, sources)
+            tensors[node.name] = result(node)
     return tensors

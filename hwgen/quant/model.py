@@ -15,12 +15,14 @@ __all__ = ["QGraph", "QNode", "QTensor", "Scaled", "StreamPace", "Streamed"]
 class QTensor:
     """An edge: its shape and the type of its codes.
 
-    Shapes are (channels, height, width), (tokens, features) or (features,).
+    Shapes are (channels, height, width), (tokens, features) or (features,).  A ``sequence`` has as
+    many rows as the inputs have tokens, of a graph whose tensors have several lengths.
     """
 
     name: str
     shape: Shape
     type: QType
+    sequence: bool = False
 
     @property
     def elements(self) -> int:
@@ -123,6 +125,9 @@ class QGraph:
     stream
         Of a streamed graph; None: a tensor has nothing to do with those before, unless an op
         remembers.
+    lengths
+        Tokens that tensors can have, the longest first, which the shapes are for; none if all
+        tensors have their shapes.  :func:`hwgen.quant.lengths.at_length` gives the others.
     """
 
     name: str
@@ -131,6 +136,7 @@ class QGraph:
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
     stream: Streamed | None = None
+    lengths: tuple[int, ...] = ()
 
     def tensor(self, name: str) -> QTensor:
         """Return the tensor of this name, an input or a node's output."""

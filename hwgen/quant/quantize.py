@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hwgen.errors import Diagnostic, Mark, SpecError
+from hwgen.graph.lengths import sequences
 from hwgen.graph.model import Graph, Node
 from hwgen.ops import ParamError
 from hwgen.ops.arithmetic import Int
@@ -89,6 +90,7 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         nodes=tuple(work.nodes),
         outputs=graph.outputs,
         notes=(*calibration.notes, *graph.notes, *work.notes, *mixed_notes(work.choices)),
+        lengths=graph.lengths,
     )
     check_qgraph(result)
     return result
@@ -109,6 +111,7 @@ class _Quantizer:
         self.tensors: dict[str, QTensor] = {}
         self.nodes: list[QNode] = []
         self._graph = graph
+        self._sequences = sequences(graph)
         self._weights = dict(graph.weights)
         self._choice = spec.quantize
         self._calibration = calibration
@@ -137,7 +140,7 @@ class _Quantizer:
         if kind is None:
             kind = self._proposed(name, self._choice.of(name))
             self._note_constant(name, kind)
-        self.tensors[name] = QTensor(name, shape, kind)
+        self.tensors[name] = QTensor(name, shape, kind, name in self._sequences)
         self._codes[name] = encode(real, kind)
 
     def _note_constant(self, name: str, kind: QType) -> None:
@@ -178,7 +181,7 @@ class _Quantizer:
             else:
                 self.problems.append(overflow_problem(node, bits, fixed))
         self.problems += _width_problems(node, bits, types, lowered)
-        tensor = QTensor(node.name, node.shape, out)
+        tensor = QTensor(node.name, node.shape, out, node.name in self._sequences)
         self.tensors[node.name] = tensor
         self.nodes.append(
             QNode(node.name, node.op, node.inputs, lowered, tensor, bits, scaled=scaled)

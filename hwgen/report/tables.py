@@ -72,7 +72,7 @@ def tiles(data: ReportData) -> Iterator[Tile]:
     """Return the figures at the head of the page."""
     cycles, sim = data.plan.prediction, data.sim
     attends = [task.work.attend for task in data.plan.tasks if task.work.attend]
-    varies = any(attend.cached or attend.padded for attend in attends)
+    varies = any(attend.cached or attend.padded for attend in attends) or bool(data.plan.lengths)
     for label, predicted, measured in (
         ("Latency", cycles.latency, sim.latency if sim else None),
         ("Interval", cycles.interval, sim.interval if sim else None),
@@ -83,7 +83,12 @@ def tiles(data: ReportData) -> Iterator[Tile]:
             note = f"{same} the simulated {measured:,}"
             if varies and measured != predicted:
                 note = f"with full caches and no padding; {measured:,} for the simulated tensors"
+                if data.plan.lengths:
+                    note = f"of the longest; {note}"
         yield Tile(label, f"{predicted:,} cycles", note)
+    for one in data.plan.shorter:
+        text = f"{one.prediction.interval:,} cycles"
+        yield Tile(f"Interval, {one.tokens} tokens", text, "one after the other; predicted")
     rate = data.clock_mhz * 1e6 / cycles.interval
     yield Tile("Throughput", f"{_short(rate)} / s", f"at {data.clock_mhz:g} MHz")
     useful = sum(task.useful for task in data.plan.tasks)

@@ -133,6 +133,32 @@ class InputDoc(_Doc):
     ]
     """Shape: [features], [tokens, features] or [channels, height, width]."""
 
+    lengths: Annotated[list[Size] | None, Field(min_length=1, examples=[[32, 8, 1]])] = None
+    """Numbers of tokens that a tensor can have, the shape's among them: one accelerator takes
+    tensors of all these lengths, in any order."""
+
+    @model_validator(mode="after")
+    def _lengths(self) -> InputDoc:
+        problem = None if self.lengths is None else _length_problem(self.shape, self.lengths)
+        if problem:
+            message, hint = problem
+            raise PydanticCustomError("HG435", "{message}", {"message": message, "hint": hint})
+        return self
+
+
+def _length_problem(shape: list[int], lengths: list[int]) -> tuple[str, str] | None:
+    """Return what is wrong with the lengths of an input, and what would be legal."""
+    if len(shape) == 3:
+        return "has lengths, but is an image", "lengths are for [tokens, features] or [tokens]"
+    if len(set(lengths)) < len(lengths):
+        return f"has a length twice: {lengths}", "each length once"
+    if max(lengths) != shape[0]:
+        legal = sorted({shape[0], *(n for n in lengths if n < shape[0])}, reverse=True)
+        hint = f"the shape is that of the longest tensor: shape: {[max(lengths), *shape[1:]]}"
+        message = f"has lengths up to {max(lengths)}, and a shape of {shape[0]} tokens"
+        return message, f"{hint}, or lengths: {legal}"
+    return None
+
 
 class LayerDoc(_Doc):
     """One layer; the other keys are those of its op."""

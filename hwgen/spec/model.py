@@ -33,11 +33,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class InputSpec:
-    """A model input: shape (channels, height, width), (tokens, features) or (features,)."""
+    """A model input: shape (channels, height, width), (tokens, features) or (features,).
+
+    ``lengths`` are the numbers of tokens that it can have, the longest first, if there are several.
+    """
 
     name: str
     shape: tuple[int, ...]
     mark: Mark
+    lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,9 @@ class _Parser:
         for name, tree in self._entries("model", "inputs"):
             doc = _try(InputDoc, tree)
             if doc is not None and not name_problem(name):
-                found.append(InputSpec(name, tuple(doc.shape), tree.mark))
+                lengths = tuple(sorted(doc.lengths or (), reverse=True))
+                lengths = lengths if len(lengths) > 1 else ()
+                found.append(InputSpec(name, tuple(doc.shape), tree.mark, lengths))
         return tuple(found)
 
     def _layers(self) -> tuple[LayerSpec, ...]:

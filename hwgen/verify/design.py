@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,9 @@ class StreamPort:
         Elements per beat, the first in the least significant bits.
     bits, signed
         Type of an element.
+    row
+        Elements of a token, if tensors have several lengths; ``elements`` is of the longest.  0 if
+        they have one.
     """
 
     name: str
@@ -34,11 +38,26 @@ class StreamPort:
     lanes: int
     bits: int
     signed: bool
+    row: int = 0
 
     @property
     def beats(self) -> int:
-        """Beats of one tensor."""
+        """Beats of one tensor, the longest."""
         return self.elements // self.lanes
+
+    def sizes(self, tensors: int, lengths: Sequence[int]) -> Codes:
+        """Return the elements of each tensor; ``lengths`` are their tokens, if they differ."""
+        return sizes_of(self.elements, self.row, tensors, lengths)
+
+    def ends(self, tensors: int, lengths: Sequence[int]) -> Codes:
+        """Return the number of beats up to the end of each tensor."""
+        ends: Codes = np.cumsum(self.sizes(tensors, lengths)) // self.lanes
+        return ends
+
+    def flat(self, codes: Codes, lengths: Sequence[int]) -> Codes:
+        """Return the elements of tensors (n, elements) one after the other, none that fill up."""
+        counts = np.arange(self.elements) < self.sizes(len(codes), lengths)[:, None]
+        return codes[counts]
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,8 @@ class TracePort:
         Layout of ``data``, as for a stream.
     ordered
         Whether beats come in stream order.
+    row
+        As for a stream.
     """
 
     task: str
@@ -64,8 +85,9 @@ class TracePort:
     bits: int
     signed: bool
     ordered: bool = True
+    row: int = 0
 
-    def tensors(self, indices: Codes) -> Codes:
+    def tensors(self, indices: Codes, lengths: Sequence[int] = ()) -> Codes:
         """Return the number of the tensor that each beat belongs to, from the beats' indices.
 
         In stream order a tensor ends where the index falls: its last beats may overlap.  Beats
@@ -74,7 +96,22 @@ class TracePort:
         if self.ordered:
             falls: Codes = np.cumsum(np.diff(indices, prepend=-1) <= 0)
             return falls
-        return np.arange(len(indices)) // (self.elements // self.lanes)
+        if not lengths:
+            return np.arange(len(indices)) // (self.elements // self.lanes)
+        ends = np.cumsum(self.sizes(len(lengths), lengths)) // self.lanes
+        found: Codes = np.searchsorted(ends, np.arange(len(indices)), side="right")
+        return found
+
+    def sizes(self, tensors: int, lengths: Sequence[int]) -> Codes:
+        """Return the results of the task for each tensor."""
+        return sizes_of(self.elements, self.row, tensors, lengths)
+
+
+def sizes_of(elements: int, row: int, tensors: int, lengths: Sequence[int]) -> Codes:
+    """Return the elements of each tensor, ``row`` for each of its tokens if they differ."""
+    if not row or not lengths:
+        return np.full(tensors, elements, np.int64)
+    return row * np.array(lengths[:tensors], np.int64)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from hwgen.errors import VerificationError
 from hwgen.golden import stream_index, to_stream
 from hwgen.plan.model import Plan, Task
-from hwgen.quant.model import QGraph
+from hwgen.quant.model import QGraph, QTensor
 from hwgen.verify.design import Codes, Design, StreamPort, TracePort
 from hwgen.verify.run import Observation, TraceRecord
 
@@ -110,11 +110,19 @@ def describe(plan: Plan, qgraph: QGraph) -> Design:
 
 def _stream(qgraph: QGraph, name: str, lanes: int) -> StreamPort:
     tensor = qgraph.tensor(name)
-    return StreamPort(name, tensor.elements, lanes, tensor.type.bits, tensor.type.signed)
+    return StreamPort(
+        name, tensor.elements, lanes, tensor.type.bits, tensor.type.signed, _row(tensor)
+    )
+
+
+def _row(tensor: QTensor) -> int:
+    """Return the elements of a token, 0 if all tensors have one length."""
+    return tensor.elements // tensor.shape[0] if tensor.sequence else 0
 
 
 def _trace(plan: Plan, qgraph: QGraph, task: Task) -> TracePort:
-    kind = qgraph.tensor(task.node).type
+    tensor = qgraph.tensor(task.node)
+    kind = tensor.type
     engine = plan.engine(task.engine)
     return TracePort(
         task.name,
@@ -124,6 +132,7 @@ def _trace(plan: Plan, qgraph: QGraph, task: Task) -> TracePort:
         kind.bits,
         kind.signed,
         ordered=engine.template != "array",
+        row=task.work.results // tensor.shape[0] if tensor.sequence else 0,
     )
 
 
@@ -155,6 +164,7 @@ def first_in_traces(
     design: Design,
     golden: Mapping[str, Codes],
     observation: Observation,
+    lengths: Sequence[int] = (),
 ) -> Mismatch | None:
     """Return the first difference in graph order among the results of all tasks, if any.
 
@@ -164,11 +174,13 @@ def first_in_traces(
         Codes of every tensor, (tensors, *shape).
     observation
         Of the traced variant.
+    lengths
+        Tokens of each tensor, if they have several lengths.
     """
     for port in design.traces:
         task = plan.task(port.task)
         elements, expected = task_codes(task, to_stream(golden[port.node]))
-        found = _first_in_trace(port, expected, observation.traces[port.task])
+        found = _first_in_trace(port, expected, observation.traces[port.task], lengths)
         if found is not None:
             tensor, result, cycle, got = found
             return _mismatch(
@@ -184,7 +196,7 @@ def first_in_traces(
 
 
 def _first_in_trace(
-    port: TracePort, expected: Codes, record: TraceRecord
+    port: TracePort, expected: Codes, record: TraceRecord, lengths: Sequence[int]
 ) -> tuple[int, int, int, int] | None:
     """Return (tensor, result, cycle, got) of a task's first wrong result.
 
@@ -196,21 +208,24 @@ def _first_in_trace(
     got = np.zeros_like(expected, order="C")
     cycle = np.full_like(expected, -1, order="C")
     flat_got, flat_cycle = got.reshape(-1), cycle.reshape(-1)
-    tensors = port.tensors(record.indices).tolist()
+    sizes = port.sizes(len(expected), lengths)
+    tensors = port.tensors(record.indices, lengths[: len(expected)]).tolist()
     for tensor, when, index, codes in zip(
         tensors, record.cycles, record.indices.tolist(), record.codes, strict=True
     ):
         if tensor >= len(expected):
             break
-        count = min(port.lanes, port.elements - index)
+        count = min(port.lanes, int(sizes[tensor]) - index)
         place = slice(tensor * port.elements + index, tensor * port.elements + index + count)
         flat_got[place], flat_cycle[place] = codes[:count], when
     made = flat_cycle >= 0
     if port.ordered:
         end = int(np.flatnonzero(made)[-1]) + 1 if made.any() else 0
     else:
-        end = len(tensors) * port.lanes // port.elements * port.elements
-    gap = ~made & (np.arange(made.size) < end)
+        whole = int(np.searchsorted(np.cumsum(sizes), len(tensors) * port.lanes, side="right"))
+        end = whole * port.elements
+    counts = (np.arange(port.elements) < sizes[:, None]).reshape(-1)
+    gap = ~made & counts & (np.arange(made.size) < end)
     wrong = np.flatnonzero(gap | (made & (flat_got != expected.reshape(-1))))
     if not wrong.size:
         return None
@@ -219,16 +234,23 @@ def _first_in_trace(
 
 
 def first_in_outputs(
-    qgraph: QGraph, design: Design, golden: Mapping[str, Codes], observation: Observation
+    qgraph: QGraph,
+    design: Design,
+    golden: Mapping[str, Codes],
+    observation: Observation,
+    lengths: Sequence[int] = (),
 ) -> Mismatch | None:
     """Return the first difference among the outputs' transfers, if any."""
     for port in design.outputs:
         record = observation.sinks[port.name]
-        expected = to_stream(golden[port.name]).reshape(-1)[: record.codes.size]
+        stream = to_stream(golden[port.name])
+        ends = np.cumsum(port.sizes(len(stream), lengths))
+        expected = port.flat(stream, lengths)[: record.codes.size]
         wrong = np.flatnonzero(record.codes != expected)
         if wrong.size:
             first = int(wrong[0])
-            tensor, element = divmod(first, port.elements)
+            tensor = int(np.searchsorted(ends, first, side="right"))
+            element = first - int(ends[tensor - 1] if tensor else 0)
             cycle = int(record.cycles[first // port.lanes])
             return _mismatch(
                 qgraph,

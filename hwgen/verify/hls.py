@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hwgen.errors import VerificationError
 from hwgen.golden import Difference, first_difference, from_stream, to_stream
 from hwgen.golden import run as run_golden
 from hwgen.ops.arithmetic import Int
+from hwgen.quant.lengths import blank
 from hwgen.quant.model import QGraph
 from hwgen.tools import ToolFailedError, find_compiler, run
 from hwgen.verify.cache import cached, content_key
@@ -34,6 +35,7 @@ def simulate_hls(
     work: Path | None = None,
     trace: bool = False,
     vendor: Path | None = None,
+    lengths: Sequence[int] = (),
 ) -> dict[str, Int]:
     """Run an emitted C++ project over all samples, in one process.
 
@@ -52,6 +54,8 @@ def simulate_hls(
         Return every node's tensor, not only the outputs; slower.
     vendor
         Folder with the vendor's ``ap_int.h`` and ``hls_stream.h``, instead of the shim.
+    lengths
+        Tokens of each tensor, if they have several lengths; the longest by default.
 
     Returns
     -------
@@ -72,6 +76,10 @@ def simulate_hls(
             (home / f"{name}.golden.bin").unlink(missing_ok=True)
         for item in qgraph.inputs:
             _write(home / f"{item.name}.bin", inputs[item.name])
+        tensors = len(next(iter(inputs.values())))
+        tokens = np.array(tuple(lengths) or qgraph.lengths[:1] * tensors, np.int64)
+        if qgraph.lengths:
+            _write(home / "lengths.bin", tokens)
         traces = {node.name: home / f"trace_{node.name}.bin" for node in qgraph.nodes}
         for path in traces.values():  # the program appends
             path.unlink(missing_ok=True)
@@ -87,7 +95,8 @@ def simulate_hls(
             ) from error
         outputs = {name: home / f"{name}.out.bin" for name in qgraph.outputs}
         files = traces if trace else outputs
-        return {name: _read(path, qgraph, name) for name, path in files.items()}
+        found = {name: _read(path, qgraph, name) for name, path in files.items()}
+        return {name: blank(qgraph.tensor(name), codes, tokens) for name, codes in found.items()}
 
 
 def check_hls(
@@ -98,12 +107,13 @@ def check_hls(
     work: Path | None = None,
     expected: Mapping[str, Int] | None = None,
     vendor: Path | None = None,
+    lengths: Sequence[int] = (),
 ) -> dict[str, Int]:
     """Run the C++ and compare it with the golden model, bit for bit.
 
     Parameters
     ----------
-    folder, inputs, work, vendor
+    folder, inputs, work, vendor, lengths
         See :func:`simulate_hls`; ``work`` also gets ``<output>.golden.bin``.
     expected
         Codes of every tensor for these inputs, if the golden model has run already.
@@ -121,8 +131,8 @@ def check_hls(
     ToolError
         See :func:`simulate_hls`.
     """
-    wanted = run_golden(qgraph, inputs) if expected is None else expected
-    got = simulate_hls(folder, qgraph, inputs, work=work, vendor=vendor)
+    wanted = run_golden(qgraph, inputs, lengths=lengths) if expected is None else expected
+    got = simulate_hls(folder, qgraph, inputs, work=work, vendor=vendor, lengths=lengths)
     if work is not None:
         for name in qgraph.outputs:
             _write(work / f"{name}.golden.bin", wanted[name])
@@ -130,9 +140,8 @@ def check_hls(
     if found is None:
         return got
     one = slice(found.sample, found.sample + 1)
-    layers = simulate_hls(
-        folder, qgraph, {k: v[one] for k, v in inputs.items()}, trace=True, vendor=vendor
-    )
+    sent = {k: v[one] for k, v in inputs.items()}
+    layers = simulate_hls(folder, qgraph, sent, trace=True, vendor=vendor, lengths=lengths[one])
     first = first_difference(qgraph, {k: v[one] for k, v in wanted.items()}, layers) or found
     raise VerificationError("HG721", _mismatch(qgraph, first, found.sample), hint=_hint(folder))
 

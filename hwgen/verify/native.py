@@ -2,9 +2,10 @@
 
 A request and a response are files of little-endian 64-bit numbers and raw bytes; ``sim/harness/
 main.cpp`` is the other side.  Request: magic, deadline, reset cycle or -1, sink mode, pattern
-period, registers, spare cycles; per input its beats, beats per tensor, pattern and data; per
-output its beats and pattern; magic.  Response: magic, status, output concerned, cycle; per input
-the cycles of its transfers; per output the cycles, ``last`` bytes and data; the trace ports; the
+period, registers, spare cycles, register of the length, tokens of each tensor (none if all have one
+length); per input its beats, the beats up to the end of each tensor, pattern and data; per output
+its beats and pattern; magic.  Response: magic, status, output concerned, cycle; per input the
+cycles of its transfers; per output the cycles, ``last`` bytes and data; the trace ports; the
 registers.  A list is preceded by its length.
 """
 
@@ -18,10 +19,11 @@ from hwgen.tools import run
 from hwgen.verify.design import Bytes, Codes, pack, port_bytes, unpack
 from hwgen.verify.run import Observation, Request, SinkRecord, TraceRecord
 from hwgen.verify.scenario import PERIOD, patterns
+from rtl_templates.control.registers import LENGTH
 
 __all__ = ["run_native"]
 
-_MAGIC = 0x31474E45475748
+_MAGIC = 0x32474E45475748
 _SINK_MODES = {"free": 0, "random": 1, "late": 2}
 _STATUS = ("done", "deadline", "valid_withdrawn", "beat_changed", "surplus")
 
@@ -64,12 +66,18 @@ def _encode(request: Request) -> bytes:
     parts = [
         _numbers(_MAGIC, request.deadline, reset, _SINK_MODES[scenario.sink]),
         _numbers(PERIOD, design.words, _SPARE_CYCLES),
+        _numbers(LENGTH, len(request.lengths), *request.lengths),
     ]
     for port, pattern in zip(design.inputs, willing, strict=False):
-        data = pack(request.inputs[port.name], port.lanes, port.bits)
-        parts += [_numbers(len(data), port.beats), pattern.tobytes(), data.tobytes()]
+        codes = port.flat(request.inputs[port.name], request.lengths)
+        data, ends = (
+            pack(codes, port.lanes, port.bits),
+            port.ends(scenario.tensors, request.lengths),
+        )
+        parts += [_numbers(len(data), len(ends), *ends), pattern.tobytes(), data.tobytes()]
     for sink, pattern in zip(design.outputs, willing[len(design.inputs) :], strict=True):
-        parts += [_numbers(scenario.tensors * sink.beats), pattern.tobytes()]
+        beats = int(sink.ends(scenario.tensors, request.lengths)[-1])
+        parts += [_numbers(beats), pattern.tobytes()]
     return b"".join([*parts, _numbers(_MAGIC)])
 
 

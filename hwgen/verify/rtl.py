@@ -17,7 +17,13 @@ from hwgen.plan.cycles import predict_outputs
 from hwgen.plan.model import Plan
 from hwgen.quant.model import QGraph
 from hwgen.verify.design import Design
-from hwgen.verify.diagnose import MismatchError, describe, first_in_outputs, first_in_traces
+from hwgen.verify.diagnose import (
+    Mismatch,
+    MismatchError,
+    describe,
+    first_in_outputs,
+    first_in_traces,
+)
 from hwgen.verify.model import build_cocotb_model, build_native_model
 from hwgen.verify.native import run_native
 from hwgen.verify.run import Observation, Request
@@ -91,6 +97,7 @@ def simulate_rtl(
     progress: Progress | None = None,
     emit: Emit | None = None,
     optimise: int = 1,
+    lengths: Sequence[int] = (),
 ) -> RtlResult:
     """Send tensors through the emitted top in one run and compare it with the golden model.
 
@@ -115,6 +122,8 @@ def simulate_rtl(
     optimise
         Level of the C++ compiler for the compiled testbench, 0 to 3: 0 compiles fastest, 2 pays
         for runs of many million cycles.
+    lengths
+        Tokens of each tensor, if they have several lengths; the longest by default.
 
     Raises
     ------
@@ -128,7 +137,7 @@ def simulate_rtl(
     tensors = len(next(iter(inputs.values())))
     style = "random" if stalls else "free"
     scenario = Scenario("stalls" if stalls else "free", tensors, style, style, seed)
-    check = _Check(plan, qgraph, inputs, folder, progress, emit, optimise)
+    check = _Check(plan, qgraph, inputs, folder, progress, emit, optimise, lengths)
     return check.run([scenario], runner, wave)
 
 
@@ -144,6 +153,7 @@ def verify_rtl(
     progress: Progress | None = None,
     emit: Emit | None = None,
     optimise: int = 1,
+    lengths: Sequence[int] = (),
 ) -> RtlResult:
     """Run the standard scenarios and compare each with the golden model.
 
@@ -152,7 +162,7 @@ def verify_rtl(
     result is that of the first.  Parameters and errors as for :func:`simulate_rtl`.
     """
     tensors = len(next(iter(inputs.values())))
-    check = _Check(plan, qgraph, inputs, folder, progress, emit, optimise)
+    check = _Check(plan, qgraph, inputs, folder, progress, emit, optimise, lengths)
     scenarios = standard_scenarios(tensors, plan.prediction.latency, seed)
     return check.run(scenarios, runner, wave)
 
@@ -169,11 +179,14 @@ class _Check:
         progress: Progress | None,
         emit: Emit | None,
         optimise: int,
+        lengths: Sequence[int],
     ) -> None:
+        tensors = len(next(iter(inputs.values())))
+        self.lengths = tuple(lengths) or qgraph.lengths[:1] * tensors
         self.plan = plan
         self.qgraph = qgraph
         self.design: Design = describe(plan, qgraph)
-        self.golden = golden.run(qgraph, inputs)
+        self.golden = golden.run(qgraph, inputs, lengths=self.lengths)
         self.stream = {name: golden.to_stream(codes) for name, codes in self.golden.items()}
         self.folder = folder
         self.optimise = optimise
@@ -203,7 +216,7 @@ class _Check:
         # A stream is willing in a fifth of the cycles or more, and both sides may be so slow.
         factor = 2 if scenario.source == scenario.sink == "free" else 16
         deadline = factor * free + 2000 + (scenario.reset_at or 0)
-        return Request(self.design, scenario, inputs, deadline)
+        return Request(self.design, scenario, inputs, deadline, self.lengths[: scenario.tensors])
 
     # -- the two testbenches ------------------------------------------------------------------
 
@@ -240,10 +253,10 @@ class _Check:
 
     def _check(self, request: Request, observation: Observation) -> None:
         """Raise the error of a run that is not as it should be."""
-        wrong = first_in_outputs(self.qgraph, self.design, self.golden, observation)
+        wrong = first_in_outputs(self.qgraph, self.design, self.golden, observation, self.lengths)
         if wrong is not None:
             traced, wave = self._record_wave(request)
-            inside = first_in_traces(self.plan, self.qgraph, self.design, self.golden, traced)
+            inside = self._first_inside(traced)
             raise MismatchError(inside or wrong, str(request.scenario), wave)
         name, scenario = observation.culprit, request.scenario
         if observation.status == "deadline":
@@ -262,10 +275,15 @@ class _Check:
             self._check_cycles(request, observation)
         self._check_registers(request, observation)
 
+    def _first_inside(self, traced: Observation) -> Mismatch | None:
+        return first_in_traces(
+            self.plan, self.qgraph, self.design, self.golden, traced, self.lengths
+        )
+
     def _failed(self, code: str, message: str, request: Request) -> VerificationError:
         """Return the error of a run, with the first wrong value inside if there is one."""
         traced, wave = self._record_wave(request)
-        inside = first_in_traces(self.plan, self.qgraph, self.design, self.golden, traced)
+        inside = self._first_inside(traced)
         detail = f"; inside: {inside}" if inside else ""
         return VerificationError(
             code,
@@ -276,22 +294,26 @@ class _Check:
     def _check_last(self, request: Request, observation: Observation) -> None:
         for port in self.design.outputs:
             record = observation.sinks[port.name]
-            closes = (np.arange(record.last.size) + 1) % port.beats == 0
+            ends = port.ends(request.scenario.tensors, request.lengths)
+            closes = np.isin(np.arange(record.last.size) + 1, ends)
             wrong = np.flatnonzero(record.last != closes)
             if wrong.size:
                 beat = int(wrong[0])
+                tensor = int(np.searchsorted(ends, beat, side="right"))
+                first = int(ends[tensor - 1]) if tensor else 0
                 message = (
                     f"output {port.name!r} has last = {int(record.last[beat])} in beat "
-                    f"{beat % port.beats} of {port.beats} of tensor {beat // port.beats}, "
+                    f"{beat - first} of {int(ends[tensor]) - first} of tensor {tensor}, "
                     f"cycle {int(record.cycles[beat])}"
                 )
                 raise self._failed("HG704", message, request)
 
     def _check_cycles(self, request: Request, observation: Observation) -> None:
         counts = {name: rows[:, 0].tolist() for name, rows in request.inputs.items()}
-        predicted = predict_outputs(self.plan, request.scenario.tensors, counts)
+        tensors, lengths = request.scenario.tensors, request.lengths
+        predicted = predict_outputs(self.plan, tensors, counts, lengths)
         for port in self.design.outputs:
-            ends = observation.sinks[port.name].cycles[port.beats - 1 :: port.beats]
+            ends = observation.sinks[port.name].cycles[port.ends(tensors, lengths) - 1]
             simulated = (ends - observation.start).tolist()
             pairs = zip(predicted[port.name], simulated, strict=True)
             for tensor, (expected, got) in enumerate(pairs):
@@ -322,13 +344,16 @@ class _Check:
     ) -> RtlResult:
         outputs = {}
         for port in self.design.outputs:
-            codes = observation.sinks[port.name].codes.reshape(-1, port.elements)
+            tensors, lengths = requests[0].scenario.tensors, requests[0].lengths
+            codes = np.zeros((tensors, port.elements), np.int64)
+            counts = np.arange(port.elements) < port.sizes(tensors, lengths)[:, None]
+            codes[counts] = observation.sinks[port.name].codes
             shape = self.qgraph.tensor(port.name).shape
             outputs[port.name] = golden.from_stream(codes, shape)
         tensors = sum(request.scenario.tensors for request in requests)
         return RtlResult(
             outputs=outputs,
-            cycles=tuple(observation.finished(self.design).tolist()),
+            cycles=tuple(observation.finished(self.design, requests[0].lengths).tolist()),
             counters=observation.counters,
             scenarios=tuple(str(request.scenario) for request in requests),
             vectors_per_second=tensors / seconds if seconds else 0.0,

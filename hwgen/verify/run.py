@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,12 +24,15 @@ class Request:
         scenario sends.
     deadline
         Cycles after which the run is given up.
+    lengths
+        Tokens of each tensor, if they have several lengths; what is beyond them is not sent.
     """
 
     design: Design
     scenario: Scenario
     inputs: Mapping[str, Codes]
     deadline: int
+    lengths: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +98,17 @@ class Observation:
         """Cycle of the first input transfer: cycle 0 of a prediction."""
         return min((int(cycles[0]) for cycles in self.sources.values() if cycles.size), default=0)
 
-    def finished(self, design: Design) -> Codes:
+    def finished(self, design: Design, lengths: Sequence[int] = ()) -> Codes:
         """Return the cycles from the first input transfer to each tensor's last output transfer.
 
         Both included; one entry per tensor that left the accelerator completely.
         """
-        ends = [
-            self.sinks[port.name].cycles[port.beats - 1 :: port.beats] for port in design.outputs
-        ]
+        ends = []
+        for port in design.outputs:
+            cycles = self.sinks[port.name].cycles
+            tensors = len(lengths) or cycles.size // port.beats
+            last = port.ends(tensors, lengths) - 1
+            ends.append(cycles[last[last < cycles.size]])
         complete = min(end.size for end in ends)
         latest: Codes = np.max([end[:complete] for end in ends], axis=0)
         return latest - self.start + 1

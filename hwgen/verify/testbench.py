@@ -18,6 +18,7 @@ from hwgen.tools import ToolFailedError, run
 from hwgen.verify.design import Codes, Design, StreamPort, pack, port_bytes, unpack
 from hwgen.verify.run import Observation, Request, SinkRecord
 from hwgen.verify.scenario import patterns
+from rtl_templates.control.registers import LENGTH
 
 __all__ = ["run_cocotb", "simulator_env"]
 
@@ -117,9 +118,11 @@ def _vectors(requests: Sequence[Request], expected: Mapping[str, Codes]) -> dict
     longest = max(requests, key=lambda request: request.scenario.tensors)
     arrays: dict[str, Any] = {}
     for port in design.inputs:
-        arrays[f"in_{port.name}"] = pack(longest.inputs[port.name], port.lanes, port.bits)
+        codes = port.flat(longest.inputs[port.name], longest.lengths)
+        arrays[f"in_{port.name}"] = pack(codes, port.lanes, port.bits)
     for port in design.outputs:
-        arrays[f"out_{port.name}"] = pack(expected[port.name], port.lanes, port.bits)
+        codes = port.flat(expected[port.name][: longest.scenario.tensors], longest.lengths)
+        arrays[f"out_{port.name}"] = pack(codes, port.lanes, port.bits)
     for request in requests:
         scenario = request.scenario
         arrays[f"willing_{scenario.name}"] = patterns(
@@ -130,11 +133,12 @@ def _vectors(requests: Sequence[Request], expected: Mapping[str, Codes]) -> dict
 
 def _bench(requests: Sequence[Request], vectors: Path, results: Path) -> dict[str, Any]:
     design = requests[0].design
+    longest = max(requests, key=lambda request: request.scenario.tensors)
 
     def port(item: StreamPort) -> dict[str, Any]:
         return {
             "name": item.name,
-            "beats": item.beats,
+            "ends": item.ends(longest.scenario.tensors, longest.lengths).tolist(),
             "bytes": port_bytes(item.lanes * item.bits),
         }
 
@@ -142,6 +146,8 @@ def _bench(requests: Sequence[Request], vectors: Path, results: Path) -> dict[st
         "vectors": str(vectors),
         "results": str(results),
         "words": design.words,
+        "length_word": LENGTH,
+        "lengths": longest.lengths,
         "inputs": [port(item) for item in design.inputs],
         "outputs": [port(item) for item in design.outputs],
         "scenarios": [
@@ -182,8 +188,9 @@ def _all_right(
             return False
         for port in request.design.outputs:
             record = observation.sinks[port.name]
-            want = expected[port.name][: request.scenario.tensors].ravel()
-            closes = (np.arange(record.last.size) + 1) % port.beats == 0
+            want = port.flat(expected[port.name][: request.scenario.tensors], request.lengths)
+            ends = port.ends(request.scenario.tensors, request.lengths)
+            closes = np.isin(np.arange(record.last.size) + 1, ends)
             if not np.array_equal(record.codes, want) or np.any(record.last != closes):
                 return False
     return True

@@ -37,7 +37,7 @@ class Bounds(wiring.Component):
     score, first, key : ``In``
         A tile begins; it is the first of its block; its first key or slot.
     seen : ``In``
-        Tokens in the cache before this tensor; with a ring, ``window + sinks`` stands for all
+        Tokens in the cache before this tensor; with a ring, ``ring + sinks`` stands for all
         larger numbers.
     slot : ``In``
         With a ring: ``(tokens before this tensor - sinks) % ring``.

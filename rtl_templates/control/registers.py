@@ -6,13 +6,16 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_templates.streams.delay import delay
 
-__all__ = ["CONTROL", "COUNTERS", "RegisterPort", "Registers"]
+__all__ = ["CONTROL", "COUNTERS", "LENGTH", "RegisterPort", "Registers"]
 
 CONTROL = 2
 """Word that clears the counters when bit 0 is written; bit 1 begins a new sequence."""
 
 COUNTERS = 8
 """Word of the first engine's counters; two words an engine."""
+
+LENGTH = 255
+"""Word that holds the tokens of the next tensor, if there is a choice."""
 
 RegisterPort = wiring.Signature(
     {"addr": Out(8), "wdata": Out(32), "write": Out(1), "rdata": In(32)}
@@ -35,6 +38,8 @@ class Registers(wiring.Component):
         Streams; every one has carried the same number of tensors when nothing is going on.
     saturations : int
         Most saturations in a cycle; 0 if no engine attends, and then words 6 and 7 do not exist.
+    lengths : sequence of int
+        Tokens that a tensor can have, if there are several; else word 255 does not exist.
 
     Members
     -------
@@ -56,17 +61,24 @@ class Registers(wiring.Component):
         External memory answered with an error.
     fresh : ``Out(1)``
         A new sequence shall begin.
+    length : ``Out``
+        Index in ``lengths`` of the next tensor's.
     """
 
     MOST_ENGINES = (256 - COUNTERS) // 2
 
-    def __init__(self, *, identity, version, engines, inputs=1, outputs=1, saturations=0):
+    def __init__(
+        self, *, identity, version, engines, inputs=1, outputs=1, saturations=0, lengths=()
+    ):
         if engines > self.MOST_ENGINES:
             raise ValueError(f"Engines must be at most {self.MOST_ENGINES}, not {engines}")
         self.identity = identity
         self.version = version
         self.engines = engines
         self.saturations = saturations
+        self.lengths = tuple(lengths)
+        if self.lengths and engines == self.MOST_ENGINES:
+            raise ValueError("The last engine's counters stand where the length does")
         super().__init__(
             {
                 "bus": In(RegisterPort),
@@ -80,6 +92,7 @@ class Registers(wiring.Component):
                 "saturated": In(range(max(2, saturations + 1))),
                 "memory": In(1),
                 "fresh": Out(1),
+                "length": Out(range(max(2, len(self.lengths)))),
             }
         )
 
@@ -121,6 +134,8 @@ class Registers(wiring.Component):
                     m.d.sync += counter.eq(counter + 1)
                 words[COUNTERS + 2 * k + offset] = counter
                 counters.append(counter)
+        if self.lengths:
+            self._length(m, words)
         control = self.bus.write & (self.bus.addr == CONTROL)
         m.d.comb += self.fresh.eq(control & self.bus.wdata[1])
         with m.If(control & self.bus.wdata[0]):
@@ -132,6 +147,15 @@ class Registers(wiring.Component):
             with m.Default():
                 m.d.sync += self.bus.rdata.eq(0)
         return m
+
+    def _length(self, m, words):
+        """Take a number of tokens that a tensor can have; ignore any other."""
+        tokens = Signal(32, init=self.lengths[0], name="tokens")
+        with m.If(self.bus.write & (self.bus.addr == LENGTH)):
+            for index, legal in enumerate(self.lengths):
+                with m.If(self.bus.wdata == legal):
+                    m.d.sync += [tokens.eq(legal), self.length.eq(index)]
+        words[LENGTH] = tokens
 
     def _attention(self, m, words, counters):
         """Count masked rows and saturated logits; return the bits of the status word."""

@@ -4,6 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.memory.select import by_length, length_port, per_length
 from rtl_templates.streams.credits import CreditQueue
 from rtl_templates.streams.delay import delay
 
@@ -22,10 +23,13 @@ class Store(wiring.Component):
         First element.
     lanes, bits : int
         Elements of a beat, bits of an element.
-    beats : int
+    beats : int or sequence of int
+        One for each length that the tensor can have.
 
     Members
     -------
+    length : ``In``
+        Index of the present length.
     run : ``In(1)``
     read : ``Out``
         Element to read in this cycle.
@@ -33,6 +37,8 @@ class Store(wiring.Component):
         Its beat, in the next cycle.
     done : ``Out(1)``
         The last beat is read in this cycle.
+    idle : ``Out(1)``
+        Every beat that was read has left, the last one at least one cycle ago.
     o : ``Out(stream.Signature(lanes * bits))``
     """
 
@@ -44,14 +50,16 @@ class Store(wiring.Component):
     def __init__(self, *, address, lanes, bits, beats):
         self.first = address
         self.lanes = lanes
-        self.beats = beats
+        self.beats = per_length(beats)
         self.queue = CreditQueue(lanes * bits, self.QUEUE)
         super().__init__(
             {
+                **length_port(self.beats),
                 "run": In(1),
-                "read": Out(range(max(2, address + lanes * beats))),
+                "read": Out(range(max(2, address + lanes * max(self.beats)))),
                 "data": In(lanes * bits),
                 "done": Out(1),
+                "idle": Out(1),
                 "o": Out(stream.Signature(lanes * bits)),
             }
         )
@@ -61,12 +69,14 @@ class Store(wiring.Component):
         m.submodules.queue = queue = self.queue
         wiring.connect(m, queue.o, wiring.flipped(self.o))
         address = Signal(self.read.shape(), init=self.first)
-        count = Signal(range(max(2, self.beats)))
+        count = Signal(range(max(2, *self.beats)))
+        last = by_length([beats - 1 for beats in self.beats], self.length)
         step = Signal()
         m.d.comb += [
             step.eq(self.run & (queue.room != 0)),
             self.read.eq(address),
-            self.done.eq(step & (count == self.beats - 1)),
+            self.done.eq(step & (count == last)),
+            self.idle.eq(queue.room == self.QUEUE),
             queue.reserve.eq(step),
             queue.push.eq(delay(m, step, 1, "read")),
             queue.payload.eq(self.data),

@@ -4,6 +4,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.memory.select import by_length, length_port, per_length
+
 __all__ = ["RingWriter", "SizeWriter", "TokenCount"]
 
 
@@ -104,68 +106,70 @@ class TokenCount(wiring.Component):
     ----------
     slots, pinned, start : int
         See :class:`RingWriter`.
-    tokens : int
-        Of a tensor.
+    tokens : int or sequence of int
+        Of a tensor; one for each length that it can have.
     restarts : bool
-        Whether a full cache is emptied.
+        Whether a cache that has no room for a tensor is emptied before it.
     most : int
         Else: what stands for this many tokens and all larger numbers.
 
     Members
     -------
+    length : ``In``
+        Index of the present tensor's length.
+    begin : ``In(1)``
+        The present tensor begins; before its first row is written.
     advance : ``In(1)``
         The present tensor is done.
     clear : ``In(1)``
         Begin anew.
     seen : ``Out``
+        Right from the cycle after ``begin`` on.
     slot : ``Out``
         ``(tokens - pinned) % ring``, where the ring are the slots from ``start`` on; 0 of a cache
         that restarts.
-    overflow : ``Out(1)``
-        ``advance`` of the first tensor after a full cache was emptied.
+    emptied : ``Out(1)``
+        With ``begin``: the cache has no room for the tensor, and begins anew.
     """
 
     def __init__(self, *, slots, pinned, start, tokens, restarts, most=0):
-        if restarts and slots % tokens:
-            raise ValueError(f"{tokens} tokens do not divide {slots} slots")
-        if tokens > slots - start:
-            raise ValueError(f"{tokens} tokens do not fit into a ring of {slots - start}")
+        self.tokens = per_length(tokens)
+        if max(self.tokens) > slots - start:
+            raise ValueError(f"{max(self.tokens)} tokens do not fit into a ring of {slots - start}")
         self.slots = slots
         self.ring = slots - start
-        self.tokens = tokens
         self.restarts = restarts
         self.most = slots if restarts else most
         self.first = 0 if restarts else -pinned % self.ring
         super().__init__(
             {
+                **length_port(self.tokens),
+                "begin": In(1),
                 "advance": In(1),
                 "clear": In(1),
                 "seen": Out(range(max(2, self.most + 1))),
                 "slot": Out(range(max(2, self.ring)), init=self.first),
-                "overflow": Out(1),
+                "emptied": Out(1),
             }
         )
 
     def elaborate(self, platform):
         m = Module()
-        following = Signal(range(self.most + self.tokens + 1))
-        m.d.comb += following.eq(self.seen + self.tokens)
+        tokens = by_length(self.tokens, self.length)
+        following = Signal(range(self.most + max(self.tokens) + 1))
+        m.d.comb += following.eq(self.seen + tokens)
         if self.restarts:
-            emptied = Signal()
-            m.d.comb += self.overflow.eq(self.advance & emptied)
+            m.d.comb += self.emptied.eq(self.begin & (following > self.slots))
             with m.If(self.advance):
-                full = following == self.slots
-                m.d.sync += [emptied.eq(full), self.seen.eq(Mux(full, 0, following))]
-            with m.If(self.clear):
-                m.d.sync += emptied.eq(0)
+                m.d.sync += self.seen.eq(following)
         else:
             slot = Signal(range(2 * self.ring))
-            m.d.comb += slot.eq(self.slot + self.tokens)
+            m.d.comb += slot.eq(self.slot + tokens)
             with m.If(self.advance):
                 m.d.sync += [
                     self.seen.eq(Mux(following > self.most, self.most, following)),
                     self.slot.eq(Mux(slot >= self.ring, slot - self.ring, slot)),
                 ]
-        with m.If(self.clear):
+        with m.If(self.clear | self.emptied):
             m.d.sync += [self.seen.eq(0), self.slot.eq(self.first)]
         return m

@@ -1,8 +1,9 @@
 """Constants of the task at hand."""
 
-from amaranth.hdl import Const, Signal, signed, unsigned
+from amaranth.hdl import Array, Const, Signal, signed, unsigned
+from amaranth.lib.wiring import In
 
-__all__ = ["TaskField", "shape_for"]
+__all__ = ["TaskField", "by_length", "length_port", "per_length", "shape_for"]
 
 
 def shape_for(low, high):
@@ -10,6 +11,33 @@ def shape_for(low, high):
     if low >= 0:
         return unsigned(max(1, high.bit_length()))
     return signed(max((-low - 1).bit_length(), max(high, 0).bit_length()) + 1)
+
+
+def per_length(value):
+    """Return the values of a parameter that is one number, or one for each length of a tensor."""
+    return (value,) if isinstance(value, int) else tuple(value)
+
+
+def length_port(values):
+    """Return the member ``length`` of a component with so many values of :func:`per_length`."""
+    return {"length": In(range(max(2, len(values))))}
+
+
+def by_length(values, length):
+    """Return the value of the length at hand; a constant if it is the same for all.
+
+    Parameters
+    ----------
+    values : sequence
+        Integers, or values of equal meaning; one for each length.
+    length : Value
+        Index of the length; not looked at if there is one.
+    """
+    if len(values) == 1:
+        return values[0]
+    if all(isinstance(value, int) for value in values):
+        values = [Const(value, shape_for(min(values), max(values))) for value in values]
+    return Array(values)[length]
 
 
 class TaskField:

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_templates.control.store import Store
 from rtl_templates.memory.ring import RingWriter
+from rtl_templates.memory.select import by_length, length_port, per_length
 from rtl_templates.memory_port.kv_append import KvAppend
 
 __all__ = ["KvStore"]
@@ -22,8 +23,8 @@ class KvStore(wiring.Component):
     layout : KvLayout
     value : bool
         Values, else keys.
-    tokens : int
-        Rows of a tensor.
+    tokens : int or sequence of int
+        Rows of a tensor; one for each length that it can have.
     pinned, start : int
         See :class:`rtl_templates.memory.ring.RingWriter`.
     slots : int
@@ -36,6 +37,8 @@ class KvStore(wiring.Component):
 
     Members
     -------
+    length : ``In``
+        Index of the present tensor's length.
     run : ``In(1)``
     clear : ``In(1)``
         A new sequence begins: at slot 0.
@@ -53,15 +56,21 @@ class KvStore(wiring.Component):
         self, layout, *, value, tokens, slots, pinned, start, address, lanes, bits, address_bits
     ):
         self.layout = layout
-        self.tokens = tokens
+        self.tokens = per_length(tokens)
         self.lanes = lanes
         self.bits = bits
         self.append = KvAppend(layout, value=value, address_bits=address_bits)
         row = layout.kv_heads * (layout.features if value else layout.inner)
-        self.store = Store(address=address, lanes=lanes, bits=bits, beats=tokens * row // lanes)
+        self.store = Store(
+            address=address,
+            lanes=lanes,
+            bits=bits,
+            beats=[count * row // lanes for count in self.tokens],
+        )
         self.ring = RingWriter(slots=slots, pinned=pinned, start=start, row=1, lanes=1)
         super().__init__(
             {
+                **length_port(self.tokens),
                 "run": In(1),
                 "clear": In(1),
                 "read": Out(self.store.read.shape()),
@@ -78,9 +87,13 @@ class KvStore(wiring.Component):
         m.submodules.append = append = self.append
         m.submodules.ring = ring = self.ring
         wiring.connect(m, append.blocks, wiring.flipped(self.blocks))
-        begun = Signal(range(self.tokens + 1))  # rows whose blocks are being asked for, or were
+        tokens = by_length(self.tokens, self.length)
+        begun = Signal(
+            range(max(self.tokens) + 1)
+        )  # rows whose blocks are being asked for, or were
         has_read = Signal()
         m.d.comb += [
+            store.length.eq(self.length),
             store.run.eq(self.run & ~has_read),
             store.data.eq(self.data),
             self.read.eq(store.read),
@@ -93,10 +106,10 @@ class KvStore(wiring.Component):
                 )
             ),
             append.slot.eq(ring.offset),
-            append.start.eq(self.run & ~append.busy & (begun != self.tokens)),
+            append.start.eq(self.run & ~append.busy & (begun != tokens)),
             ring.push.eq(append.start),
             ring.clear.eq(self.clear),
-            self.asked.eq(has_read & ~append.busy & (begun == self.tokens)),
+            self.asked.eq(has_read & ~append.busy & (begun == tokens)),
         ]
         with m.If(append.start):
             m.d.sync += begun.eq(begun + 1)

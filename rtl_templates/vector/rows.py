@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.memory.select import TaskField, shape_for
+from rtl_templates.memory.select import TaskField, by_length, per_length, shape_for
 
 __all__ = ["RowTable", "Rows"]
 
@@ -46,12 +46,14 @@ class Rows(wiring.Component):
         Features at once, width of a number.
     tables : sequence of RowTable or None
         One per task.
-    counts : sequence of int
-        Numbers in a tensor, by task.
+    counts : sequence
+        Numbers in a tensor, by task: an integer, or one for each length of it.
 
     Members
     -------
     task : ``In``
+    length : ``In``
+        Index of the present tensor's length.
     step : ``In(1)``
         A number is there.
     number : ``In(bits)``
@@ -66,7 +68,8 @@ class Rows(wiring.Component):
         self.lanes = lanes
         self.bits = bits
         self.tables = list(tables)
-        self.counts = list(counts)
+        self.counts = [per_length(count) for count in counts]
+        self.lengths = max(map(len, self.counts))
         used = [table for table in self.tables if table is not None]
         if not used:
             raise ValueError("At least one task must have rows")
@@ -84,6 +87,7 @@ class Rows(wiring.Component):
         super().__init__(
             {
                 "task": In(range(max(2, len(self.tables)))),
+                "length": In(range(max(2, self.lengths))),
                 "step": In(1),
                 "number": In(bits),
                 "codes": Out(lanes * self.shape.width),
@@ -96,11 +100,20 @@ class Rows(wiring.Component):
         sizes = [len(table.rows[0]) // self.lanes if table else 1 for table in self.tables]
         most = field([len(table.rows) - 1 if table else 0 for table in self.tables], "last_row")
         size = field(sizes, "words_of_a_row")
-        number_ends = field([count - 1 for count in self.counts], "last_number")
+        number_ends = by_length(
+            [
+                field(
+                    [count[min(k, len(count) - 1)] - 1 for count in self.counts], f"last_number_{k}"
+                )
+                for k in range(self.lengths)
+            ],
+            self.length,
+        )
+        most_numbers = [max(count) for count in self.counts]
 
         word = Signal(range(max(2, *sizes)))
-        number = Signal(range(max(2, *self.counts)))
-        place = Signal(range(max(2, *(s * c for s, c in zip(sizes, self.counts, strict=True)))))
+        number = Signal(range(max(2, *most_numbers)))
+        place = Signal(range(max(2, *(s * c for s, c in zip(sizes, most_numbers, strict=True)))))
         row_ends = word == size - 1
         tensor_ends = row_ends & (number == number_ends)
         with m.If(self.step):

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.memory.select import TaskField
+from rtl_templates.memory.select import TaskField, by_length, per_length
 
 __all__ = ["Turn", "Turns"]
 
@@ -26,7 +26,7 @@ class Turn:
     sine
         Magnitudes of the first quarter's arcs, 16 bits: a power of two.
     tokens, heads
-        Of a tensor.
+        Of a tensor; ``tokens`` can be several, one for each length of it.
     start
         Position of the first token.
     limit
@@ -39,7 +39,7 @@ class Turn:
 
     steps: tuple[int, ...]
     sine: tuple[int, ...]
-    tokens: int
+    tokens: int | tuple[int, ...]
     heads: int
     start: int = 0
     limit: int = 0
@@ -69,6 +69,8 @@ class Turns(wiring.Component):
     Members
     -------
     task : ``In``
+    length : ``In``
+        Index of the present tensor's length.
     step, first : ``In(1)``
         A step of a rotation is issued in this cycle; it is the first of its group.
     clear : ``In(1)``
@@ -81,6 +83,7 @@ class Turns(wiring.Component):
     def __init__(self, *, lanes, turns):
         self.lanes = lanes
         self.turns = list(turns)
+        self.lengths = max(len(per_length(turn.tokens)) for turn in self.turns if turn is not None)
         (self.sine,) = {turn.sine for turn in self.turns if turn is not None}
         if len(self.sine) & (len(self.sine) - 1):
             raise ValueError(f"A quarter must have a power of two arcs, not {len(self.sine)}")
@@ -91,6 +94,7 @@ class Turns(wiring.Component):
                 )
         super().__init__(
             {
+                "length": In(range(max(2, self.lengths))),
                 "task": In(range(max(2, len(self.turns)))),
                 "step": In(1),
                 "first": In(1),
@@ -135,10 +139,15 @@ class Turns(wiring.Component):
         word = Signal(range(max(2, *words)))
         half = Signal()
         head = Signal(range(max(2, *(turn.heads for turn in used))))
-        token = Signal(range(max(2, *(turn.tokens for turn in used))))
+        counts = [per_length(turn.tokens) for turn in used]
+        token = Signal(range(max(2, *(max(count) for count in counts))))
+        last_tokens = [
+            self._of(field, f"last_token_{k}", lambda t, k=k: per_length(t.tokens)[k] - 1)
+            for k in range(self.lengths)
+        ]
         last_word = word == self._of(field, "last_word", lambda t: len(t.steps) // self.lanes - 1)
         last_head = head == self._of(field, "last_head", lambda t: t.heads - 1)
-        last_token = token == self._of(field, "last_token", lambda t: t.tokens - 1)
+        last_token = token == by_length(last_tokens, self.length)
         interleaved = self._of(field, "interleaved", lambda t: t.interleaved)
         word_moves = ~interleaved | half
         half_moves = interleaved | last_word

@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.requantize import Scale, finish
-from rtl_templates.memory.select import TaskField
+from rtl_templates.memory.select import TaskField, per_length
 from rtl_templates.streams.delay import delay
 from rtl_templates.vector.lookup import Lookup
 from rtl_templates.vector.rows import Rows, RowTable
@@ -39,7 +39,7 @@ class VectorTask:
     turn, rows
         See :class:`Turns` and :class:`Rows`.
     count
-        ``rows``: numbers in a tensor.
+        ``rows``: numbers in a tensor; one for each length, if it can have several.
     pad
         Code of an element that is missing.
     """
@@ -53,7 +53,7 @@ class VectorTask:
     table: tuple[int, ...] = ()
     turn: Turn | None = None
     rows: RowTable | None = None
-    count: int = 1
+    count: int | tuple[int, ...] = 1
     pad: int = 0
 
 
@@ -85,6 +85,8 @@ class VectorCore(wiring.Component):
     Members
     -------
     task : ``In``
+    length : ``In``
+        Index of the present tensor's length.
     step, first, last : ``In(1)``
         A step is issued in this cycle; it is the first, the last of its group.
     port : ``In``
@@ -109,6 +111,7 @@ class VectorCore(wiring.Component):
         super().__init__(
             {
                 "task": In(range(max(2, len(self.tasks)))),
+                "length": In(range(max(2, self.lengths))),
                 "step": In(1),
                 "first": In(1),
                 "last": In(1),
@@ -120,6 +123,13 @@ class VectorCore(wiring.Component):
                 "beat": Out(shape.lanes * shape.out_bits),
             }
         )
+
+    @property
+    def lengths(self):
+        """Lengths that a tensor can have, of those tasks that count its tokens."""
+        counted = [task.count for task in self.tasks]
+        counted += [task.turn.tokens for task in self.tasks if task.turn is not None]
+        return max(len(per_length(count)) for count in counted)
 
     @property
     def remembers(self):
@@ -230,6 +240,7 @@ class VectorCore(wiring.Component):
                     m.d.comb += here.eq(task.turn is not None)
         m.d.comb += [
             turns.task.eq(self.task),
+            turns.length.eq(self.length),
             turns.step.eq(self.step & here),
             turns.first.eq(self.first),
             turns.clear.eq(self.clear),
@@ -245,7 +256,11 @@ class VectorCore(wiring.Component):
         )
         field = TaskField(m, self.task)
         here = field([task.rows is not None for task in self.tasks], "has_rows")
-        m.d.comb += [rows.task.eq(self.task), rows.step.eq(step & here)]
+        m.d.comb += [
+            rows.task.eq(self.task),
+            rows.length.eq(self.length),
+            rows.step.eq(step & here),
+        ]
         return rows
 
     def _of_port(self, field, port, name):

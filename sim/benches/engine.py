@@ -67,7 +67,7 @@ class Unit:
         for k, beats in enumerate(self.inputs):
             ports = Ports.component(self.dut, f"{self.name}_i{k}")
             source = StreamSource(self.dut.clk, ports, ruler, willing())
-            sending.append(cocotb.start_soon(source.send(beats, len(beats))))
+            sending.append(cocotb.start_soon(source.send(beats, [len(beats)])))
         ports = Ports.component(self.dut, f"{self.name}_o")
         ready = willing() if stalls else None
         sink = StreamSink(self.dut.clk, ports, ruler, ready, self.name)

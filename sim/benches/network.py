@@ -3,7 +3,8 @@
 ``HWGEN_BENCH`` names a JSON file: the ports, the scenarios with their deadlines (cycles), and the
 ``.npz`` with stimulus and expectations, as bytes of beats:
 
-- ``in_<input>``, ``out_<output>`` (beats, bytes): all tensors, golden results;
+- ``in_<input>``, ``out_<output>`` (beats, bytes): all tensors, golden results; ``ends`` of a port
+  are the beats up to the end of each tensor;
 - ``willing_<scenario>`` (streams, period): which cycles each stream is willing in.
 
 A scenario's observation goes to ``<results>/<scenario>.npz``, also if it fails.
@@ -70,11 +71,14 @@ class Run:
         tensors = self.scenario["tensors"]
         sending = []
         for port in BENCH["inputs"]:
-            count = tensors * port["beats"]
-            beats = _integers(VECTORS[f"in_{port['name']}"][:count])
-            sending.append(cocotb.start_soon(self.sources[port["name"]].send(beats, port["beats"])))
+            ends = port["ends"][:tensors]
+            beats = _integers(VECTORS[f"in_{port['name']}"][: ends[-1]])
+            # The length at hand is taken with the first beat of the first input.
+            begun = self.announce if port is BENCH["inputs"][0] else None
+            send = self.sources[port["name"]].send(beats, ends, begun)
+            sending.append(cocotb.start_soon(send))
         taking = [
-            cocotb.start_soon(self.sinks[port["name"]].receive(tensors * port["beats"]))
+            cocotb.start_soon(self.sinks[port["name"]].receive(port["ends"][tensors - 1]))
             for port in BENCH["outputs"]
         ]
         return sending, taking
@@ -85,7 +89,22 @@ class Run:
         for _ in range(cycles):
             await RisingEdge(self.dut.clk)
         self.dut.rst.value = 0
+        if BENCH["lengths"]:
+            await self.write_length(0)
         self.ruler.restart()
+
+    def announce(self, tensor):
+        """Say how many tokens the tensor after this one has, which has begun."""
+        if tensor + 1 < len(BENCH["lengths"]):
+            cocotb.start_soon(self.write_length(tensor + 1))
+
+    async def write_length(self, tensor):
+        """Write the register in this cycle."""
+        self.dut.reg_addr.value = BENCH["length_word"]
+        self.dut.reg_wdata.value = BENCH["lengths"][tensor]
+        self.dut.reg_write.value = 1
+        await RisingEdge(self.dut.clk)
+        self.dut.reg_write.value = 0
 
     async def strike(self):
         """Run until the reset of the scenario, then begin again without stalls."""
@@ -161,17 +180,17 @@ async def matches_golden(dut, index):
         late = [
             port["name"]
             for port in BENCH["outputs"]
-            if len(run.sinks[port["name"]].beats) < scenario["tensors"] * port["beats"]
+            if len(run.sinks[port["name"]].beats) < port["ends"][scenario["tensors"] - 1]
         ]
         run.culprit = late[-1]
     run.save()
 
     assert run.status == "done", f"{run.culprit}: {run.status} in cycle {run.ruler.cycle}"
     for port in BENCH["outputs"]:
-        name, count = port["name"], scenario["tensors"] * port["beats"]
-        expected = _integers(VECTORS[f"out_{name}"][:count])
+        name, ends = port["name"], set(port["ends"])
+        expected = _integers(VECTORS[f"out_{name}"][: port["ends"][scenario["tensors"] - 1]])
         sink = run.sinks[name]
         for beat, (want, got) in enumerate(zip(expected, sink.beats, strict=True)):
             assert got == want, f"{name} beat {beat}: {got:#x}, golden {want:#x}"
         for beat, last in enumerate(sink.lasts, start=1):
-            assert last == int(beat % port["beats"] == 0), f"{name} beat {beat - 1}: last is {last}"
+            assert last == int(beat in ends), f"{name} beat {beat - 1}: last is {last}"

@@ -89,10 +89,24 @@ class StreamSource:
         self._willing = willing
         self.cycles: list[int] = []
 
-    async def send(self, beats: Sequence[int], per_tensor: int):
-        """Transfer the beats; every ``per_tensor``-th is the last of a tensor."""
+    async def send(
+        self,
+        beats: Sequence[int],
+        ends: Sequence[int],
+        begun: Callable[[int], None] | None = None,
+    ):
+        """Transfer the beats.
+
+        Parameters
+        ----------
+        ends
+            Beats up to the end of each tensor.
+        begun
+            Called with a tensor's number in the cycle after its first beat's transfer.
+        """
         ports, edge = self._ports, self._edge
         accepted = RisingEdge(ports.ready)
+        last, first = set(ends), {0: 0, **{end: k for k, end in enumerate(ends, start=1)}}
         for index, beat in enumerate(beats, start=1):
             while not self._willing(self._ruler.cycle):
                 ports.valid.value = 0
@@ -100,12 +114,14 @@ class StreamSource:
             ports.data.value = beat
             ports.valid.value = 1
             if ports.last is not None:
-                ports.last.value = int(index % per_tensor == 0)
+                ports.last.value = int(index in last)
             await edge
             while not ports.ready.value:
                 await accepted
                 await edge
             self.cycles.append(self._ruler.cycle - 1)
+            if begun is not None and index - 1 in first:
+                begun(first[index - 1])
         ports.valid.value = 0
 
 

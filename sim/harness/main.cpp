@@ -23,7 +23,7 @@
 
 namespace {
 
-constexpr int64_t MAGIC = 0x3147'4e45'4757'48;  // the format's version is part of it
+constexpr int64_t MAGIC = 0x3247'4e45'4757'48;  // the format's version is part of it
 constexpr int RESET_CYCLES = 2;
 
 // How a sink uses `ready`.
@@ -42,8 +42,10 @@ template <class T> Data data_of(T& port) { return {reinterpret_cast<uint8_t*>(&p
 struct Source {
     Data data;
     CData *valid, *ready, *last;
-    int64_t beats = 0, beats_per_tensor = 0;
-    std::vector<uint8_t> pattern, payload;
+    int64_t beats = 0;
+    std::vector<int64_t> ends{};  // beats up to the end of each tensor
+    size_t tensor = 0;            // of the next beat
+    std::vector<uint8_t> pattern{}, payload{};
     int64_t next = 0;
     bool waiting = false;  // an offered beat stays until it is taken
     std::vector<int64_t> cycles;
@@ -76,6 +78,11 @@ class Reader {
         file_.read(reinterpret_cast<char*>(&value), sizeof value);
         if (!file_) fail("the request is too short");
         return value;
+    }
+    std::vector<int64_t> numbers() {
+        std::vector<int64_t> values(static_cast<size_t>(number()));
+        for (int64_t& value : values) value = number();
+        return values;
     }
     std::vector<uint8_t> bytes(int64_t count) {
         std::vector<uint8_t> data(static_cast<size_t>(count));
@@ -145,9 +152,11 @@ class Bench {
         const int64_t period = in.number();
         registers_ = in.number();
         settle_ = in.number();
+        length_word_ = in.number();
+        lengths_ = in.numbers();
         for (Source& source : sources_) {
             source.beats = in.number();
-            source.beats_per_tensor = in.number();
+            source.ends = in.numbers();
             source.pattern = in.bytes(period);
             source.payload = in.bytes(source.beats * static_cast<int64_t>(source.data.size));
         }
@@ -216,6 +225,7 @@ class Bench {
         cycle_ = 0;
         for (Source& source : sources_) {
             source.next = 0;
+            source.tensor = 0;
             source.waiting = false;
             *source.valid = 0;
             source.cycles.clear();
@@ -232,9 +242,25 @@ class Bench {
             probe.indices.clear();
             probe.payload.clear();
         }
+        announced_ = lengths_.size();
+        announce(0);
+        if (top_->reg_write) {
+            settle();
+            edge();
+        }
+    }
+
+    // Say in this cycle how many tokens a tensor has, if they can differ.
+    void announce(size_t tensor) {
+        top_->reg_write = tensor < lengths_.size();
+        if (!top_->reg_write) return;
+        top_->reg_addr = static_cast<decltype(+top_->reg_addr)>(length_word_);
+        top_->reg_wdata = static_cast<decltype(+top_->reg_wdata)>(lengths_[tensor]);
     }
 
     void step() {
+        announce(announced_);
+        announced_ = lengths_.size();
         for (Source& source : sources_) offer(source);
         for (Sink& sink : sinks_) {
             switch (sink_mode_) {
@@ -247,7 +273,12 @@ class Bench {
         for (Source& source : sources_) {
             if (!(*source.valid && *source.ready)) continue;
             source.cycles.push_back(cycle_);
+            // The length at hand is taken with the first beat of the first input.
+            const bool first = source.tensor == 0 ? source.next == 0
+                                                  : source.next == source.ends[source.tensor - 1];
+            if (first && &source == &sources_.front()) announced_ = source.tensor + 1;
             ++source.next;
+            if (source.next == source.ends[source.tensor]) ++source.tensor;
             source.waiting = false;
         }
         for (size_t i = 0; i < sinks_.size(); ++i) take(sinks_[i], static_cast<int64_t>(i));
@@ -270,7 +301,7 @@ class Bench {
         if (!*source.valid) return;
         source.waiting = true;
         std::memcpy(source.data.bytes, &source.payload[source.next * source.data.size], source.data.size);
-        *source.last = (source.next + 1) % source.beats_per_tensor == 0;
+        *source.last = source.next + 1 == source.ends[source.tensor];
     }
 
     void take(Sink& sink, int64_t which) {
@@ -348,6 +379,9 @@ class Bench {
     std::vector<Probe> probes_;
     std::vector<int64_t> register_values_;
     int64_t deadline_ = 0, reset_at_ = -1, sink_mode_ = FREE, registers_ = 0, settle_ = 0;
+    int64_t length_word_ = 0;
+    std::vector<int64_t> lengths_;
+    size_t announced_ = 0;  // tensor whose length is written in the next cycle; none beyond the last
     int64_t cycle_ = 0, status_ = DONE, culprit_ = 0;
     uint64_t time_ = 0;
 };

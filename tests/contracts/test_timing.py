@@ -7,6 +7,7 @@ import pytest
 from hwgen.ops.work import Loop, Port, Work
 from hwgen.plan.model import Fold
 from hwgen.plan.timing import (
+    CHOICE,
     FIFO_LATENCY,
     MOST_ENGINES,
     NORM_WAIT,
@@ -62,6 +63,7 @@ def test_other_latencies():
     assert latency(work("copy"), Fold(lanes=4)) == VectorCore.LATENCY == VECTOR_LATENCY
     assert Fifo.LATENCY == FIFO_LATENCY
     assert Sequencer.OVERHEAD == PHASE_OVERHEAD
+    assert Sequencer.CHOICE + Store.LATENCY == CHOICE
     assert Store.LATENCY == STORE_LATENCY
 
 

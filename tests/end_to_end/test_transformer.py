@@ -15,9 +15,9 @@ from hwgen.verify.rtl import simulate_rtl
 from support.hls import hls_outputs
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "transformer"
-NAMES = ("causal", "streaming", "external", "kv4")
+NAMES = ("causal", "streaming", "external", "kv4", "prefill")
 # Of a window more than its cache holds.
-TENSORS = {"causal": 2, "streaming": 40, "external": 12, "kv4": 40}
+TENSORS = {"causal": 2, "streaming": 40, "external": 12, "kv4": 40, "prefill": 9}
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,12 @@ def compiled():
 def test_the_cpp_equals_the_golden_model(tmp_path, compiled, name):
     spec, _, qgraph = compiled[name]
     inputs = golden.random_inputs(qgraph, TENSORS[name], seed=3)
+    lengths = golden.mixed_lengths(qgraph, TENSORS[name])
 
-    got = hls_outputs(make_plan(qgraph, spec.accelerator), qgraph, inputs, tmp_path)
+    got = hls_outputs(make_plan(qgraph, spec.accelerator), qgraph, inputs, tmp_path, lengths)
 
-    assert np.array_equal(got["logits"], golden.run(qgraph, inputs)["logits"])
+    expected = golden.run(qgraph, inputs, lengths=lengths)
+    assert np.array_equal(got["logits"], expected["logits"])
 
 
 @pytest.mark.verilator
@@ -47,19 +49,23 @@ def test_the_cpp_equals_the_golden_model(tmp_path, compiled, name):
     "name",
     [
         "streaming",
-        *(pytest.param(n, marks=pytest.mark.nightly) for n in ("causal", "external", "kv4")),
+        *(pytest.param(n, marks=pytest.mark.nightly) for n in NAMES if n != "streaming"),
     ],
 )
 def test_the_rtl_equals_the_golden_model(tmp_path, compiled, name):
     spec, _, qgraph = compiled[name]
     inputs = golden.random_inputs(qgraph, TENSORS[name], seed=3)
     plan = make_plan(qgraph, spec.accelerator)
+    lengths = golden.mixed_lengths(qgraph, TENSORS[name])
 
     # Raises if a value differs, or if a tensor leaves in another cycle than predicted.
-    result = simulate_rtl(plan, qgraph, inputs, tmp_path, runner="native", optimise=0)
+    result = simulate_rtl(
+        plan, qgraph, inputs, tmp_path, runner="native", optimise=0, lengths=lengths
+    )
 
-    assert np.array_equal(result.outputs["logits"], golden.run(qgraph, inputs)["logits"])
-    if plan.memory is None:
+    expected = golden.run(qgraph, inputs, lengths=lengths)
+    assert np.array_equal(result.outputs["logits"], expected["logits"])
+    if plan.memory is None and not lengths:
         assert result.latency == plan.prediction.latency
         assert result.interval == plan.prediction.interval
 

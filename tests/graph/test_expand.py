@@ -345,9 +345,9 @@ def mistake(folder, spec):
         ),
         ("heads: 2, hidden: 12, window: @3", "is causal", "causal: true"),
         (
-            "heads: 2, hidden: 12, causal: true, cache: @{length: 10}",
-            "cache length 10 is no multiple of the 6 tokens",
-            "6 or another",
+            "heads: 2, hidden: 12, causal: true, cache: @{length: 4}",
+            "cache length 4 is less than the 6 tokens",
+            "6 or more",
         ),
         ("heads: 2, hidden: 12, order: @prenorm", "must not be 'prenorm'", "'pre_norm'"),
         ("heads: 2, hidden: 12, repeat: @0", "at least 1", "how many times"),

@@ -298,11 +298,11 @@ def test_accumulator_holds_scores_and_values():
         ({"heads": 1, "cache": {"length": 8}}, [(4, 8)] * 3, "cache", "causal", "causal: true"),
         ({"heads": 1, "causal": True, "cache": {}}, [(4, 8)] * 3, "cache", "length", "length: "),
         (
-            {"heads": 1, "causal": True, "cache": {"length": 10}},
+            {"heads": 1, "causal": True, "cache": {"length": 3}},
             [(4, 8)] * 3,
             "cache",
-            "length 10 is no multiple of the 4 tokens",
-            "8 or",
+            "length 3 is less than the 4 tokens",
+            "4 or more",
         ),
         (
             {"heads": 1, "causal": True, "cache": {"length": 8}, "window": 4},

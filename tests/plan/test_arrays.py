@@ -230,12 +230,16 @@ def test_a_window_is_a_ring_after_the_sinks() -> None:
     work = works(cached(cache=27, window=10, sinks=3))["a"]
     ring = ring_of(work.attend)
 
-    assert (ring.slots, ring.pinned, ring.start, ring.tokens) == (27, 3, 8, 2)
-    assert [ring.seen(tensor) for tensor in (0, 1, 6, 7, 10**6)] == [0, 2, 12, 13, 13]
+    assert (ring.slots, ring.pinned, ring.start) == (27, 3, 8)
     assert not ring.restarts
+    # Until every slot of the ring of 19 is in use a count says where the keys are.
+    assert [ring.after(ring.seen(seen, 2), 2) for seen in (0, 2, 19, 20, 22)] == [2, 4, 21, 22, 22]
+    assert ring.fullest(2) == 22
     plain = ring_of(works(cached(cache=64))["a"].attend)
     assert (plain.slots, plain.pinned, plain.start, plain.restarts) == (64, 0, 0, True)
-    assert [plain.seen(tensor) for tensor in (0, 31, 32, 33)] == [0, 62, 0, 2]
+    assert [plain.seen(seen, 2) for seen in (0, 62, 63, 64)] == [0, 62, 0, 0]
+    assert plain.fullest(2) == 62
+    assert plain.fullest(5) == 55
 
 
 def test_the_verifier_knows_caches_and_arrays() -> None:
@@ -325,7 +329,7 @@ def test_attention_takes_longer_until_its_cache_is_full() -> None:
 
 
 def test_a_full_ring_takes_the_same_time_for_ever() -> None:
-    made = plan(cached(cache=27, window=10, sinks=3), "sequential", 64)
+    made = plan(cached(cache=19, window=10, sinks=3), "sequential", 64)
     intervals = [b - a for a, b in pairwise(predict(made, 200))]
 
     assert set(intervals[7:]) == {made.prediction.interval}

@@ -8,8 +8,12 @@ from support.control_harness import SequencerHarness, TensorEndHarness
 from support.prove import INDUCTION, mutant, prove
 
 
-def sequencer_proof(component=sequencer.Sequencer, phases=3):
-    return SequencerHarness(component(phases))
+def sequencer_proof(component=sequencer.Sequencer, phases=3, lengths=1):
+    return SequencerHarness(component(phases, lengths))
+
+
+def lists_proof(component=sequencer.Sequencer):
+    return sequencer_proof(component, phases=3, lengths=3)
 
 
 def end_proof(component=tensor_end.TensorEnd, beats=5):
@@ -20,16 +24,19 @@ PROOFS = {
     "sequencer_1": lambda: sequencer_proof(phases=1),
     "sequencer_3": sequencer_proof,
     "sequencer_4": lambda: sequencer_proof(phases=4),
+    "sequencer_of_3_lengths": lists_proof,
+    "sequencer_of_short_lists": lambda: sequencer_proof(phases=1, lengths=2),
     "end_1": lambda: end_proof(beats=1),
     "end_5": end_proof,
+    "end_of_3_lengths": lambda: end_proof(beats=(5, 2, 1)),
 }
 BUGS = {
     "a_phase_is_skipped": (sequencer_proof, sequencer.Sequencer, "phase + 1)", "phase + 2)"),
     "the_last_phase_is_left_out": (
         sequencer_proof,
         sequencer.Sequencer,
-        "self.phases - 1,",
-        "self.phases - 2,",
+        "self.phases - 1 for",
+        "self.phases - 2 for",
     ),
     "constants_are_not_awaited": (
         sequencer_proof,
@@ -40,10 +47,17 @@ BUGS = {
     "done_is_seen_at_rest": (
         sequencer_proof,
         sequencer.Sequencer,
-        "m.If(self.running)",
-        "m.If(self.running | self.done)",
+        "m.Elif(self.running)",
+        "m.Elif(self.running | self.done)",
     ),
-    "a_beat_is_missed": (end_proof, tensor_end.TensorEnd, "self.beats - 1)", "self.beats - 2)"),
+    "the_length_is_taken_late": (
+        lists_proof,
+        sequencer.Sequencer,
+        "[self.length]",
+        "[self.list]",
+    ),
+    "no_tensor_is_awaited": (lists_proof, sequencer.Sequencer, "m.If(self.go)", "m.If(1)"),
+    "a_beat_is_missed": (end_proof, tensor_end.TensorEnd, "[n - 1 for", "[n - 2 for"),
 }
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rtl_templates.control.registers import CONTROL, COUNTERS, Registers
+from rtl_templates.control.registers import CONTROL, COUNTERS, LENGTH, Registers
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.control.tensor_end import TensorEnd
@@ -160,6 +160,64 @@ def test_a_new_sequence_is_asked_for_with_bit_1():
         ctx.set(dut.bus.write, 0)
         *_, fresh = await ctx.tick().sample(dut.fresh)
         assert fresh == 0
+
+    bench_of(dut, body)
+
+
+def test_the_length_is_one_of_those_there_are():
+    dut = Registers(identity=1, version=2, engines=1, lengths=(32, 8, 1))
+
+    async def body(ctx, reset):
+        assert ctx.get(dut.length) == 0
+        assert await read(ctx, dut, LENGTH) == 32
+        index, tokens = 0, 32
+        for word, data in ((255, 1), (255, 7), (255, 0), (254, 8), (255, 8), (255, 32), (255, 8)):
+            ctx.set(dut.bus.addr, word)
+            ctx.set(dut.bus.wdata, data)
+            ctx.set(dut.bus.write, 1)
+            await ctx.tick()
+            ctx.set(dut.bus.write, 0)
+            if word == LENGTH and data in dut.lengths:
+                index, tokens = dut.lengths.index(data), data
+            assert ctx.get(dut.length) == index
+            assert await read(ctx, dut, LENGTH) == tokens
+        ctx.set(reset, 1)
+        await ctx.tick()
+        ctx.set(reset, 0)
+        assert ctx.get(dut.length) == 0
+
+    bench_of(dut, body)
+
+
+@pytest.mark.parametrize("lengths", [(5, 1), (3, 2, 1)])
+def test_store_sends_the_beats_of_the_length(lengths):
+    dut = Store(address=6, lanes=2, bits=8, beats=lengths)
+
+    async def body(ctx, reset):
+        rng = random.Random(repr(lengths))
+        for _ in range(12):
+            which = rng.randrange(len(lengths))
+            ctx.set(dut.length, which)
+            ctx.set(dut.run, 1)
+            assert ctx.get(dut.idle)
+            got, reads, ended = [], None, False
+            while len(got) < lengths[which]:
+                ready = rng.random() < 0.5
+                ctx.set(dut.o.ready, ready)
+                ctx.set(dut.data, 0 if reads is None else reads)
+                sampled = ctx.tick().sample(
+                    dut.o.valid, dut.o.payload, dut.read, dut.done, dut.idle
+                )
+                _, _, valid, beat, reads, done, idle = await sampled
+                if done:
+                    ended = True
+                    ctx.set(dut.run, 0)
+                if valid and ready:
+                    got.append(beat)
+                assert not idle or not got
+            assert ended
+            assert got == [6 + 2 * k for k in range(lengths[which])]
+            await ctx.tick().repeat(2)
 
     bench_of(dut, body)
 

@@ -100,29 +100,37 @@ def test_sizes_go_to_their_head_and_slot(ring, heads):
     bench_of(dut, body)
 
 
-@pytest.mark.parametrize("ring", RINGS)
+@pytest.mark.parametrize(
+    "ring", [*RINGS, (10, 0, 0, (4, 3, 1), True), (13, 3, 8, (4, 2, 1), False)]
+)
 def test_the_count_follows_the_tokens(ring):
     slots, pinned, start, tokens, restarts = ring
-    most = 3 * slots // 2
+    lengths = (tokens,) if isinstance(tokens, int) else tokens
+    most, rng = 3 * slots // 2, random.Random(repr(ring))
     dut = TokenCount(
         slots=slots, pinned=pinned, start=start, tokens=tokens, restarts=restarts, most=most
     )
 
     async def body(ctx, reset):
         for turn in range(3):
-            seen = emptied = 0
-            for _ in range(6 * slots // tokens):
-                if restarts and seen == slots:
-                    seen, emptied = 0, 1
+            seen = 0
+            for _ in range(6 * slots):
+                which = rng.randrange(len(lengths))
+                full = restarts and seen + lengths[which] > slots
+                seen = 0 if full else seen
+                ctx.set(dut.length, which)
+                ctx.set(dut.begin, 1)
+                *_, emptied = await ctx.tick().sample(dut.emptied)
+                assert emptied == full
+                ctx.set(dut.begin, 0)
+                await ctx.tick().repeat(rng.randint(1, 3))
                 assert ctx.get(dut.seen) == (seen if restarts else min(seen, most))
                 assert ctx.get(dut.slot) == (0 if restarts else (seen - pinned) % (slots - start))
                 ctx.set(dut.advance, 1)
-                *_, overflow = await ctx.tick().sample(dut.overflow)
-                assert overflow == emptied
-                emptied = 0
-                seen += tokens
-                ctx.set(dut.advance, 0)
                 await ctx.tick()
+                ctx.set(dut.advance, 0)
+                seen += lengths[which]
+                await ctx.tick().repeat(rng.randint(1, 2))
             ctx.set(reset if turn else dut.clear, 1)
             await ctx.tick()
             ctx.set(reset, 0)
@@ -136,7 +144,5 @@ def test_what_cannot_be_is_refused():
         RingWriter(slots=4, pinned=0, start=0, row=6, lanes=4)
     with pytest.raises(ValueError, match="5 pinned rows and a ring from 4 in 8 slots"):
         RingWriter(slots=8, pinned=5, start=4, row=4, lanes=4)
-    with pytest.raises(ValueError, match="3 tokens do not divide 8 slots"):
-        TokenCount(slots=8, pinned=0, start=0, tokens=3, restarts=True)
     with pytest.raises(ValueError, match="5 tokens do not fit into a ring of 4"):
-        TokenCount(slots=8, pinned=2, start=4, tokens=5, restarts=False)
+        TokenCount(slots=8, pinned=2, start=4, tokens=(5, 1), restarts=False)

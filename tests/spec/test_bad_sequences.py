@@ -43,9 +43,9 @@ CASES = {
     "a window of what is to come": (
         spec(f"{SELF}, heads: 2, window: @4"), "HG202", "causal", "causal: true",
     ),
-    "a cache that is no multiple": (
-        spec(f"{SELF}, heads: 2, causal: true, cache: @{{length: 16}}"),
-        "HG202", "16 is no multiple of the 6 tokens", "12 or another",
+    "a cache that holds no tensor": (
+        spec(f"{SELF}, heads: 2, causal: true, cache: @{{length: 5}}"),
+        "HG202", "5 is less than the 6 tokens", "6 or more",
     ),
     "a cache of no keys": (
         spec(f"{SELF}, heads: 2, causal: true, cache: {{length: @0}}"),

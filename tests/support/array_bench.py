@@ -12,6 +12,7 @@ from hwgen.ops.attention_keys import ring_start
 from hwgen.ops.events import recorded
 from hwgen.ops.kv4 import pack
 from hwgen.plan.array_cycles import ArraySize, array_slots
+from hwgen.plan.caches import ring_of
 from hwgen.verify.array import ArrayRun, build_array, run_array
 from rtl_templates.systolic.array_core import ArrayCore
 from rtl_templates.systolic.loader import COLUMNS, KEY_SIZES, PINNED, ROWS, VALUE_SIZES, VALUES
@@ -187,7 +188,7 @@ class ArrayBench:
             more["seen"] = seen
             if attend.window:
                 ring = attend.keys - ring_start(attend)
-                more["seen"] = min(seen, attend.window + attend.sinks)
+                more["seen"] = min(seen, ring_of(attend).most)
                 more["slot"] = (seen - attend.sinks) % ring
         return operands, more
 

@@ -1,57 +1,82 @@
 """Proof harnesses of the control components: sequencer, ends of tensors."""
 
-from amaranth.hdl import Assert, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Array, Assert, Elaboratable, Module, Mux, Signal
 
 __all__ = ["SequencerHarness", "TensorEndHarness"]
 
 
 class SequencerHarness(Elaboratable):
-    """Work that ends at will; the time since the last end says all."""
+    """Work that ends at will, tensors that come at will; the time since the last end says all."""
 
     def __init__(self, sequencer):
         self.sequencer = sequencer
-        self.done = Signal()
-        self.inputs = [self.done]
+        self.done, self.go = Signal(), Signal()
+        self.length = Signal(range(max(2, sequencer.lengths)))
+        self.inputs = [self.done, self.go, self.length]
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.sequencer = sequencer = self.sequencer
-        overhead, phases = type(sequencer).OVERHEAD, sequencer.phases
+        overhead, phases, lengths = type(sequencer).OVERHEAD, sequencer.phases, sequencer.lengths
         since = Signal(range(overhead + 1))  # cycles since reset or the last ``done``
-        phase = Signal(range(max(2, phases)))
-        running = since == overhead
+        phase = Signal(range(max(2, phases)))  # of its list
+        chosen = Signal.like(self.length)
+        between = Signal(init=lengths > 1)
+        running = (since == overhead) & ~between
         m.d.comb += [
             sequencer.done.eq(self.done),
-            Assert(sequencer.phase == phase),
+            sequencer.go.eq(self.go),
+            sequencer.length.eq(Mux(self.length < lengths, self.length, 0)),
+            Assert(between | (sequencer.phase == chosen * phases + phase)),
             Assert(phase < phases),
-            Assert(sequencer.start == (since == overhead - 1)),
+            Assert(chosen < lengths),
+            Assert(sequencer.list == chosen),
+            Assert(sequencer.between == between),
+            Assert(~between | (since == 0)),
+            Assert(sequencer.start == ((since == overhead - 1) & ~between)),
             Assert(sequencer.running == running),
         ]
-        with m.If(~running):
+        m.d.comb += Assert(~between | (phase == 0) if lengths > 1 else ~between)
+        with m.If(between & self.go):
+            m.d.sync += [between.eq(0), chosen.eq(sequencer.length)]
+        with m.Elif(~between & ~running):
             m.d.sync += since.eq(since + 1)
-        with m.Elif(self.done):
-            m.d.sync += [since.eq(0), phase.eq(Mux(phase == phases - 1, 0, phase + 1))]
+        with m.Elif(~between & self.done):
+            last = phase == phases - 1
+            m.d.sync += [since.eq(0), phase.eq(Mux(last, 0, phase + 1))]
+            if lengths > 1:
+                m.d.sync += between.eq(last)
         return m
 
 
 class TensorEndHarness(Elaboratable):
-    """Counts down what the component counts up."""
+    """Counts down what the component counts up; a tensor's length stays as it is."""
 
     def __init__(self, end):
         self.end = end
         self.transfer = Signal()
-        self.inputs = [self.transfer]
+        self.length = Signal(range(max(2, len(end.beats))))
+        self.inputs = [self.transfer, self.length]
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.end = end = self.end
-        left = Signal(range(max(2, end.beats)), init=end.beats - 1)
+        kept, open_ = Signal.like(self.length), Signal()  # of a tensor that has begun
+        length = Signal.like(self.length)
+        legal = Mux(self.length < len(end.beats), self.length, 0)
+        m.d.comb += length.eq(Mux(open_, kept, legal))
+        beats, done = Array(end.beats)[length], Signal(range(max(2, *end.beats)))
         m.d.comb += [
             end.transfer.eq(self.transfer),
-            Assert(end.last == (left == 0)),
-            Assert(end.first == (left == end.beats - 1)),
-            Assert(end.index + left == end.beats - 1),
+            end.length.eq(length),
+            Assert(kept < len(end.beats)),
+            Assert(done < beats),
+            Assert(open_ == (done != 0)),
+            Assert(end.index == done),
+            Assert(end.last == (done == beats - 1)),
+            Assert(end.first == (done == 0)),
         ]
         with m.If(self.transfer):
-            m.d.sync += left.eq(Mux(left == 0, end.beats - 1, left - 1))
+            last = done == beats - 1
+            m.d.sync += [done.eq(Mux(last, 0, done + 1)), open_.eq(~last), kept.eq(length)]
         return m

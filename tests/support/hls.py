@@ -54,7 +54,7 @@ def compile_cpp(sources, program, types="shim", includes=(), flags=()):
     return program
 
 
-def hls_outputs(plan, qgraph, inputs, folder):
+def hls_outputs(plan, qgraph, inputs, folder, lengths=()):
     """Return the outputs of a plan's C++ by name: emitted into ``folder``, compiled, run."""
     emit(plan, qgraph, folder)
-    return simulate_hls(folder, qgraph, inputs)
+    return simulate_hls(folder, qgraph, inputs, lengths=lengths)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.ops.attention_keys import Slots, ring_start, slots_of
+from hwgen.ops.attention_keys import Arrivals, Slots, ring_start, slots_of
 from hwgen.ops.kv4 import value_logs
 from hwgen.ops.tile_exponent import State, logits, numerators, tile_exponent
 from rtl_templates.arith.requantize import Scale
@@ -67,14 +67,16 @@ class Pass:
         self.shape, self.attend, self.task = shape, attend, task
         seen_before = tensor * attend.queries
         lengths = None if length is None else np.array([length])
-        sees = Slots.of(attend, np.array([tensor]), 0).seen(attend, lengths)[0]
+        tokens = np.full(tensor + 1, attend.queries)
+        arrivals = Arrivals.of(attend, tokens, attend.queries)
+        sees = Slots.of(attend, np.array([tensor]), arrivals).seen(attend, lengths)[0]
         group = attend.heads // attend.kv_heads
         entries = attend.queries * group
         self.results = np.zeros((attend.queries, attend.heads, attend.features), np.int64)
         self.masked = np.zeros((attend.queries, attend.heads), bool)
         self.slots = []
         self.clamped = 0
-        most = task.window + task.sinks
+        most = task.ring + task.sinks
         self.seen = min(seen_before, most) if task.ring else seen_before
         self.slot = (seen_before - task.sinks) % task.ring if task.ring else 0
         self.length = attend.keys if length is None else length

@@ -48,14 +48,15 @@ struct destination {
   }
 };
 
-// Input stream to buffer: BEATS beats of L codes of type T.
-template <class T, int CODE, int BEATS, int L, int BITS, int SIZE>
-void load(hls::stream<axis_beat<CODE * L>>& in, ap_uint<BITS> (&memory)[SIZE], int address) {
+// Input stream to buffer: beats of L codes of type T.
+template <class T, int CODE, int L, int BITS, int SIZE>
+void load(hls::stream<axis_beat<CODE * L>>& in, ap_uint<BITS> (&memory)[SIZE], int address,
+          int beats) {
 #pragma HLS inline off
-  for (int i = 0; i < BEATS; ++i) {
+  for (int i = 0; i < beats; ++i) {
 #pragma HLS pipeline II = 1
     const axis_beat<CODE * L> item = in.read();
-    HWGEN_CHECK((item.last.to_int() == 1) == (i == BEATS - 1), "TLAST is in the wrong place");
+    HWGEN_CHECK((item.last.to_int() == 1) == (i == beats - 1), "TLAST is in the wrong place");
     const beat<T, L> lanes = unpack<T, CODE, L>(item.data);
     for (int l = 0; l < L; ++l) {
 #pragma HLS unroll
@@ -65,18 +66,18 @@ void load(hls::stream<axis_beat<CODE * L>>& in, ap_uint<BITS> (&memory)[SIZE], i
 }
 
 // Buffer to output stream.
-template <class T, int CODE, int BEATS, int L, int BITS, int SIZE>
-void store(const ap_uint<BITS> (&memory)[SIZE], int address,
+template <class T, int CODE, int L, int BITS, int SIZE>
+void store(const ap_uint<BITS> (&memory)[SIZE], int address, int beats,
            hls::stream<axis_beat<CODE * L>>& out) {
 #pragma HLS inline off
-  for (int i = 0; i < BEATS; ++i) {
+  for (int i = 0; i < beats; ++i) {
 #pragma HLS pipeline II = 1
     beat<T, L> lanes;
     for (int l = 0; l < L; ++l) {
 #pragma HLS unroll
       lanes.lane[l] = T(memory[address + i * L + l]);
     }
-    out.write(transfer<CODE * L>(pack<CODE>(lanes), i == BEATS - 1));
+    out.write(transfer<CODE * L>(pack<CODE>(lanes), i == beats - 1));
   }
 }
 

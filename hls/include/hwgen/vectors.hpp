@@ -29,19 +29,19 @@ inline bool write_codes(const char* name, const std::vector<std::int64_t>& codes
 }
 
 // Send one tensor from `codes` on.
-template <class T, int BITS, int L, int BEATS>
-void drive(const std::int64_t* codes, hls::stream<axis_beat<BITS * L>>& out) {
-  for (int i = 0; i < BEATS; ++i) {
+template <class T, int BITS, int L>
+void drive(const std::int64_t* codes, int beats, hls::stream<axis_beat<BITS * L>>& out) {
+  for (int i = 0; i < beats; ++i) {
     beat<T, L> item;
     for (int l = 0; l < L; ++l) item.lane[l] = T(*codes++);
-    out.write(transfer<BITS * L>(pack<BITS>(item), i == BEATS - 1));
+    out.write(transfer<BITS * L>(pack<BITS>(item), i == beats - 1));
   }
 }
 
 // Take one tensor and append its codes.
-template <class T, int BITS, int L, int BEATS>
-void collect(hls::stream<axis_beat<BITS * L>>& in, std::vector<std::int64_t>& codes) {
-  for (int i = 0; i < BEATS; ++i) {
+template <class T, int BITS, int L>
+void collect(hls::stream<axis_beat<BITS * L>>& in, int beats, std::vector<std::int64_t>& codes) {
+  for (int i = 0; i < beats; ++i) {
     const axis_beat<BITS * L> item = in.read();
     const beat<T, L> lanes = unpack<T, BITS, L>(item.data);
     for (int l = 0; l < L; ++l) codes.push_back(lanes.lane[l].to_int64());

@@ -56,7 +56,7 @@ def pack_lines(plan: Plan, qgraph: QGraph, task: Task, tables: SharedTables) -> 
     mean = -1
     if not holds_values(task.appends):
         codes = qgraph.node(task.node).lowered.constants["key_mean"]
-        mean = tables.place("pack_means", codes)
+        mean = tables.place("pack_means", task.name, codes)
     cache, sizes = plan.placement(task.appends), plan.placement(task.sizes)
     signed = _bool(qgraph.tensor(source).type.signed)
     return (

@@ -24,7 +24,9 @@ class PortText:
     code
         C++ type of an element of ``bits`` bits.
     lanes, beats, elements
-        Elements per beat, beats and elements per tensor.
+        Elements per beat, beats and elements per tensor, the longest.
+    sizes
+        Beats of a tensor of each length; one if there is one.
     address
         Sequential: where the tensor lies in the shared buffer.
     """
@@ -37,6 +39,7 @@ class PortText:
     beats: int
     elements: int
     address: int
+    sizes: tuple[int, ...]
 
     @property
     def width(self) -> int:
@@ -67,4 +70,7 @@ def _port(plan: Plan, item: QTensor, side: str, lanes: int) -> PortText:
         beats=item.elements // lanes,
         elements=item.elements,
         address=plan.placement(item.name).address if stored else 0,
+        sizes=tuple(variant.placement(item.name).elements // lanes for variant in plan.variants)
+        if stored
+        else (item.elements // lanes,),
     )

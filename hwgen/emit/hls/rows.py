@@ -50,6 +50,7 @@ class SharedRows:
 
     def __init__(self) -> None:
         self._parts: dict[str, list[Int]] = {name: [] for name, _ in _TABLES}
+        self._first: dict[str, int] = {}
 
     def lines(
         self, plan: Plan, qgraph: QGraph, task: Task, destination: str
@@ -58,8 +59,9 @@ class SharedRows:
         node, kind = qgraph.node(task.node), task.work.kind
         (source,) = task.reads
         signed = "true" if qgraph.tensor(source).type.signed else "false"
-        word = sum(len(part) for part in self._parts["gain"])
-        if kind == "norm":
+        word = self._first.get(task.name, sum(len(part) for part in self._parts["gain"]))
+        if kind == "norm" and task.name not in self._first:
+            self._first[task.name] = word
             for name, parts in self._parts.items():
                 parts.append(_constants(node, name, plan.engine(task.engine).fold.lanes))
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from hwgen.plan.cost import ROWS, side_of, taps_of
 from hwgen.plan.external import EXTERNAL
 from hwgen.plan.histories import read_address, write_address
 from hwgen.plan.model import Engine, Fold, Plan, Task
+from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph, QNode
 
 __all__ = ["sequential_context"]
@@ -58,22 +60,21 @@ class _MacTables:
     weights: list[Int] = field(default_factory=list)
     biases: list[Int] = field(default_factory=list)
     multipliers: list[Int] = field(default_factory=list)
+    first: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    @property
-    def word(self) -> int:
-        """Rows of weights so far."""
-        return sum(len(rows) for rows in self.weights)
+    def place(self, name: str, make: Callable[[], MacConstants]) -> tuple[int, int]:
+        """Append the tables of a task, once for all lengths; return its first rows.
 
-    @property
-    def group(self) -> int:
-        """Rows of biases so far."""
-        return sum(len(rows) for rows in self.biases)
-
-    def add(self, task: MacConstants) -> None:
-        """Append the tables of a task."""
-        self.weights.append(task.weights)
-        self.biases.append(task.biases)
-        self.multipliers.append(task.multipliers)
+        Those of the weights, and those of the biases.
+        """
+        if name not in self.first:
+            rows = sum(len(rows) for rows in self.weights)
+            self.first[name] = rows, sum(len(rows) for rows in self.biases)
+            made = make()
+            self.weights.append(made.weights)
+            self.biases.append(made.biases)
+            self.multipliers.append(made.multipliers)
+        return self.first[name]
 
     def texts(self, unit: str, engine: dict[str, object]) -> tuple[Table, ...]:
         """Return the tables of all tasks."""
@@ -89,46 +90,48 @@ class _MacTables:
 
 def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     """Return what the templates of a sequential plan read."""
-    plan = _with_external(plan)
+    plans = [_with_external(variant) for variant in plan.variants]
+    plan = plans[0]
     (buffer,) = plan.buffers
-    order = [plan.task(name) for phase in plan.phases for name in phase.tasks]
     units: dict[str, list[Task]] = {}
-    for task in order:
+    for task in _order(plan):
         units.setdefault(_unit(plan, task), []).append(task)
     units = {unit: units[unit] for unit in _UNITS if unit in units}
     tasks: dict[str, list[TaskText]] = {unit: [] for unit in units}
     tables = {unit: _MacTables() for unit in _WEIGHED if unit in units}
     shared, rows = SharedTables(), SharedRows()
     ports = max((len(task.reads) for task in units.get("vector", [])), default=1)
-    program = []
-    for task in order:
-        unit = _unit(plan, task)
-        program.append((unit, len(tasks[unit]), task.name))
-        if unit in tables:
-            text = _mac_task(plan, qgraph, task, tables[unit])
-            fold = _mac_fold(plan.engine(task.engine))
-            made = mac_constants(qgraph, qgraph.node(task.node), task.work, fold)
-            tables[unit].add(made)
-        elif unit == "vector":
-            text = _vector_task(plan, qgraph, task, ports)
-        elif unit == "pack":
-            lines = pack_lines(plan, qgraph, task, shared)
-            text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
-        elif unit in POINTS:
-            lines = point_lines(plan, qgraph, task, len(tasks[unit]), shared)
-            text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
-        elif task.work.kind in ROWS:
-            lines = rows.lines(plan, qgraph, task, _destination(plan, task))
-            text = TaskText(task.name, _note(qgraph.node(task.node), task), lines)
-        else:
-            text = _product_task(plan, qgraph, task)
-        tasks[unit].append(text)
+    programs = []
+    for variant in plans:
+        graph, program = at_length(qgraph, variant.tokens), []
+        for task in _order(variant):
+            unit = _unit(variant, task)
+            program.append((unit, len(tasks[unit]), task.name))
+            if unit in tables:
+                text = _mac_task(variant, graph, task, tables[unit])
+            elif unit == "vector":
+                text = _vector_task(variant, graph, task, ports)
+            elif unit == "pack":
+                lines = pack_lines(variant, graph, task, shared)
+                text = TaskText(task.name, _note(graph.node(task.node), task), lines)
+            elif unit in POINTS:
+                index = len(tasks[unit]) % len(units[unit])
+                lines = point_lines(variant, graph, task, index, shared)
+                text = TaskText(task.name, _note(graph.node(task.node), task), lines)
+            elif task.work.kind in ROWS:
+                lines = rows.lines(variant, graph, task, _destination(variant, task))
+                text = TaskText(task.name, _note(graph.node(task.node), task), lines)
+            else:
+                text = _product_task(variant, graph, task)
+            tasks[unit].append(text)
+        programs.append(program)
     engines = {unit: _engine(unit, plan, qgraph, own) for unit, own in units.items()}
     return {
         "buffer": buffer,
         "tasks": tasks,
         "ports": ports,
-        "program": program,
+        "programs": programs,
+        "layers": {unit: len(own) for unit, own in units.items()},
         "engines": engines,
         "counters": len(cached_nodes(plan)),
         "tables": (
@@ -136,8 +139,13 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
             *shared.texts(tuple(units)),
             *rows.texts(),
         ),
-        "traces": _traces(plan, qgraph, order),
+        "traces": _traces(plan, qgraph, _order(plan)),
     }
+
+
+def _order(plan: Plan) -> list[Task]:
+    """Return the tasks as the phases run them."""
+    return [plan.task(name) for phase in plan.phases for name in phase.tasks]
 
 
 def _with_external(plan: Plan) -> Plan:
@@ -218,14 +226,16 @@ def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> Tas
     engine = plan.engine(task.engine)
     skips = engine.template == "mac" and taps_of(task.work, engine.fold) is not None
     skip = "true" if skips else "false"
-    side = side_of(task.work, _mac_fold(engine))
+    fold = _mac_fold(engine)
+    side = side_of(task.work, fold)
+    word, group = tables.place(task.name, lambda: mac_constants(qgraph, node, task.work, fold))
     lines = (
         (f"{work_text(task.work)},", "loops"),
         (f"{read}, {signed},", "input: address, signedness"),
         (f"{_destination(plan, task)},", "output"),
         (f"{skip},", "whether steps in padding are left out"),
         (f"{side},", "convolution groups at once"),
-        (f"{tables.word}, {tables.group},", "first rows of weights, of biases"),
+        (f"{word}, {group},", "first rows of weights, of biases"),
         (f"{scaling(node)}", "scaling"),
     )
     return TaskText(task.name, _note(node, task), lines)

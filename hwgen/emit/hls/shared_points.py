@@ -33,13 +33,15 @@ class SharedTables:
 
     def __init__(self) -> None:
         self._parts: dict[str, list[Int]] = {}
+        self._first: dict[tuple[str, str], int] = {}
 
-    def place(self, name: str, values: Int) -> int:
-        """Append values to a table; return where they begin."""
-        parts = self._parts.setdefault(name, [])
-        start = sum(part.size for part in parts)
-        parts.append(values.ravel())
-        return start
+    def place(self, name: str, task: str, values: Int) -> int:
+        """Append a task's values to a table, once for all lengths; return where they begin."""
+        if (name, task) not in self._first:
+            parts = self._parts.setdefault(name, [])
+            self._first[name, task] = sum(part.size for part in parts)
+            parts.append(values.ravel())
+        return self._first[name, task]
 
     def share(self, name: str, values: Int) -> None:
         """Make a table that all tasks have in common."""
@@ -72,7 +74,7 @@ def point_lines(plan: Plan, qgraph: QGraph, task: Task, index: int, tables: Shar
     Parameters
     ----------
     index
-        Of the task among those of its kind.
+        Of the task among those of its kind and of one length.
     """
     node = qgraph.node(task.node)
     attrs, constants = node.lowered.attrs, node.lowered.constants
@@ -81,7 +83,7 @@ def point_lines(plan: Plan, qgraph: QGraph, task: Task, index: int, tables: Shar
     write = plan.placement(task.node).address + task.write_offset
     match task.work.kind:
         case "table":
-            first = tables.place("table_codes", constants["table"]) - attrs["low"]
+            first = tables.place("table_codes", task.name, constants["table"]) - attrs["low"]
             return (
                 (f"{task.work.results}, {reads[0]}, {signs[0]}, {write},", _WHERE),
                 (f"{first}", "where the result of code 0 is in the table"),
@@ -93,7 +95,7 @@ def point_lines(plan: Plan, qgraph: QGraph, task: Task, index: int, tables: Shar
                 (f"{factor(node, 0).multiplier}, {scaling(node)}", "scaling"),
             )
         case "rope":
-            steps = tables.place("rope_steps", np.array(attrs["steps"], dtype=np.int64))
+            steps = tables.place("rope_steps", task.name, np.array(attrs["steps"], dtype=np.int64))
             tables.share("rope_sine", constants["sine"])
             return (
                 (f"{turning_text(node)},", "tokens, heads, pairs; positions; zero point"),
@@ -101,9 +103,9 @@ def point_lines(plan: Plan, qgraph: QGraph, task: Task, index: int, tables: Shar
                 (f"{reads[0]}, {signs[0]}, {write},", "input: address, signedness; output"),
                 (f"{scaling(node)}", "scaling"),
             )
-    rows = tables.place("gather_rows", constants["table"])
+    rows = tables.place("gather_rows", task.name, constants["table"])
     moved = "position" in constants
-    position = tables.place("gather_positions", constants["position"]) if moved else -1
+    position = tables.place("gather_positions", task.name, constants["position"]) if moved else -1
     ids, features = constants["table"].shape
     return (
         (f"{ids}, {features}, {task.work.row.count},", "ids, features, tokens"),

@@ -10,6 +10,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
 from hwgen.plan.model import Plan, Task
+from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph
 from rtl_templates.control.registers import RegisterPort, Registers
 from rtl_templates.control.tensor_end import TensorEnd
@@ -46,7 +47,9 @@ class Accelerator(wiring.Component):
 
     Subclasses connect ``inputs`` and ``outputs`` (plain streams of beats) in ``build``, and
     return one (active, waiting) pair per engine and the traces.  ``fresh`` asks them to begin a
-    new sequence; they add to ``flags`` the pulses for the status register, by name.
+    new sequence; they add to ``flags`` the pulses for the status register, by name.  Where tensors
+    have several lengths they drive ``length``, the index of the one under way, when the first beat
+    of a tensor comes, from ``next_length``.
 
     Parameters
     ----------
@@ -66,13 +69,16 @@ class Accelerator(wiring.Component):
         self.trace = trace
         self.identity = identity
         members: dict[str, Any] = {"reg": In(RegisterPort)}
-        self.beats: dict[str, int] = {}
+        self.length = Signal(range(max(2, len(plan.variants))), name="length")
+        graphs = [at_length(qgraph, variant.tokens) for variant in plan.variants]
+        self.beats = {
+            name: tuple(graph.tensor(name).elements // lanes for graph in graphs)
+            for name, lanes in (*plan.input_lanes.items(), *plan.output_lanes.items())
+        }
         for name, lanes in plan.input_lanes.items():
             members[f"s_{name}"] = In(stream.Signature(self._payload(name, lanes)))
-            self.beats[name] = qgraph.tensor(name).elements // lanes
         for name, lanes in plan.output_lanes.items():
             members[f"m_{name}"] = Out(stream.Signature(self._payload(name, lanes)))
-            self.beats[name] = qgraph.tensor(name).elements // lanes
         if plan.memory is not None:
             members["mem"] = Out(AxiPort(plan.memory.address_bits, plan.memory.data_bits))
         if trace:
@@ -113,8 +119,10 @@ class Accelerator(wiring.Component):
                 ),
                 default=0,
             ),
+            lengths=self.plan.lengths,
         )
         m.d.comb += self.fresh.eq(registers.fresh)
+        self.next_length = registers.length
         wiring.connect(m, wiring.flipped(self.reg), registers.bus)
         misplaced = []
         for position, name in enumerate(self.plan.input_lanes):
@@ -163,5 +171,5 @@ class Accelerator(wiring.Component):
     def _end(self, m: Module, name: str, port: Any) -> TensorEnd:
         end = TensorEnd(self.beats[name])
         m.submodules[f"end_{name}"] = end
-        m.d.comb += end.transfer.eq(port.valid & port.ready)
+        m.d.comb += [end.transfer.eq(port.valid & port.ready), end.length.eq(self.length)]
         return end

@@ -8,7 +8,7 @@ from typing import Any
 from amaranth.hdl import Module, Mux, Signal
 
 from hwgen.emit.rtl.bound import Bound
-from hwgen.plan.caches import is_staged, ring_of
+from hwgen.plan.caches import is_staged, ring_of, tokens_of
 from hwgen.plan.external import EXTERNAL
 from hwgen.plan.model import Plan, Task
 from rtl_templates.memory.ring import RingWriter, SizeWriter, TokenCount
@@ -32,8 +32,16 @@ class Caches:
     _plan: Plan
 
     @classmethod
-    def of(cls, m: Module, plan: Plan, clear: Any) -> Caches:
-        """Instantiate a count per cached node and a writer per cache."""
+    def of(cls, m: Module, plan: Plan, clear: Any, begin: Any, length: Any) -> Caches:
+        """Instantiate a count per cached node and a writer per cache.
+
+        Parameters
+        ----------
+        clear
+            A new sequence begins.
+        begin, length
+            The first task of a tensor begins, and the index of the tensor's length.
+        """
         counts: dict[str, Any] = {}
         writers: dict[str, Any] = {}
         sizes: dict[str, Any] = {}
@@ -46,7 +54,11 @@ class Caches:
             slots = {"slots": ring.slots, "pinned": ring.pinned, "start": ring.start}
             if task.engine != EXTERNAL:  # the memory engine has writers of its own
                 codes = 2 if task.sizes else 1  # in an element
-                whole = {"slots": ring.tokens, "pinned": 0, "start": 0}  # a tensor, none after it
+                whole = {
+                    "slots": attend.queries,
+                    "pinned": 0,
+                    "start": 0,
+                }  # a tensor, none after it
                 writers[task.name] = RingWriter(
                     row=task.work.ports[0].row // codes,
                     lanes=plan.engine(task.engine).fold.lanes // codes,
@@ -63,19 +75,25 @@ class Caches:
                     slots=ring.slots,
                     pinned=ring.pinned,
                     start=ring.start,
-                    tokens=ring.tokens,
+                    tokens=tokens_of(plan, task.node),
                     restarts=ring.restarts,
                     most=ring.most,
                 )
                 m.submodules[f"seen_{task.node}"] = counts[task.node]
-        for part in (*counts.values(), *writers.values(), *sizes.values()):
-            m.d.comb += part.clear.eq(clear)
+        for count in counts.values():
+            m.d.comb += [count.clear.eq(clear), count.begin.eq(begin), count.length.eq(length)]
+        for task in plan.tasks:
+            if task.name in writers:
+                anew = begin if is_staged(task.appends) else counts[task.node].emptied
+                m.d.comb += writers[task.name].clear.eq(clear | anew)
+            if task.name in sizes:
+                m.d.comb += sizes[task.name].clear.eq(clear | counts[task.node].emptied)
         return cls(counts, writers, sizes, plan)
 
     @property
     def overflows(self) -> list[Any]:
-        """Pulses of caches that were emptied because they were full."""
-        return [count.overflow for count in self.counts.values()]
+        """Pulses of caches that are emptied because they have no room."""
+        return [count.emptied for count in self.counts.values()]
 
     def follow(self, m: Module, task: Task, here: Any, done: Any, engine: Bound) -> Any | None:
         """Move on with a task; return the offset of its beats if it appends to a cache.
@@ -91,13 +109,10 @@ class Caches:
         engine
             The task's, which pushes beats.
         """
-        push = here & engine.beat_valid
         if task.name in self._sizes:
             codes, sizes = self._writers[task.name], self._sizes[task.name]
-            m.d.comb += [
-                codes.push.eq(push & ~engine.single),
-                sizes.push.eq(push & engine.single),
-            ]
+            with m.If(here & engine.beat_valid):
+                m.d.comb += [codes.push.eq(~engine.single), sizes.push.eq(engine.single)]
             return Mux(
                 engine.single,
                 self._plan.placement(task.sizes).address + sizes.offset,
@@ -105,10 +120,12 @@ class Caches:
             )
         if task.name in self._writers:
             writer = self._writers[task.name]
-            m.d.comb += writer.push.eq(push)
+            with m.If(here):
+                m.d.comb += writer.push.eq(engine.beat_valid)
             return writer.offset
         if task.node in self.counts and not task.appends:
-            m.d.comb += self.counts[task.node].advance.eq(here & done)
+            with m.If(here):
+                m.d.comb += self.counts[task.node].advance.eq(done)
         return None
 
 

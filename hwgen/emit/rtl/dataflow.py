@@ -164,7 +164,9 @@ class DataflowAccelerator(Accelerator):
         engine = self.plan.engine(task.engine)
         node = self.qgraph.node(task.node)
         types = input_types(self.qgraph, node)
-        constants = replace(vector_task(node, task.work.kind, types, None), pad=task.work.pad)
+        tokens = node.out.shape[0] if len(node.out.shape) == 2 else 1
+        constants = vector_task(node, task.work.kind, types, None, tokens)
+        constants = replace(constants, pad=task.work.pad)
         mixed = len({item.signed for item in types}) > 1
         shape = VectorShape(
             lanes=engine.fold.lanes,

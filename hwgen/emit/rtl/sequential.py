@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import Any
@@ -15,6 +16,7 @@ from hwgen.emit.rtl.caches import Caches, new_sequence
 from hwgen.ops.types import QType
 from hwgen.plan.cost import group_beats
 from hwgen.plan.histories import write_address
+from hwgen.plan.model import Plan
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.memory.missing import Missing
@@ -26,10 +28,14 @@ __all__ = ["SequentialAccelerator"]
 
 @dataclass(frozen=True)
 class _Phase:
-    """One step of the sequencer: LOAD of an input, a task, or STORE of an output."""
+    """One step of the sequencer: LOAD of an input, a task, or STORE of an output.
+
+    ``plan`` is that of the length whose list it belongs to.
+    """
 
     kind: str
     name: str
+    plan: Plan
 
 
 class SequentialAccelerator(Accelerator):
@@ -41,22 +47,30 @@ class SequentialAccelerator(Accelerator):
         """Instantiate sequencer, buffer and the engines, and route them phase by phase."""
         plan = self.plan
         (buffer_plan,) = plan.buffers
-        phases = [
-            *(_Phase("load", name) for name in plan.input_lanes),
-            *(_Phase(plan.engine(task.engine).template, task.name) for task in plan.tasks),
-            *(_Phase("store", name) for name in plan.output_lanes),
-        ]
-        m.submodules.sequencer = sequencer = Sequencer(len(phases))
+        lists = [_phases(variant) for variant in plan.variants]
+        phases = [phase for one in lists for phase in one]
+        m.submodules.sequencer = sequencer = Sequencer(len(lists[0]), len(lists))
         field = TaskField(m, sequencer.phase)
+        m.d.comb += [
+            sequencer.length.eq(self.next_length),
+            self.length.eq(sequencer.list),
+        ]
 
-        fresh = new_sequence(m, self.fresh, sequencer.phase == 0)
-        caches = Caches.of(m, plan, fresh)
+        here = Signal(len(phases))
+        for k in range(len(phases)):
+            m.d.comb += here[k].eq(sequencer.running & (sequencer.phase == k))
+        first = [sequencer.phase == k * len(lists[0]) for k in range(len(lists))]
+        fresh = new_sequence(m, self.fresh, sequencer.between | Cat(first).any())
+        begins = [sequencer.phase == k * len(lists[0]) + len(inputs) for k in range(len(lists))]
+        begin = sequencer.start & Cat(begins).any()
+        caches = Caches.of(m, plan, fresh, begin, self.length)
         missing = self._missing(m, fresh)
         engines = [bind(plan, self.qgraph, engine) for engine in plan.engines]
         memory = next((engine for engine in engines if engine.template == "memory"), None)
         for engine in sorted(engines, key=lambda engine: engine is not memory):
             engine.fresh, engine.caches, engine.memory = fresh, caches.counts, memory
             engine.missing = {name: part.missing for name, part in missing.items()}
+            engine.length = self.length
             self._build_engine(m, engine, phases, field, sequencer)
 
         # Writers: the inputs' streams, then the engines' beats.
@@ -80,9 +94,6 @@ class SequentialAccelerator(Accelerator):
         )
         m.d.comb += [buffer.phase.eq(sequencer.phase), buffer.start.eq(sequencer.start)]
 
-        here = Signal(len(phases))
-        for k in range(len(phases)):
-            m.d.comb += here[k].eq(sequencer.running & (sequencer.phase == k))
         self._load(m, inputs, buffer, phases, here, sequencer)
         for engine in engines:
             mine = [p for p, phase in enumerate(phases) if phase.kind == engine.template]
@@ -101,7 +112,7 @@ class SequentialAccelerator(Accelerator):
                 if engine.index is not None:
                     m.d.comb += buffer.offset.eq(engine.index)
             for p in mine:
-                task = plan.task(phases[p].name)
+                task = phases[p].plan.task(phases[p].name)
                 if task.name in missing:
                     part = missing[task.name]
                     m.d.comb += [part.step.eq(here[p]), part.done.eq(sequencer.done)]
@@ -114,7 +125,10 @@ class SequentialAccelerator(Accelerator):
         self.flags["overflow"] = caches.overflows
         if memory is not None:
             self._connect_memory(m, memory)
-        self._store(m, outputs, buffer, phases, here, sequencer)
+        idle = self._store(m, outputs, buffer, phases, here, sequencer)
+        # Streams count beats by the present length, so the tensor before must have left.
+        source = next(iter(inputs.values()))
+        m.d.comb += sequencer.go.eq(source.valid & Cat(idle).all())
         return [(engine.step, Const(0, 1)) for engine in engines], self._traces(
             engines, phases, here, buffer
         )
@@ -142,15 +156,16 @@ class SequentialAccelerator(Accelerator):
     ) -> None:
         """Instantiate an engine and start it in its phases."""
         mine = [phase.kind == engine.template for phase in phases]
-        names = [task.name for task in engine.tasks]
+        places = [p for p, runs in enumerate(mine) if runs]  # in the order of the engine's tasks
         start = Signal(name=f"start_{engine.template}")
         m.d.comb += start.eq(sequencer.start & field(mine, f"is_{engine.template}"))
         # The index itself is not registered: the engines register what they look up with it.
-        task = Signal(range(max(2, len(names))), name=f"task_{engine.template}")
+        task = Signal(range(max(2, len(places))), name=f"task_{engine.template}")
+        engine.kind = Signal(range(max(2, engine.alike)), name=f"kind_{engine.template}")
         with m.Switch(sequencer.phase):
-            for k, phase in enumerate(phases):
+            for index, k in enumerate(places):
                 with m.Case(k):
-                    m.d.comb += task.eq(names.index(phase.name) if mine[k] else 0)
+                    m.d.comb += [task.eq(index), engine.kind.eq(index % engine.alike)]
         engine.build(m, task, start)
 
     def _writes(self, phase: _Phase, inputs: list[str], engines: list[Bound]) -> WritePhase:
@@ -158,10 +173,10 @@ class SequentialAccelerator(Accelerator):
         if phase.kind in ("store", "memory"):
             return WritePhase()
         if phase.kind == "load":
-            place = self.plan.placement(phase.name)
+            place = phase.plan.placement(phase.name)
             beats = place.elements // self.plan.input_lanes[phase.name]
             return WritePhase(inputs.index(phase.name), place.address, beats)
-        task = self.plan.task(phase.name)
+        task = phase.plan.task(phase.name)
         if task.sizes:  # two caches, one beside the other: offsets count from the buffer's start
             fold = self.plan.engine(task.engine).fold
             beats = task.work.positions * sum(group_beats(task.work, fold))
@@ -189,7 +204,7 @@ class SequentialAccelerator(Accelerator):
     ) -> None:
         """Accept an input's beats while its LOAD phase runs."""
         for k, (name, source) in enumerate(inputs.items()):
-            running = here[phases.index(_Phase("load", name))]
+            running = _runs(here, phases, "load", name)
             item = self.qgraph.tensor(name).type
             lanes = [
                 _code(source.payload.word_select(lane, item.bits), item, buffer.bits)
@@ -211,10 +226,11 @@ class SequentialAccelerator(Accelerator):
         phases: list[_Phase],
         here: Any,
         sequencer: Any,
-    ) -> None:
-        """Send an output's elements while its STORE phase runs."""
+    ) -> list[Any]:
+        """Send an output's elements while its STORE phase runs; return what of them has left."""
+        idle = []
         for name, sink in outputs.items():
-            running = here[phases.index(_Phase("store", name))]
+            running = _runs(here, phases, "store", name)
             item = self.qgraph.tensor(name).type
             lanes = self.plan.output_lanes[name]
             m.submodules[f"store_{name}"] = store = Store(
@@ -227,6 +243,7 @@ class SequentialAccelerator(Accelerator):
                 buffer.r_data.word_select(lane, buffer.bits)[: item.bits] for lane in range(lanes)
             ]
             m.d.comb += [
+                store.length.eq(self.length),
                 store.run.eq(running),
                 store.data.eq(Cat(codes)),
                 sink.payload.eq(store.o.payload),
@@ -235,12 +252,14 @@ class SequentialAccelerator(Accelerator):
             ]
             with m.If(running):
                 m.d.comb += [buffer.r_address.eq(store.read), sequencer.done.eq(store.done)]
+            idle.append(store.idle)
+        return idle
 
     def _traces(
         self, engines: list[Bound], phases: list[_Phase], here: Any, buffer: Any
     ) -> list[Trace]:
         traces = []
-        for k, phase in enumerate(phases):
+        for phase in phases[: len(phases) // len(self.plan.variants)]:
             for engine in engines:
                 if engine.template == phase.kind and not self.plan.task(phase.name).moves:
                     bits = self.qgraph.tensor(self.plan.task(phase.name).node).type.bits
@@ -251,12 +270,28 @@ class SequentialAccelerator(Accelerator):
                     traces.append(
                         Trace(
                             phase.name,
-                            here[k] & engine.beat_valid,
+                            _runs(here, phases, phase.kind, phase.name) & engine.beat_valid,
                             buffer.index * engine.lanes if engine.index is None else engine.index,
                             Cat(codes),
                         )
                     )
         return traces
+
+
+def _phases(plan: Plan) -> list[_Phase]:
+    """Return the list of phases of a length."""
+    return [
+        *(_Phase("load", name, plan) for name in plan.input_lanes),
+        *(_Phase(plan.engine(task.engine).template, task.name, plan) for task in plan.tasks),
+        *(_Phase("store", name, plan) for name in plan.output_lanes),
+    ]
+
+
+def _runs(here: Any, phases: Sequence[_Phase], kind: str, name: str) -> Any:
+    """Return whether a phase runs, of whatever length."""
+    return Cat(
+        here[k] for k, phase in enumerate(phases) if (phase.kind, phase.name) == (kind, name)
+    ).any()
 
 
 def _code(value: Any, item: QType, bits: int) -> Any:

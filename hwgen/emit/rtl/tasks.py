@@ -59,19 +59,33 @@ def mac_task(
     )
 
 
-def vector_task(node: QNode, kind: str, types: tuple[QType, ...], port: int | None) -> VectorTask:
-    """Return a node's constants; ``port`` picks one input of a sequential concat."""
+def vector_task(
+    node: QNode,
+    kind: str,
+    types: tuple[QType, ...],
+    port: int | None,
+    tokens: int | tuple[int, ...],
+) -> VectorTask:
+    """Return a node's constants.
+
+    Parameters
+    ----------
+    port
+        Picks one input of a sequential concat.
+    tokens
+        Rows of the node's tensor, for each length that it can have; 1 of a tensor without.
+    """
     signed = tuple(item.signed for item in types)
     match kind:
         case "table":
             return _passing(node, "table", signed, table=by_raw_bits(node.lowered, types[0]))
         case "gather":
-            return _passing(node, "rows", signed, rows=_rows(node), count=node.out.shape[0])
+            return _passing(node, "rows", signed, rows=_rows(node), count=tokens)
         case "mul":
             return _scaled(node, "product", signed, zeros=node.lowered.attrs["zeros"])
         case "rope":
             zeros = (node.lowered.attrs["zero"],)
-            return _scaled(node, "turn", signed, zeros=zeros, turn=_turn(node))
+            return _scaled(node, "turn", signed, zeros=zeros, turn=_turn(node, tokens))
     requant = node.lowered.requant
     core = {"max": "max", "argmax": "argmax"}.get(kind, "scale")
     if requant is None:
@@ -130,12 +144,12 @@ def _nested(rows: Int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(row) for row in rows.tolist())
 
 
-def _turn(node: QNode) -> Turn:
+def _turn(node: QNode, tokens: int | tuple[int, ...]) -> Turn:
     attrs = node.lowered.attrs
     return Turn(
         steps=attrs["steps"],
         sine=tuple(node.lowered.constants["sine"].tolist()),
-        tokens=1 if len(node.out.shape) == 1 else node.out.shape[0],
+        tokens=tokens,
         heads=attrs["heads"],
         start=attrs["start"],
         limit=attrs["limit"],

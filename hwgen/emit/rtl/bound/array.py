@@ -157,7 +157,8 @@ class BoundArray(Bound):
             m.d.comb += core.data.eq(beat)
         for k, item in enumerate(self.tasks):
             if is_external(item.work.attend):
-                m.d.comb += memory.asks[item.node].eq(start & (self.task == k))
+                with m.If(start & (self.task == k)):
+                    m.d.comb += memory.asks[item.node].eq(1)
 
     def _length(self, m: Module, field: Any, task: Any, start: Any, core: Any) -> tuple[Any, Any]:
         """Return when the core starts, and how many keys count; set ``address``."""
@@ -241,19 +242,15 @@ class BoundArray(Bound):
         tasks: list[ArrayTask] = []
         weights: list[list[int]] = [[] for _ in range(shape.rows)]
         channels: list[int] = []
+        places: dict[str, tuple[int, int]] = {}
         for item, node, types in zip(self.tasks, self.nodes, self.operands, strict=True):
             assert node.lowered.requant is not None
+            first = places.setdefault(item.name, (len(weights[0]), len(channels)))
             tasks.append(
-                array_task(
-                    item.work,
-                    node.lowered,
-                    types,
-                    weights=len(weights[0]),
-                    channels=len(channels),
-                )
+                array_task(item.work, node.lowered, types, weights=first[0], channels=first[1])
             )
-            if item.work.kind == "attention":
-                continue
+            if item.work.kind == "attention" or len(tasks) > self.alike:
+                continue  # no weights, or those of the longest tensor
             bias = np.zeros(1, dtype=np.int64)
             if item.work.kind == "mac":
                 bias = node.lowered.constants["bias"]

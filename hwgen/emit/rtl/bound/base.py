@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import gcd
 from typing import Any, ClassVar
 
@@ -14,7 +14,8 @@ from hwgen.ops.types import QType
 from hwgen.plan.caches import stored
 from hwgen.plan.cost import reads_of
 from hwgen.plan.histories import read_address
-from hwgen.plan.model import Engine, Plan
+from hwgen.plan.model import Engine, Plan, Task
+from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph, QNode
 from rtl_templates.memory.select import TaskField
 from rtl_templates.memory.walk import Walk
@@ -37,7 +38,12 @@ class Bound(ABC):
     template : name of the template, also of the submodule.
     lanes, reads : elements of a beat written, and of a read.
     granule : power of two that divides every read address; at most the buffer's banks.
-    tasks, nodes, types : its tasks in the plan's order, their nodes, and the types they read.
+    tasks, nodes, types : its tasks in the plan's order, their nodes, and the types they read;
+        those of the longest tensors, then the same ones for each shorter length.
+    alike : tasks that belong to one length: those of the other lengths, which follow, have the same
+        constants.
+    length, kind : given before :meth:`build`: index of the present tensor's length, and of the
+        present task among those of its length.
     index : element offset of the beat in the output tensor of the task's node, for an engine
         whose beats do not leave in stream order; else None.
     address, data, step, beat_valid, beat : set by :meth:`build`.  ``address`` is the element
@@ -69,14 +75,22 @@ class Bound(ABC):
     fresh: Any = Const(0)
     caches: Mapping[str, Any]
     missing: Mapping[str, Any]
+    length: Any = Const(0)
+    kind: Any
 
     def __init__(self, plan: Plan, qgraph: QGraph, engine: Engine) -> None:
         self.plan = plan
         self.qgraph = qgraph
         self.engine = engine
         self.lanes = engine.fold.lanes
-        self.tasks = [task for task in plan.tasks if task.engine == engine.name]
-        self.nodes: list[QNode] = [qgraph.node(task.node) for task in self.tasks]
+        self.tasks: list[Task] = []
+        self.nodes: list[QNode] = []
+        for variant in plan.variants:
+            graph = at_length(qgraph, variant.tokens)
+            mine = [task for task in variant.tasks if task.engine == engine.name]
+            self.tasks += mine
+            self.nodes += [graph.node(task.node) for task in mine]
+        self.alike = len(self.tasks) // len(plan.variants)
         self.reads = reads_of(engine.template, engine.fold)
         (self.buffer,) = plan.buffers
         self.types: list[tuple[QType, ...]] = [
@@ -99,6 +113,14 @@ class Bound(ABC):
         start
             The first step may be issued in the next cycle.
         """
+
+    def per_length(self, task: int, values: Sequence[int]) -> int | tuple[int, ...]:
+        """Return what belongs to a task of the longest tensors, if it is one value by task.
+
+        With several lengths it is a tuple with the value of each.
+        """
+        found = tuple(values[task :: self.alike])
+        return found if len(found) > 1 else found[0]
 
     def align(self, walks: list[Walk]) -> None:
         """Lower ``granule`` to what the walks of the tasks' tensors need."""

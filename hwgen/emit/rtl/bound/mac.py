@@ -50,15 +50,17 @@ class BoundMac(Bound):
         weights: list[int] = []
         channels: list[int] = []
         skip = any(walk.skips for walk in self.walks)
+        places: dict[str, tuple[int, int]] = {}
         for item, node, walk, types in zip(
             self.tasks, self.nodes, self.walks, self.types, strict=True
         ):
+            first = places.setdefault(item.name, (len(weights), len(channels)))
             if skip:
-                walk = walk.counting_words(len(weights))
+                walk = walk.counting_words(first[0])
             assert node.lowered.requant is not None
-            tasks.append(
-                mac_task(node, types[0], item.work, fold, walk, len(weights), len(channels))
-            )
+            tasks.append(mac_task(node, types[0], item.work, fold, walk, *first))
+            if len(tasks) > self.alike:
+                continue  # the same weights for a shorter tensor
             shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
             codes = get_op(node.op).stream_weights(node.lowered, shapes)
             weights += weight_words(codes, item.work, fold, engine.weight_bits)

@@ -9,11 +9,12 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 
 from hwgen.emit.rtl.bound.base import Bound
-from hwgen.plan.caches import CACHED, holds_values, ring_of
+from hwgen.plan.caches import CACHED, holds_values, ring_of, tokens_of
 from hwgen.plan.cost import reads_of
 from hwgen.plan.external import PACKED_BITS, acknowledges, is_external
 from hwgen.plan.model import Engine, Plan, Task
 from hwgen.quant.model import QGraph
+from rtl_templates.memory.select import by_length
 from rtl_templates.memory_port.block_reader import BlockReader
 from rtl_templates.memory_port.block_writer import BlockWriter
 from rtl_templates.memory_port.kv_fetch import KvFetch
@@ -77,15 +78,16 @@ class BoundMemory(Bound):
         self.data = Signal(self.reads * self.buffer.bits, name="memory_data")
         self.address, asked = Signal(range(max(2, self.buffer.elements))), Signal(name="asked")
         through = Signal(name="through")
-        for k, item in enumerate(self.tasks):
+        for k, item in enumerate(self.tasks[: self.alike]):
             unit = self._store(item)
             m.submodules[f"append_{item.name}"] = unit
             m.d.comb += [
-                unit.run.eq(running & (task == k)),
-                unit.clear.eq(self.fresh),
+                unit.run.eq(running & (self.kind == k)),
+                unit.clear.eq(self.fresh | self.caches[item.node].emptied),
+                unit.length.eq(self.length),
                 unit.data.eq(self.data),
             ]
-            with m.If(task == k):
+            with m.If(self.kind == k):
                 m.d.comb += [
                     self.address.eq(unit.read),
                     asked.eq(unit.asked),
@@ -116,7 +118,7 @@ class BoundMemory(Bound):
         return KvStore(
             self.layouts[item.node],
             value=holds_values(item.appends),
-            tokens=ring.tokens,
+            tokens=tokens_of(self.plan, item.node),
             slots=ring.slots,
             pinned=ring.pinned,
             start=ring.start,
@@ -163,11 +165,12 @@ class BoundMemory(Bound):
         assert attend is not None
         ring = ring_of(attend)
         tiles, gap = self.layouts[user.node].tiles, ring.start - ring.pinned
+        tokens = by_length([n - 1 for n in tokens_of(self.plan, user.node)], self.length)
         last = Signal(range(ring.most + attend.queries), name=f"last_key_{user.node}")
         # The ring begins that much later than the pinned slots end.
         slot = Signal(range(ring.most + attend.queries + gap), name=f"last_slot_{user.node}")
         m.d.comb += [
-            last.eq(self.caches[user.node].seen + (attend.queries - 1)),
+            last.eq(self.caches[user.node].seen + tokens),
             slot.eq(last + Mux(last >= ring.pinned, gap, 0)),
         ]
         tile = slot >> (attend.tile - 1).bit_length()

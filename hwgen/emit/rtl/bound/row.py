@@ -38,7 +38,7 @@ class BoundRow(Bound):
         m.d.comb += [mover.task.eq(task), mover.start.eq(start), mover.go.eq(1)]
         valid, beat = Const(0, 1), Const(0)
         for kind in _CORES:
-            core = self._core(m, kind, task)
+            core = self._core(m, kind)
             if core is None:
                 continue
             here = [item.work.kind == kind for item in self.tasks]
@@ -52,9 +52,9 @@ class BoundRow(Bound):
             valid, beat = valid | core.beat_valid, Mux(core.beat_valid, core.beat, beat)
         self.beat_valid, self.beat = valid, beat
 
-    def _core(self, m: Module, kind: str, task: Any) -> Any:
+    def _core(self, m: Module, kind: str) -> Any:
         """Return the core of the tasks of a kind, or None if there is none."""
-        mine = [k for k, item in enumerate(self.tasks) if item.work.kind == kind]
+        mine = [k for k in range(self.alike) if self.tasks[k].work.kind == kind]
         if not mine:
             return None
         core = _CORES[kind](
@@ -65,7 +65,7 @@ class BoundRow(Bound):
             out_bits=self.buffer.bits,
         )
         m.submodules[kind] = core
-        with m.Switch(task):
+        with m.Switch(self.kind):
             for index, k in enumerate(mine):
                 with m.Case(k):
                     m.d.comb += core.task.eq(index)

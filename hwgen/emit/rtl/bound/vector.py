@@ -34,13 +34,21 @@ class BoundVector(Bound):
     def build(self, m: Module, task: Any, start: Any) -> None:
         """Instantiate core and mover."""
         constants, acc_bits = [], []
-        for item, node, types in zip(self.tasks, self.nodes, self.types, strict=True):
+        tokens = [node.out.shape[0] if len(node.out.shape) == 2 else 1 for node in self.nodes]
+        for k in range(self.alike):
+            item, node, types = self.tasks[k], self.nodes[k], self.types[k]
             all_types = input_types(self.qgraph, node)
             constants.append(
                 _copy(types[0])
                 if item.moves
                 else replace(
-                    vector_task(node, item.work.kind, all_types, self._port(item)),
+                    vector_task(
+                        node,
+                        item.work.kind,
+                        all_types,
+                        self._port(item),
+                        self.per_length(k, tokens),
+                    ),
                     pad=item.work.pad,
                 )
             )
@@ -74,7 +82,8 @@ class BoundVector(Bound):
         self.address = base + mover.y + mover.x
         self.step, self.beat_valid, self.beat = mover.step, core.beat_valid, core.beat
         m.d.comb += [
-            core.task.eq(task),
+            core.task.eq(self.kind),
+            core.length.eq(self.length if core.lengths > 1 else 0),
             mover.task.eq(task),
             mover.start.eq(start),
             mover.go.eq(1),
@@ -90,8 +99,8 @@ class BoundVector(Bound):
         node = self.qgraph.node(task.node)
         if node.op != "concat":
             return None
-        parts = [item.name for item in self.tasks if item.node == task.node and not item.moves]
-        return parts.index(task.name)
+        tasks = [item for item in self.tasks[: self.alike] if not item.moves]
+        return [item.name for item in tasks if item.node == task.node].index(task.name)
 
 
 def _copy(kind: QType) -> VectorTask:
