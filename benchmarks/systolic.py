@@ -9,6 +9,8 @@ import argparse
 import re
 import sys
 import tempfile
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 from amaranth.back import rtlil
@@ -21,6 +23,7 @@ from support.array_bench import ArrayBench, Case
 
 BEGIN, END = "<!-- systolic: begin -->", "<!-- systolic: end -->"
 HEAD = 64
+HEIGHTS = (8, 16, 32, 64)
 
 
 def attention(queries: int, keys: int, inner: int, tile: int, **more: object) -> Case:
@@ -103,16 +106,86 @@ def tile_law(folder: Path) -> list[str]:
     return lines
 
 
+def products(folder: Path) -> list[str]:
+    """Return the rows of linear layers and products: busy cycles from the second tile on."""
+    side = 16
+    cases = [
+        ("linear, 32 tokens, 64 to 64", Case("linear", {"features": 64}, [(32, 64)])),
+        ("linear, 32 tokens, 32 to 64", Case("linear", {"features": 64}, [(32, 32)])),
+        ("linear, 33 tokens, 64 to 72", Case("linear", {"features": 72}, [(33, 64)])),
+        ("matmul, 32 x 64 by 64 x 64", Case("matmul", {}, [(32, 64), (64, 64)])),
+    ]
+    sizes = {"rows": side, "columns": side, "lanes": 64, "beat": 8}
+    bench = ArrayBench([case for _, case in cases], **sizes).build(optimise=0)
+    lines = [f"| product on {side} x {side} | array | of it padding |", "|---|---:|---:|"]
+    for number, (name, case) in enumerate(cases):
+        trace = run(bench, number, folder)
+        inner, (tokens, _) = case.shapes[0][1], case.shapes[0]
+        begin, end = trace.working[0, 0] + inner, trace.working[-1, 1]
+        busy = sum(max(0, int(b) - max(int(a), begin)) for a, b in trace.working)
+        padding = 1 - tokens * inner * case.work.outputs / (trace.steps * side * side)
+        lines.append(f"| {name} | {busy / (end - begin):.2%} | {padding:.2%} |")
+    return lines
+
+
+def stationarity() -> list[str]:
+    """Return how output stationary slots compare with operand stationary ones, by features.
+
+    Both with the best height, width and beat within the multipliers; cycles of the array alone.
+    An operand stationary tile of weights takes a cycle per feature, and sums of ``inner`` over
+    several tiles are taken to cost nothing.
+    """
+
+    def best(length: Callable[..., int], tokens: int, *sizes: int) -> int:
+        *work, most = sizes
+        return min(
+            -(-tokens // columns) * length(*work, rows, columns, beat)
+            for rows in HEIGHTS
+            for columns in range(1, min(tokens, most // rows) + 1)
+            for beat in (1, 2, 4, 8, 16, 32)
+            if rows % beat == 0 and work[0] % beat == 0
+        )
+
+    def outputs_stay(features: int, inner: int, rows: int, columns: int, beat: int) -> int:
+        return -(-features // rows) * max(inner, rows, rows // beat * columns)
+
+    def operands_stay(features: int, inner: int, rows: int, columns: int, beat: int) -> int:
+        return -(-inner // rows) * max(features, rows, -(-features * columns // beat))
+
+    lines = [
+        "| features | cases | output stationary faster | as fast | slower | at most |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    groups = {"powers of two": (8, 64, 256, 1024), "others": (10, 24, 48, 96, 384, 1000)}
+    for name, features in groups.items():
+        ratios = [
+            best(outputs_stay, *sizes) / best(operands_stay, *sizes)
+            for sizes in product(
+                (1, 4, 16, 64, 197, 256), features, (4, 8, 12, 16, 24, 32, 64, 384), (64, 256, 1024)
+            )
+        ]
+        faster, slower = (sum(r < 1 for r in ratios), sum(r > 1 for r in ratios))
+        same = len(ratios) - faster - slower
+        lines.append(
+            f"| {name} | {len(ratios)} | {faster} | {same} | {slower} | {max(ratios):.2f} |"
+        )
+    return lines
+
+
 def main() -> None:
     """Print the tables, or put them into a page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path)
-    parser.add_argument("--only", choices=["utilisation", "memory", "tiles"])
+    parser.add_argument(
+        "--only", choices=["utilisation", "products", "stationarity", "memory", "tiles"]
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tables = {
             "utilisation": lambda: utilisation(folder),
+            "products": lambda: products(folder),
+            "stationarity": stationarity,
             "memory": memories,
             "tiles": lambda: tile_law(folder),
         }

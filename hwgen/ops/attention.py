@@ -26,6 +26,9 @@ __all__ = ["OP", "Attention"]
 
 Number = TypeVar("Number", np.int64, np.float64)
 
+OPERAND_BITS = 8
+"""Width of queries, keys and values: a score then fits 24 bits; numerators have 8 as well."""
+
 _AT_ONCE = 1 << 20
 """Elements of scores or sums to work on at a time."""
 
@@ -90,7 +93,7 @@ class Attention(Op):
         attend = attend_for(params, shapes)
         names = input_names(params)
         factors = 4 if attend.sink_queries else 3
-        expect_operands(self.name, names[:factors], types[:factors])
+        expect_operands(self.name, names[:factors], types[:factors], OPERAND_BITS)
         query, key, value = types[:3]
         if attend.padded and types[-1] != _count(attend.keys):
             raise ParamError(

@@ -11,7 +11,7 @@ from hwgen.ops.work import Attend
 
 __all__ = ["attend_attrs", "attend_of", "expect_operands", "expect_sequence"]
 
-OPERAND_BITS = 8
+OPERAND_BITS = 16
 """Width of the array's operands, two's complement."""
 
 
@@ -32,15 +32,17 @@ def expect_sequence(op: str, name: str, shape: Shape) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def expect_operands(op: str, names: Sequence[str], types: Sequence[QType]) -> None:
+def expect_operands(
+    op: str, names: Sequence[str], types: Sequence[QType], bits: int = OPERAND_BITS
+) -> None:
     """Check that codes are factors as they are.
 
     Raises
     ------
     ParamError
-        If a type has a zero point, or codes outside 8-bit two's complement.
+        If a type has a zero point, or codes outside two's complement of ``bits``.
     """
-    largest = 1 << (OPERAND_BITS - 1)
+    largest = 1 << (bits - 1)
     for name, kind in zip(names, types, strict=True):
         if kind.zero_point:
             raise ParamError(
@@ -52,7 +54,7 @@ def expect_operands(op: str, names: Sequence[str], types: Sequence[QType]) -> No
             raise ParamError(
                 f"{op} needs {name} with codes from {-largest} to {largest - 1}, "
                 f"not {sign} {kind.bits}-bit ones",
-                hint=f"activations: int{OPERAND_BITS if kind.signed else OPERAND_BITS - 1} or "
+                hint=f"activations: int{bits if kind.signed else bits - 1} or "
                 f"narrower for the layer that computes {name}",
             )
 

@@ -94,8 +94,7 @@ def test_shapes_that_do_not_fit_are_refused(keys, shapes, words, hint):
     ("kind", "words", "hint"),
     [
         (QType(8, False, 1.0, 3), "zero point 0, not 3", "symmetric: true"),
-        (QType(8, False, 1.0), "not unsigned 8-bit", "int7"),
-        (QType(16, True, 1.0), "not signed 16-bit", "int8"),
+        (QType(16, False, 1.0), "not unsigned 16-bit", "int15"),
     ],
 )
 def test_codes_that_are_no_factors_are_refused(kind, words, hint):

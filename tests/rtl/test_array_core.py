@@ -146,6 +146,24 @@ def test_products_of_whole_tiles_keep_every_multiplier_busy(tmp_path):
         assert trace.steps * rows * columns == np.prod(case.shapes[0]) * case.work.outputs
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_ragged_edges_cost_only_the_padding(seed):
+    """As many steps as of the next whole tiles, and no cycle more until the last beat."""
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.choice([8, 16])), int(rng.integers(1, 20))
+    size = ArraySize(rows, columns, reads=64, beat=rows)
+    tokens, features = int(rng.integers(1, 60)), int(rng.integers(1, 90))
+    inner = int(rng.integers(max(rows, columns), 200))
+    whole = -(-tokens // columns) * columns, -(-features // rows) * rows
+    ragged, padded = (
+        array_slots(Case("linear", {"features": f}, [(t, inner)]).work, size)
+        for t, f in ((tokens, features), whole)
+    )
+    assert ragged.length == inner
+    assert ragged.steps == padded.steps == whole[0] // columns * whole[1] // rows * inner
+    assert ragged.last_beat <= padded.last_beat
+
+
 @pytest.mark.parametrize(("bits", "weight_bits"), [(4, 4), (16, 8)])
 def test_operands_of_other_widths(bits, weight_bits, tmp_path):
     kind = QType(bits, True, 0.02)

@@ -9,8 +9,9 @@ namespace hwgen {
 template <class C, int BITS, int SIZE>
 void matmul(ap_uint<BITS> (&memory)[SIZE], const attend_task& task) {
 #pragma HLS inline off
-  const stored<ap_int<8>, BITS, SIZE> a = {memory, task.read[0], task.is_signed[0]};
-  const stored<ap_int<8>, BITS, SIZE> b = {memory, task.read[1], task.is_signed[1]};
+  typedef ap_int<(BITS < 16 ? BITS + 1 : 16)> Operand;  // holds unsigned codes as well
+  const stored<Operand, BITS, SIZE> a = {memory, task.read[0], task.is_signed[0]};
+  const stored<Operand, BITS, SIZE> b = {memory, task.read[1], task.is_signed[1]};
   const int along = task.transposed ? 1 : task.features;
   const int across = task.transposed ? task.inner : 1;
 rows:
