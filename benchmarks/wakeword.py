@@ -43,8 +43,9 @@ def row(name: str) -> str:
     reference = Reference(word.model)
     real = np.array([reference.logits(item * SCALE) for item in features])
     inputs = golden.encode_inputs(front.qgraph, {"features": features.astype(np.float64)})
-    codes = golden.run(front.qgraph, inputs)["logit"]
-    integer = golden.decode_tensor(front.qgraph, "logit", codes)[..., 0]
+    steps = inputs["features"].reshape(len(features), -1, *front.qgraph.inputs[0].shape)
+    codes = [golden.run(front.qgraph, {"features": item})["logit"] for item in steps]
+    integer = golden.decode_tensor(front.qgraph, "logit", np.array(codes))[..., 0, 0]
     theirs = np.array([tflite_logits(word, item * SCALE) for item in features])
     found = [heard(logits, word.cutoff, word.window) for logits in (real, integer, theirs)]
     cells = [

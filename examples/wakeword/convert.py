@@ -29,7 +29,7 @@ SCALE = 10 / 256
 _INPUT = "features"
 
 _HEAD = """\
-# The wake word "{phrase}": 198 frames of 40 features, 10 ms apart; a logit every 30 ms.
+# The wake word "{phrase}": 40 features every 10 ms, a logit every 30 ms.
 # Made by examples/wakeword/convert.py from the network of pymicro-wakeword (Apache-2.0).
 hwgen: 1
 name: {name}
@@ -44,6 +44,7 @@ weights: {{file: {name}.npz}}
 quantize:
   default: {{weights: int8, activations: int8, symmetric: false}}
   calibrate: {{file: {name}_calib.npz}}
+stream: {{chunk: 3}}                      # frames of a tensor that is sent
 accelerator:
   schedule: dataflow
   budget: {{multipliers: {multipliers}}}

@@ -10,7 +10,7 @@ import pytest
 from hwgen import golden
 from hwgen.graph import build_graph
 from hwgen.plan import make_plan
-from hwgen.quant import quantize, sqnr
+from hwgen.quant import quantize, sqnr, stream
 from hwgen.spec import load_spec
 from hwgen.verify.rtl import simulate_rtl
 from support.hls import hls_outputs
@@ -58,15 +58,34 @@ def test_the_integers_decide_as_the_floating_point_network(network):
     assert not np.any(heard(logits) & ~spoken)
 
 
+def streamed(network):
+    """Return the graph of a step, and all utterances one after the other as its inputs."""
+    spec, graph, qgraph, inputs, _, _ = network
+    codes = golden.encode_inputs(qgraph, inputs)["features"]
+    step = stream(qgraph, graph, spec.stream.chunk)
+    return step, {"features": codes.reshape(-1, *step.inputs[0].shape)}
+
+
+def test_steps_of_three_frames_give_the_offline_logits(network):
+    """As the package runs it: a logit for each step, at once."""
+    spec, _, qgraph, inputs, _, _ = network
+    step, _ = streamed(network)
+    assert (spec.stream.chunk, step.stream.pace("logit").latency) == (3, 0)
+    codes = golden.encode_inputs(qgraph, inputs)["features"]
+    offline = golden.run(qgraph, {"features": codes})["logit"]
+    for utterance, wanted in zip(codes, offline, strict=True):
+        got = golden.run(step, {"features": utterance.reshape(66, 3, 40)})["logit"]
+        assert np.array_equal(got[:, 0], wanted)
+
+
 @pytest.mark.nightly
 @pytest.mark.verilator
 def test_speech_through_rtl(network, tmp_path):
-    spec, _, qgraph, inputs, _, _ = network
-    plan = make_plan(qgraph, spec.accelerator)
-    codes = golden.encode_inputs(qgraph, inputs)
+    step, codes = streamed(network)
+    plan = make_plan(step, network[0].accelerator)
 
     # Raises if a value differs from the golden model.
-    result = simulate_rtl(plan, qgraph, codes, tmp_path, runner="native")
+    result = simulate_rtl(plan, step, codes, tmp_path, runner="native")
 
     assert (result.latency, result.interval) == (
         plan.prediction.latency,
@@ -78,10 +97,9 @@ def test_speech_through_rtl(network, tmp_path):
 @pytest.mark.hls
 @pytest.mark.parametrize("schedule", ["sequential", "dataflow"])
 def test_speech_through_hls(network, tmp_path, schedule):
-    spec, _, qgraph, inputs, _, _ = network
-    plan = make_plan(qgraph, replace(spec.accelerator, schedule=schedule))
-    codes = golden.encode_inputs(qgraph, inputs)
+    step, codes = streamed(network)
+    plan = make_plan(step, replace(network[0].accelerator, schedule=schedule))
 
-    got = hls_outputs(plan, qgraph, codes, tmp_path)
+    got = hls_outputs(plan, step, codes, tmp_path)
 
-    assert golden.first_difference(qgraph, golden.run(qgraph, codes), got) is None
+    assert golden.first_difference(step, golden.run(step, codes), got) is None
