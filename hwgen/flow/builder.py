@@ -183,5 +183,10 @@ def plan_figures(plan: Plan) -> PlanFigures:
     """Return what a plan predicts."""
     cycles = plan.prediction
     return PlanFigures(
-        plan.schedule, plan.multipliers, cycles.latency, cycles.interval, plan.utilisation
+        plan.schedule,
+        plan.multipliers,
+        cycles.latency,
+        cycles.interval,
+        plan.utilisation,
+        plan.stream,
     )

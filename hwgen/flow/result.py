@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.flow.quality import Quality
+from hwgen.plan.model import StreamFigures
 from hwgen.serialize import to_json
 
 __all__ = ["BuildResult", "CheckResult", "PlanFigures", "Result"]
@@ -37,6 +38,8 @@ class PlanFigures:
         Cycles between results of successive tensors.
     utilisation
         Useful multiplications per multiplier and cycle in steady state, 0 to 1.
+    stream
+        Latency in samples and state of a network in a stream.
     """
 
     schedule: str
@@ -44,6 +47,7 @@ class PlanFigures:
     latency: int
     interval: int
     utilisation: float
+    stream: StreamFigures | None = None
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ __all__ = [
     "Plan",
     "Prediction",
     "Span",
+    "StreamFigures",
     "Task",
 ]
 
@@ -282,6 +283,29 @@ class MemoryPort:
     caches: dict[str, int]
 
 
+@dataclass(frozen=True)
+class StreamFigures:
+    """A network in a stream: see ``docs/streaming.md``.
+
+    Parameters
+    ----------
+    chunk
+        Rows of each input in a tensor.
+    latency
+        By output: rows of the inputs (samples) that it is behind the offline network.
+    state
+        Bits that are kept from tensor to tensor, by layer (``dataflow``) or by the tensor whose
+        last rows they are (``sequential``).
+    state_bits
+        All of them.
+    """
+
+    chunk: int
+    latency: dict[str, int]
+    state: dict[str, int]
+    state_bits: int
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A whole accelerator.
@@ -302,6 +326,8 @@ class Plan:
     shorter
         The plan for each shorter length, the longest first: other loops and phases, of the same
         names and in the same order, on the same engines, buffers and placements.
+    stream
+        Of a network in a stream.
     """
 
     name: str
@@ -318,6 +344,7 @@ class Plan:
     memory: MemoryPort | None = None
     tokens: int = 0
     shorter: tuple[Plan, ...] = ()
+    stream: StreamFigures | None = None
 
     @property
     def variants(self) -> tuple[Plan, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hwgen.errors import SpecError
 from hwgen.ops.blocks import Blocks
 from hwgen.plan.check import check_plan
@@ -11,6 +13,7 @@ from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
 from hwgen.plan.packed import check_packed
 from hwgen.plan.sequential import plan_sequential
+from hwgen.plan.streaming import stream_figures
 from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
@@ -61,6 +64,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             hint="schedule: sequential, whose list of phases is that of the length at hand",
         )
     plan = schedule(qgraph, items, accelerator)
+    plan = replace(plan, stream=stream_figures(plan, qgraph))
     _check_wraps(plan, qgraph, accelerator)
     for one in plan.variants:
         check_plan(one, at_length(qgraph, one.tokens), accelerator.budget.multipliers)

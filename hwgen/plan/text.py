@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hwgen.plan.model import Engine, Plan, Task
+from hwgen.plan.model import Engine, Plan, StreamFigures, Task
 from hwgen.plan.reasons import count
 
-__all__ = ["describe"]
+__all__ = ["describe", "stream_text"]
 
 _SIZES = ("groups", "rows", "elements", "outputs")
 """What a fold does at once."""
@@ -33,6 +33,7 @@ def describe(plan: Plan) -> str:
             [_task(plan, task) for task in plan.tasks],
         ),
         _storage(plan),
+        stream_text(plan.stream),
         _table(
             ["stream", "direction", "lanes"],
             [
@@ -55,6 +56,16 @@ def _lengths(plan: Plan) -> str:
     ]
     text = "One list of phases for each length; what follows is about the longest."
     return f"{_table(['tokens', 'latency', 'interval'], rows)}\n{text}"
+
+
+def stream_text(figures: StreamFigures | None) -> str:
+    """Return latency and state of a network in a stream, or nothing."""
+    if figures is None:
+        return ""
+    late = ", ".join(f"{name} {count(rows, 'row')}" for name, rows in figures.latency.items())
+    parts = ", ".join(f"{name} {bits:,}" for name, bits in figures.state.items())
+    state = f"state {count(figures.state_bits, 'bit')}" + (f" ({parts})" if parts else "")
+    return f"stream: chunks of {count(figures.chunk, 'row')}; latency: {late}; {state}"
 
 
 def _engine(engine: Engine) -> list[str]:

@@ -97,6 +97,12 @@ def tiles(data: ReportData) -> Iterator[Tile]:
         f"{data.plan.utilisation:.1%}",
         f"{data.plan.multipliers} multipliers, {useful:,} multiplications",
     )
+    stream = data.plan.stream
+    if stream is not None:
+        late = max(stream.latency.values())
+        yield Tile("Stream latency", f"{late:,} rows", f"of the input, in chunks of {stream.chunk}")
+        parts = ", ".join(f"{name} {bits:,}" for name, bits in stream.state.items())
+        yield Tile("Stream state", f"{stream.state_bits:,} bits", parts)
     if data.accuracy is not None:
         samples, real, integer = data.accuracy
         yield Tile("Accuracy", f"{integer:.2%}", f"float {real:.2%}, {samples} samples")

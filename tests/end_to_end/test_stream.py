@@ -1,16 +1,20 @@
 """Streamed networks: golden = RTL = HLS C++ over chunks, and predicted = simulated cycles."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 
 from hwgen import golden
 from hwgen.plan import predict
+from hwgen.plan.text import stream_text
 from hwgen.verify.rtl import verify_rtl
 from support.hls import hls_outputs
 from support.random_streams import random_stream
-from support.specs import compile_spec
+from support.specs import compile_file, compile_spec
 
+ROOT = Path(__file__).resolve().parents[2]
 CHUNKS = 5
 ROWS = 96
 
@@ -36,8 +40,7 @@ def stream_spec(seed, schedule):
     return yaml.safe_dump(spec, sort_keys=False)
 
 
-def check(seed, schedule, folder):
-    qgraph, plan = compile_spec(stream_spec(seed, schedule), folder)
+def check(qgraph, plan, seed, folder):
     inputs = golden.random_inputs(qgraph, CHUNKS, seed)
     expected = golden.run(qgraph, inputs)
 
@@ -57,7 +60,7 @@ def check(seed, schedule, folder):
 @pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_random_streams(seed, schedule, tmp_path):
-    check(seed, schedule, tmp_path)
+    check(*compile_spec(stream_spec(seed, schedule), tmp_path), seed, tmp_path)
 
 
 @pytest.mark.verilator
@@ -66,4 +69,15 @@ def test_random_streams(seed, schedule, tmp_path):
 @pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
 @pytest.mark.parametrize("seed", range(2, 32))
 def test_many_random_streams(seed, schedule, tmp_path):
-    check(seed, schedule, tmp_path)
+    check(*compile_spec(stream_spec(seed, schedule), tmp_path), seed, tmp_path)
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+def test_the_example_is_as_documented(tmp_path):
+    qgraph, plan = compile_file(ROOT / "examples" / "streaming" / "denoiser.yaml")
+    check(qgraph, plan, 1, tmp_path)
+
+    # No bubble between chunks: the slowest engine works all the time.
+    assert plan.prediction.interval == max(task.cycles for task in plan.tasks)
+    assert stream_text(plan.stream) in (ROOT / "docs" / "streaming.md").read_text()

@@ -1,4 +1,4 @@
-"""A new sequence in mid-stream: caches and running positions begin anew, nothing else changes."""
+"""A new sequence in mid-stream: what ops remember begins anew, nothing else changes."""
 
 import numpy as np
 import pytest
@@ -35,10 +35,28 @@ weights: {random: 1}
 quantize: {default: {weights: int8, activations: int6, symmetric: true}}
 accelerator: {schedule: sequential, budget: {multipliers: 8}}
 """
+STREAM = """\
+hwgen: 1
+name: stream
+model:
+  inputs: {x: {shape: [32, 2]}}
+  layers:
+    - {name: a, op: conv1d, in: x, channels: 2, kernel: 5, padding: same}
+    - {name: b, op: max_pool1d, in: a, kernel: 2, stride: 1}
+    - {name: c, op: conv1d, in: b, channels: 2, kernel: 4, padding: [1, 2]}
+    - {name: y, op: add, in: [b, c]}
+  outputs: [y]
+weights: {random: 1}
+quantize: {default: {weights: int4, activations: int6, symmetric: false}}
+accelerator: {schedule: SCHEDULE, budget: {multipliers: 8}}
+stream: {chunk: 2}
+"""
 SPECS = {
     "rope": ROPE.replace("SCHEDULE", "sequential"),
     "dataflow": ROPE.replace("SCHEDULE", "dataflow"),
     "restarts": CACHED.replace("MORE", "cache: {length: 3}"),
+    "stream": STREAM.replace("SCHEDULE", "dataflow"),
+    "kept": STREAM.replace("SCHEDULE", "sequential"),
     "ring": CACHED.replace("MORE", "window: 3, sinks: 1, cache: {}"),
 }
 CONTROL, STATUS = 2, 3
@@ -88,7 +106,14 @@ def run(top, port_in, port_out, tensors, beats, new_before):
 
 @pytest.mark.parametrize(
     "name",
-    ["rope", "dataflow", "ring", pytest.param("restarts", marks=pytest.mark.nightly)],
+    [
+        "rope",
+        "dataflow",
+        "ring",
+        "stream",
+        pytest.param("kept", marks=pytest.mark.nightly),
+        pytest.param("restarts", marks=pytest.mark.nightly),
+    ],
 )
 def test_a_new_sequence_begins(tmp_path, name):
     qgraph, plan = compile_spec(SPECS[name], tmp_path)

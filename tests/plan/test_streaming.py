@@ -1,0 +1,96 @@
+"""State and latency of streamed plans: what StreamiNNC's networks need, bit for bit."""
+
+# amaranth: UnusedElaboratable=no
+import numpy as np
+import pytest
+
+from hwgen.emit.rtl.dataflow import DataflowAccelerator
+from hwgen.plan import make_plan
+from hwgen.plan.text import describe
+from hwgen.quant import quantize, stream
+from hwgen.spec.model import Precision
+from support.graphs import make_graph, make_spec
+from support.random_streams import random_stream
+
+CHANNELS = (4, 8, 16, 32, 64, 128, 256)
+
+
+def streamed_plan(layers, shape, chunk, schedule, multipliers=64):
+    graph = make_graph({"x": shape}, layers)
+    spec = make_spec(graph, Precision(4, 6), multipliers=multipliers, schedule=schedule)
+    offline = quantize(graph, spec)
+    qgraph = stream(offline, graph, chunk)
+    return offline, qgraph, make_plan(qgraph, spec.accelerator)
+
+
+def buffers(plan, qgraph):
+    """Return the window buffers of the hardware of a dataflow plan."""
+    accelerator = DataflowAccelerator(plan, qgraph, trace=False, identity=0)
+    for task in plan.tasks:
+        engine = accelerator._engine(task)
+        yield from (engine.buffers if hasattr(engine, "buffers") else [engine.buffer])
+
+
+@pytest.mark.parametrize("chunk", [1, 16])
+def test_the_accelerometer_network_keeps_504_words(chunk):
+    # StreamiNNC (arXiv 2408.03223), f_ACC: kernels of 3 taps, padding 1.
+    layers = [
+        {"name": f"c{k}", "op": "conv1d", "in": f"c{k - 1}" if k else "x", "channels": channels,
+         "kernel": 3, "padding": "same", "activation": "relu"}
+        for k, channels in enumerate(CHANNELS[1:])
+    ]  # fmt: skip
+    _, qgraph, plan = streamed_plan(layers, (96, CHANNELS[0]), chunk, "dataflow")
+
+    assert plan.stream.state_bits == 504 * 6
+    assert plan.stream.state == {f"c{k}": 2 * width * 6 for k, width in enumerate(CHANNELS[:-1])}
+    assert plan.stream.latency == {"c5": 6}
+    assert sum(buffer.history * buffer.bits for buffer in buffers(plan, qgraph)) == 504 * 6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_state_is_that_of_the_receptive_fields(seed):
+    rng = np.random.default_rng([3, seed])
+    layers, rest, stride = random_stream(rng, sequence=bool(seed % 2))
+    shape = (64, *rest) if seed % 2 else (rest[0], 64, rest[1])
+    offline, qgraph, plan = streamed_plan(layers, shape, 2 * stride, "dataflow")
+
+    # Rows that a window reaches back over, less those by which it is behind its stride's first.
+    wanted = 0
+    for node in offline.nodes:
+        attrs = node.lowered.attrs
+        if "kernel" not in attrs:
+            continue
+        (source,) = (offline.tensor(name) for name in node.inputs)
+        reach = (attrs["kernel"][0] - 1) * attrs.get("dilation", (1, 1))[0]
+        ahead = reach - attrs.get("padding", ((0, 0),))[0][0]
+        late = qgraph.stream.pace(node.inputs[0]).delay
+        rows = max(0, reach - (late + ahead) % attrs["stride"][0])
+        axis = 1 if len(source.shape) == 3 else 0
+        wanted += rows * source.elements // source.shape[axis] * source.type.bits
+    delays = [node for node in qgraph.nodes if node.op == "delay"]
+    for node in delays:
+        axis = 1 if len(node.out.shape) == 3 else 0
+        row = node.out.elements // node.out.shape[axis]
+        wanted += node.lowered.attrs["history"] * row * node.out.type.bits
+
+    assert plan.stream.state_bits == wanted
+    found = buffers(plan, qgraph)
+    types = [qgraph.tensor(name).type.bits for task in plan.tasks for name in task.reads]
+    kept = [buffer.history for buffer in found]
+    assert sum(rows * bits for rows, bits in zip(kept, types, strict=True)) == wanted
+
+
+def test_readers_share_the_rows_in_front_of_a_tensor():
+    layers = [
+        {"name": "a", "op": "conv1d", "in": "x", "channels": 2, "kernel": 3, "padding": "same"},
+        {"name": "b", "op": "conv1d", "in": "x", "channels": 2, "kernel": 5, "padding": "same"},
+        {"name": "y", "op": "add", "in": ["a", "b"]},
+    ]
+    _, _, plan = streamed_plan(layers, (32, 3), 4, "sequential")
+
+    # Of x the longer history, of a the row by which it is early.
+    assert plan.stream.state == {"x": 4 * 3 * 6, "a": 1 * 2 * 6}
+    assert plan.stream.latency == {"y": 2}
+    assert "stream: chunks of 4 rows; latency: y 2 rows; state 84 bits (x 72, a 12)" in describe(
+        plan
+    )
