@@ -44,6 +44,10 @@ def length_problems(
                 f"{several[0].name!r} {list(several[0].lengths)}"
             )
             return [Diagnostic("HG436", message, item.mark, "the same lengths for both")]
+    for node in nodes:
+        if get_op(node.op).one_length:
+            message = f"{node.op} {node.name!r} keeps rows from tensor to tensor"
+            return [Diagnostic("HG437", message, node.mark, "leave out the lengths, or the layer")]
     plain = [Input(item.name, item.shape, item.lengths) for item in inputs]
     whole = {item.name: item.shape for item in inputs} | {node.name: node.shape for node in nodes}
     longest, *shorter = several[0].lengths

@@ -132,6 +132,7 @@ class Op(ABC):
         ``real`` and ``integer`` get all of it at once.
     alike : whether nodes of this op that read the same tensors have results of one type.
     pointwise : whether each element of the result comes from one of the input, whatever its place.
+    one_length : whether all tensors must have the same number of tokens.
     row_by_row : whether each row (of an image, token of a sequence) of the result is made of the
         same row of every input.
     example : one YAML layer line that is legal after a layer named ``x``.
@@ -146,6 +147,7 @@ class Op(ABC):
     remembers: ClassVar[bool] = False
     alike: ClassVar[bool] = False
     pointwise: ClassVar[bool] = False
+    one_length: ClassVar[bool] = False
     row_by_row: ClassVar[bool] = False
     example: ClassVar[str]
 

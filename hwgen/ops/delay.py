@@ -35,6 +35,7 @@ class Delay(Op):
     summary: ClassVar[str] = "rows of an image, or tokens, so many rows later, across tensors"
     Params: ClassVar[type[OpParams]] = DelayParams
     remembers: ClassVar[bool] = True
+    one_length: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: delay, in: x, rows: 2}"
 
     def shape(self, params: DelayParams, inputs: Sequence[Shape]) -> Shape:

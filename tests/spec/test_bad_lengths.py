@@ -74,6 +74,11 @@ CASES = {
              "op: conv1d, in: x, channels: 8, kernel: 1, stride: 2").replace("- {name", "- @{name"),
         "HG437", "'y' has results of shape [3, 8], and of [1, 8] with 1 tokens", "a row for each",
     ),
+    "rows of the tensor before": (
+        spec("x: {shape: [6, 8], lengths: [6, 1]}", "op: delay, in: x, rows: 2")
+        .replace("- {name", "- @{name"),
+        "HG437", "delay 'y' keeps rows from tensor to tensor", "leave out the lengths",
+    ),
 }  # fmt: skip
 
 
