@@ -1,30 +1,26 @@
 """One-dimensional transposed convolution over tokens, phase by phase.
 
-Token ``n`` of the result is the sum over taps ``j`` and tokens ``i`` with ``i * stride + j =
-n + before``.  Written for ``n = stride * q + b`` that is an ordinary convolution for each phase
-``b``, whose taps are every ``stride``-th one of the kernel: the zeros of an up-sampled input are
-never multiplied.  The results of a position ``q`` are its phases one after the other, which is the
-order of the result's tokens.
+See :mod:`hwgen.ops.transposed`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
+from hwgen.ops.transposed import Phases, folded, out_length, phases_of, unfolded
 from hwgen.ops.types import QType
 from hwgen.ops.window import Side, Sides
 from hwgen.ops.work import Loop, Port, Work
 
-__all__ = ["OP", "ConvTranspose1d", "ConvTranspose1dParams", "Phases", "phases_of"]
+__all__ = ["OP", "ConvTranspose1d", "ConvTranspose1dParams"]
 
 
 class ConvTranspose1dParams(OpParams):
@@ -45,51 +41,6 @@ class ConvTranspose1dParams(OpParams):
     activation: Activation = Field("none", description="none or relu, before requantisation")
 
 
-@dataclass(frozen=True)
-class Phases:
-    """Taps of each phase, counted from the token that the position stands at.
-
-    Parameters
-    ----------
-    stride
-        Phases of a position.
-    halves
-        1, or 2: the second half of the phases looks one token further than the first.
-    first
-        Token of tap 0 of the first half, relative to the position.
-    taps
-        Taps of each phase; those that its part of the kernel does not reach have zero weights.
-    sources
-        By phase: (tap, index in the kernel) of each that has a weight.
-    """
-
-    stride: int
-    halves: int
-    first: int
-    taps: int
-    sources: tuple[tuple[tuple[int, int], ...], ...]
-
-
-def phases_of(kernel: int, stride: int, before: int) -> Phases:
-    """Return the phases of a kernel, arranged so that the fewest taps are zero."""
-    reads = []  # by phase: (token relative to the position, index in the kernel)
-    for phase in range(stride):
-        token, index = divmod(phase + before, stride)
-        reads.append([(token - m, j) for m, j in enumerate(range(index, kernel, stride))])
-    best = None
-    for halves in (1, 2) if stride % 2 == 0 else (1,):
-        late = [phase * halves // stride for phase in range(stride)]
-        tokens = [t - late[b] for b, read in enumerate(reads) for t, _ in read]
-        first, taps = min(tokens), max(tokens) - min(tokens) + 1
-        sources = tuple(
-            tuple((t - late[b] - first, j) for t, j in read) for b, read in enumerate(reads)
-        )
-        if best is None or taps < best.taps:
-            best = Phases(stride, halves, first, taps, sources)
-    assert best is not None
-    return best
-
-
 class ConvTranspose1d(Op):
     """``y[n, o] = act(sum x[i, c] * weight[c, o, j] + bias[o])``, ``i * stride + j = n + before``.
 
@@ -106,33 +57,8 @@ class ConvTranspose1d(Op):
     def shape(self, params: ConvTranspose1dParams, inputs: Sequence[Shape]) -> Shape:
         """Return (out tokens, channels): (tokens - 1) * stride + kernel, less the padding."""
         tokens, _ = expect_sequence(self.name, inputs[0])
-        stride, (before, after) = params.stride, _sides(params)
-        if max(before, after) >= params.kernel:
-            raise ParamError(
-                f"padding {max(before, after)} is not smaller than the kernel's {params.kernel}",
-                key="padding",
-                hint=f"0 to {params.kernel - 1}",
-            )
-        if params.output_padding >= stride:
-            raise ParamError(
-                f"output_padding {params.output_padding} is not smaller than the stride {stride}",
-                key="output_padding",
-                hint=f"0 to {stride - 1}",
-            )
-        full = (tokens - 1) * stride + params.kernel
-        out = full - before - after + params.output_padding
-        if out < 1:
-            raise ParamError(
-                f"padding {before}+{after} leaves {out} of {full} tokens",
-                key="padding",
-                hint=f"together less than {full + params.output_padding}",
-            )
-        if out % stride:
-            raise ParamError(
-                f"a result of {out} tokens is no whole number of strides of {stride}",
-                key="output_padding",
-                hint=f"output_padding: {(before + after - full) % stride}",
-            )
+        sides, extra = _sides(params), params.output_padding
+        out = out_length("tokens", tokens, params.kernel, params.stride, sides, extra)
         return out, params.channels
 
     def weights(self, params: ConvTranspose1dParams, inputs: Sequence[Shape]) -> dict[str, Shape]:
@@ -169,13 +95,9 @@ class ConvTranspose1d(Op):
         options: LowerOptions,
     ) -> Lowered:
         """Return codes per phase and output feature, and the phases as attributes."""
-        phases = phases_of(params.kernel, params.stride, _sides(params)[0])
-        features, channels, _ = weights["weight"].shape
-        turned = np.zeros((params.stride, channels, features, phases.taps))
-        for phase, sources in enumerate(phases.sources):
-            for tap, index in sources:
-                turned[phase, :, :, tap] = weights["weight"][:, :, index].T
-        flat = {"weight": turned.reshape(-1, features, phases.taps)}
+        phases = _phases(params)
+        turned = folded(weights["weight"], phases)
+        flat = {"weight": turned.reshape(-1, *turned.shape[2:])}
         if params.bias:
             flat["bias"] = np.tile(weights["bias"], params.stride)
         return lower_mac(
@@ -195,14 +117,8 @@ class ConvTranspose1d(Op):
     def rounded_weight(self, params: ConvTranspose1dParams, lowered: Lowered) -> Real:
         """Return what the codes mean as (features, channels, kernel)."""
         turned = super().rounded_weight(params, lowered)
-        features, taps = turned.shape[1:]
-        turned = turned.reshape(params.stride, params.channels, features, taps)
-        weight = np.zeros((features, params.channels, params.kernel))
-        phases = phases_of(params.kernel, params.stride, _sides(params)[0])
-        for phase, sources in enumerate(phases.sources):
-            for tap, index in sources:
-                weight[:, :, index] = turned[phase, :, :, tap].T
-        return weight
+        turned = turned.reshape(params.stride, params.channels, *turned.shape[1:])
+        return unfolded(turned, _phases(params), params.kernel)
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
@@ -248,6 +164,10 @@ class ConvTranspose1d(Op):
     def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
         """Return (phases and channels, taps, features)."""
         return lowered.constants["weight"].transpose(0, 2, 1)
+
+
+def _phases(params: ConvTranspose1dParams) -> Phases:
+    return phases_of(params.kernel, params.stride, _sides(params)[0])
 
 
 def _sides(params: ConvTranspose1dParams) -> tuple[int, int]:

@@ -19,6 +19,7 @@ _NAMES = (
     "concat",
     "conv1d",
     "conv2d",
+    "conv_phase2d",
     "conv_transpose1d",
     "delay",
     "embedding",
@@ -26,6 +27,7 @@ _NAMES = (
     "gelu",
     "global_avg_pool",
     "global_max_pool",
+    "interleave",
     "layer_norm",
     "linear",
     "matmul",
@@ -41,7 +43,7 @@ _NAMES = (
     "upsample1d",
 )
 
-_BLOCKS = ("transformer_block", "upsample2d")
+_BLOCKS = ("conv_transpose2d", "transformer_block", "upsample2d")
 
 
 def op_names() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hwgen.ops import ParamError, get_op
-from hwgen.ops.conv_transpose1d import phases_of
+from hwgen.ops.transposed import phases_of
 from support.op_cases import cases, check_accumulator, check_close, check_walk, each
 from support.walk import requantise
 

@@ -5,15 +5,18 @@ import numpy as np
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.conv.conv1d import Conv1d
 from rtl_templates.conv.conv2d import Conv2d
+from rtl_templates.conv.conv_phase2d import ConvPhase2d
 from rtl_templates.conv.conv_transpose1d import ConvTranspose1d
 from rtl_templates.mac.mac_op import MacFold
 
 __all__ = [
     "build_conv1d",
     "build_conv2d",
+    "build_conv_phase2d",
     "build_conv_transpose1d",
     "draw_conv1d",
     "draw_conv2d",
+    "draw_conv_phase2d",
     "draw_conv_transpose1d",
     "mac_keys",
     "scale_of",
@@ -71,6 +74,23 @@ def draw_conv_transpose1d(rng):
         "output_padding": -out % stride,
         "activation": ["none", "relu"][int(rng.integers(2))],
     }, [(tokens, int(rng.integers(1, 7)))]
+
+
+def draw_conv_phase2d(rng):
+    stride, kernel = int(rng.integers(1, 4)), [int(rng.integers(1, 4)), int(rng.integers(1, 6))]
+    shape = tuple(int(rng.integers(1, 5)) for _ in range(3))
+    pads = [int(rng.integers(0, (kernel[1] + 1) // 2)) for _ in range(2)]
+    out = (shape[2] - 1) * stride + kernel[1] - sum(pads)
+    return {
+        "channels": int(rng.integers(1, 4)),
+        "kernel": kernel,
+        "rows": int(rng.integers(1, 6)),
+        "lead": int(rng.integers(0, 3)),
+        "stride": stride,
+        "padding": pads,
+        "output_padding": -out % stride,
+        "activation": ["none", "relu"][int(rng.integers(2))],
+    }, [shape]
 
 
 def scale_of(requant):
@@ -137,6 +157,24 @@ def build_conv_transpose1d(node, sizes):
         features=features,
         weights=node.lowered.constants["weight"].tolist(),
         positions=attrs["tokens"] // attrs["stride"],
+        first=attrs["first"],
+        halves=attrs["halves"],
+        pad=attrs["pad"],
+        **mac_keys(node),
+        **sizes,
+    )
+
+
+def build_conv_phase2d(node, sizes):
+    channels, height, width = node.shapes[0]
+    attrs = node.lowered.attrs
+    return ConvPhase2d(
+        height=height,
+        width=width,
+        channels=channels,
+        weights=node.lowered.constants["weight"].tolist(),
+        rows=attrs["size"][0],
+        columns=attrs["size"][1] // attrs["stride"],
         first=attrs["first"],
         halves=attrs["halves"],
         pad=attrs["pad"],

@@ -70,6 +70,16 @@ def _conv_transpose1d(rng):
     return [(tokens, depth)], keys | {"channels": int(rng.integers(1, 7))} | _relu(rng)
 
 
+def _conv_phase2d(rng):
+    shape, stride = image(rng), int(rng.integers(1, 5))
+    kernel = [int(rng.integers(1, 4)), int(rng.integers(1, 8))]
+    pads = [int(n) for n in rng.integers(0, (kernel[1] + 1) // 2, size=2)]
+    out = (shape[2] - 1) * stride + kernel[1] - sum(pads)
+    keys = {"kernel": kernel, "stride": stride, "padding": pads, "output_padding": -out % stride}
+    keys |= {"rows": int(rng.integers(1, 7)), "lead": int(rng.integers(0, 3))}
+    return [shape], keys | {"channels": int(rng.integers(1, 5))} | _relu(rng)
+
+
 def _upsample1d(rng):
     factor = {"factor": int(rng.integers(1, 5))}
     if rng.integers(2):
@@ -216,7 +226,9 @@ CASES = {
     "concat": _concat,
     "conv1d": _conv1d,
     "conv2d": _conv2d,
+    "conv_phase2d": _conv_phase2d,
     "conv_transpose1d": _conv_transpose1d,
+    "interleave": lambda rng: ([image(rng)] * int(rng.integers(2, 4)), {}),
     "upsample1d": _upsample1d,
     "delay": lambda rng: ([_rows_shape(rng)], {"rows": int(rng.integers(1, 7))}),
     "embedding": _embedding,

@@ -18,6 +18,7 @@ from rtl_templates.vector.delay import Delay
 from rtl_templates.vector.embedding import Embedding
 from rtl_templates.vector.flatten import Flatten
 from rtl_templates.vector.gelu import Gelu
+from rtl_templates.vector.interleave import Interleave
 from rtl_templates.vector.mul import Mul
 from rtl_templates.vector.relu import Relu
 from rtl_templates.vector.requantize import Requantize
@@ -35,9 +36,11 @@ from support.array_components import (
 from support.conv_components import (
     build_conv1d,
     build_conv2d,
+    build_conv_phase2d,
     build_conv_transpose1d,
     draw_conv1d,
     draw_conv2d,
+    draw_conv_phase2d,
     draw_conv_transpose1d,
     mac_keys,
     scale_of,
@@ -48,9 +51,9 @@ from support.row_components import build_layer_norm, build_rms_norm, build_softm
 __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
-    *("conv1d", "conv2d", "conv_transpose1d", "upsample1d", "linear", "relu", *DRAW_POOL),
+    *("conv1d", "conv2d", "conv_phase2d", "conv_transpose1d", "linear", "relu", *DRAW_POOL),
     *("add", "concat", "delay", "flatten", "argmax", "requantize"),
-    *("gelu", "silu", "mul", "rope", "embedding"),
+    *("gelu", "silu", "mul", "rope", "embedding", "upsample1d", "interleave"),
     *("layer_norm", "rms_norm", "softmax"),
 )
 """Ops whose components are an engine of a dataflow plan; the others take the array."""
@@ -108,7 +111,7 @@ def draw_node(name, rng):
         return Node(*draw_array_node(name, rng))
     op = get_op(name)
     keys, shapes = _DRAW.get(name, _draw_any)(rng)
-    if name in ("add", "concat"):
+    if name in ("add", "concat", "interleave"):
         shapes = shapes * int(rng.integers(2, 4))
     if name == "mul":
         shapes = shapes * 2
@@ -215,7 +218,9 @@ _DRAW = {
     **DRAW_POOL,
     "conv1d": draw_conv1d,
     "conv2d": draw_conv2d,
+    "conv_phase2d": draw_conv_phase2d,
     "conv_transpose1d": draw_conv_transpose1d,
+    "interleave": lambda rng: ({}, [_draw_image(rng)]),
     "upsample1d": _draw_upsample1d,
     "linear": _draw_linear,
     "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
@@ -308,6 +313,22 @@ def _delay(node, sizes):
     )
 
 
+def _interleave(node, sizes):
+    multipliers, offsets, scale = _scaled(node)
+    channels, height, width = node.shapes[0]
+    return Interleave(
+        height=height,
+        width=width,
+        channels=channels,
+        multipliers=multipliers,
+        offsets=offsets,
+        scale=scale,
+        out_bits=node.out.bits,
+        **_common(node),
+        **sizes,
+    )
+
+
 def _flatten(node, sizes):
     return Flatten(
         x=node.x,
@@ -390,7 +411,9 @@ _BUILD = {
     "softmax": build_softmax,
     "conv1d": build_conv1d,
     "conv2d": build_conv2d,
+    "conv_phase2d": build_conv_phase2d,
     "conv_transpose1d": build_conv_transpose1d,
+    "interleave": _interleave,
     "upsample1d": _upsample1d,
     "linear": _linear,
     "relu": _relu,

@@ -123,6 +123,42 @@ def _conv_transpose1d(draw, net, source):
     return name
 
 
+def _conv_phase2d(draw, net, source):
+    channels, _, width = net.shapes[source]
+    stride, kernel = draw(st.integers(1, 3)), [draw(st.integers(1, 3)), draw(st.integers(1, 4))]
+    pads = [draw(st.integers(0, (kernel[1] - 1) // 2)) for _ in range(2)]
+    extra = (sum(pads) - kernel[1]) % stride
+    outputs, rows = draw(st.integers(1, 4)), draw(st.integers(1, 5))
+    length = (width - 1) * stride + kernel[1] - sum(pads) + extra
+    macs = rows * length * outputs * channels * kernel[0] * (-(-kernel[1] // stride) + 1)
+    if rows * length * outputs > MAX_ELEMENTS or macs > MAX_MACS:
+        return None
+    name = net.add(
+        "conv_phase2d",
+        [source],
+        (outputs, rows, length),
+        channels=outputs,
+        kernel=kernel,
+        rows=rows,
+        lead=draw(st.integers(0, 2)),
+        stride=stride,
+        padding=pads,
+        output_padding=extra,
+        **_mac_keys(draw),
+    )
+    net.windows[name] = (kernel[0], channels, outputs, 1)
+    return name
+
+
+def _interleave(draw, net, source):
+    shape = net.shapes[source]
+    others = [name for name, other in net.shapes.items() if other == shape]
+    sources = [source, *(draw(st.sampled_from(others)) for _ in range(draw(st.integers(1, 2))))]
+    if len(sources) * prod(shape) > MAX_ELEMENTS:
+        return None
+    return net.add("interleave", sources, (shape[0], shape[1] * len(sources), shape[2]))
+
+
 def _upsample1d(draw, net, source):
     shape, factor = net.shapes[source], draw(st.integers(1, 4))
     axis = draw(st.sampled_from(["height", "width"])) if len(shape) == 3 else "tokens"
@@ -167,6 +203,8 @@ IMAGE_WINDOWS = {
     **_WHOLE,
     "upsample1d": _upsample1d,
     "conv2d": _conv2d,
+    "conv_phase2d": _conv_phase2d,
+    "interleave": _interleave,
     "max_pool2d": _pool("max_pool2d"),
     "avg_pool2d": _pool("avg_pool2d"),
 }

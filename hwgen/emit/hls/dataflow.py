@@ -147,7 +147,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
     records: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = ()
     arguments = (*ins, out.name)
-    if node.op in ("add", "concat", "mul"):
+    if task.work.kind in ("add", "concat", "mul"):
         arguments = (out.name, *ins)
         factors = [factor(node, k) for k in range(len(channels))]
         methods.append(("int multiplier", _choice([f.multiplier for f in factors])))

@@ -95,12 +95,10 @@ class BoundVector(Bound):
         ]
 
     def _port(self, task: Task) -> int | None:
-        """Return which input of a concat a copy task moves; None for other tasks."""
-        node = self.qgraph.node(task.node)
-        if node.op != "concat":
-            return None
+        """Return which input of ``concat`` work a copy task moves; None for other tasks."""
         tasks = [item for item in self.tasks[: self.alike] if not item.moves]
-        return [item.name for item in tasks if item.node == task.node].index(task.name)
+        parts = [item.name for item in tasks if item.node == task.node]
+        return parts.index(task.name) if len(parts) > 1 and not task.moves else None
 
 
 def _copy(kind: QType) -> VectorTask:

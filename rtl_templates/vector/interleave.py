@@ -1,0 +1,34 @@
+"""Rows of several images in turn."""
+
+from rtl_templates.vector.concat import Concat
+
+__all__ = ["Interleave"]
+
+
+class Interleave(Concat):
+    """Per row of an image the rows of each input in order, brought to one type.
+
+    Bit for bit equal to ``hwgen.ops.interleave``: :class:`Concat` with a row of an image for the
+    channels of a position.  Latency: a beat is offered ``VectorCore.LATENCY + 1`` cycles after
+    the step that reads it.  Initiation interval: ``height * width * channels * inputs / lanes``
+    cycles per tensor.  Utilisation bound: 1.
+
+    Parameters
+    ----------
+    x : Codes
+        Elements of every input.
+    height, width, channels : int
+        Each input image.
+    multipliers, offsets, scale, out_bits, lanes, beat, depth, queue
+        See :class:`Concat`.
+
+    Members
+    -------
+    i, o, active, waiting : see :class:`Concat`.
+    """
+
+    def __init__(self, *, height, width, channels, multipliers, **keys):
+        row = width * channels
+        super().__init__(
+            positions=height, channels=[row] * len(multipliers), multipliers=multipliers, **keys
+        )
