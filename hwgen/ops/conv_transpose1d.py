@@ -110,7 +110,7 @@ class ConvTranspose1d(Op):
                 "stride": params.stride,
                 "halves": phases.halves,
                 "first": phases.first,
-                "tokens": self.shape(params, shapes)[0],
+                "more": self.shape(params, shapes)[0] - shapes[0][0] * params.stride,
             },
         )
 
@@ -125,7 +125,7 @@ class ConvTranspose1d(Op):
         attrs, weight = lowered.attrs, lowered.constants["weight"]
         data, stride = inputs[0], attrs["stride"]
         count, tokens, features = data.shape
-        positions, taps = attrs["tokens"] // stride, weight.shape[2]
+        positions, taps = tokens + attrs["more"] // stride, weight.shape[2]
         sums = []
         for half, part in enumerate(np.split(weight, attrs["halves"])):
             at = np.add.outer(np.arange(positions), np.arange(taps)) + attrs["first"] + half
@@ -151,7 +151,7 @@ class ConvTranspose1d(Op):
         return Work(
             kind="mac",
             ports=(Port(tokens, features),),
-            row=Loop(attrs["tokens"] // attrs["stride"], dy=1),
+            row=Loop(tokens + attrs["more"] // attrs["stride"], dy=1),
             column=Loop(1),
             channel=Loop(halves, dy=halves - 1),
             outputs=weight.shape[0] // halves,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from hwgen.ops import ParamError, get_op
+from hwgen.ops import LowerOptions, ParamError, QType, get_op
 from hwgen.ops.transposed import phases_of
 from support.op_cases import cases, check_accumulator, check_close, check_walk, each
 from support.walk import requantise
@@ -163,3 +163,16 @@ def test_illegal_shapes_are_refused(keys, shape, key, text, hint):
 def test_illegal_keys_are_refused(keys):
     with pytest.raises(ValidationError):
         OP.Params.model_validate({"channels": 2, **keys})
+
+
+def test_the_integer_form_is_for_any_number_of_tokens():
+    """A plan for tensors of several lengths takes it for all of them."""
+    keys = {"channels": 2, "kernel": 4, "stride": 2, "padding": 1}
+    params, kind = OP.Params.model_validate(keys), QType(6, True, 0.5)
+    weights = {"weight": np.random.default_rng(2).standard_normal((3, 2, 4)), "bias": np.ones(2)}
+    codes = np.random.default_rng(3).integers(-32, 31, (1, 5, 3))
+    long, short = (
+        OP.lower(params, weights, [(tokens, 3)], [kind], kind, LowerOptions(4)) for tokens in (9, 5)
+    )
+    assert OP.integer(long, [codes]).shape == (1, 10, 2)
+    assert np.array_equal(OP.integer(long, [codes]), OP.integer(short, [codes]))

@@ -156,7 +156,7 @@ def build_conv_transpose1d(node, sizes):
         tokens=tokens,
         features=features,
         weights=node.lowered.constants["weight"].tolist(),
-        positions=attrs["tokens"] // attrs["stride"],
+        positions=node.work.row.count,
         first=attrs["first"],
         halves=attrs["halves"],
         pad=attrs["pad"],
