@@ -53,6 +53,20 @@ def test_the_readme_has_the_measured_table():
         assert cells["f_max"].endswith(" MHz")
 
 
+def test_the_networks_table_is_whole():
+    text = (ROOT / "docs" / "networks.md").read_text()
+    _, begin, rest = text.partition("<!-- networks table: make networks -->\n")
+    table, end, _ = rest.partition("<!-- end of networks table -->")
+    assert begin and end
+    rows = [[cell.strip() for cell in line.strip("|\n ").split("|")] for line in table.splitlines()]
+    head, _, *body = rows
+    assert len(body) >= 10
+    for row in body:
+        cells = dict(zip(head, row, strict=True))
+        assert cells["latency, predicted"] == cells["latency, simulated"]
+        assert cells["interval, predicted"] == cells["interval, simulated"]
+
+
 def test_the_lock_names_exact_versions_and_no_host():
     text = (ROOT / "requirements.lock").read_text()
     pins = [line for line in text.splitlines() if line and not line.lstrip().startswith("#")]
