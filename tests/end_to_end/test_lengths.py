@@ -6,9 +6,10 @@ import pytest
 from hwgen import golden
 from hwgen.emit.hls import emit
 from hwgen.plan import predict
+from hwgen.quant.execute import run_integer
 from hwgen.quant.lengths import at_length
-from hwgen.verify.hls import check_hls
-from hwgen.verify.rtl import verify_rtl
+from hwgen.verify.hls import check_hls, simulate_hls
+from hwgen.verify.rtl import simulate_rtl, verify_rtl
 from support.decoder import CACHES, decoder_spec
 from support.specs import compile_spec
 
@@ -26,6 +27,19 @@ model:
 weights: {random: 1}
 quantize: {default: {weights: int8, activations: int6}}
 accelerator: {schedule: sequential, budget: {multipliers: 8}}
+"""
+STORED = """\
+hwgen: 1
+name: stored
+model:
+  inputs: {x: {shape: [4, 16], lengths: [4, 3, 1]}}
+  layers:
+    - {name: k, op: rope, in: x, heads: 1, running: true}
+    - {name: a, op: attention, in: [x, k, x], heads: 1, tile: 8, causal: true, CACHE}
+  outputs: [a]
+weights: {random: 1}
+quantize: {default: {weights: int8, activations: int8}}
+accelerator: {schedule: sequential, budget: {multipliers: 32}, memory: {port_bits: 64, latency: 9}}
 """
 
 
@@ -69,6 +83,17 @@ def test_cpp_equals_the_golden_model_in_any_order(compiled, tmp_path):
     assert np.array_equal(got["a"], expected["a"])
 
 
+@pytest.mark.hls
+def test_cpp_empties_a_cache_that_has_no_room(tmp_path):
+    qgraph, plan = compile_spec(decoder_spec("cache"), tmp_path)
+    order = [8] * 7 + [1, 1, 3, 8, 1]  # 58 of 60 tokens, then three
+    inputs = golden.random_inputs(qgraph, len(order), seed=6)
+    emit(plan, qgraph, tmp_path)
+    got = simulate_hls(tmp_path, qgraph, inputs, lengths=order)
+    expected = run_integer(qgraph, inputs, tokens=np.array(order))  # golden.run refuses it
+    assert np.array_equal(got["a"], expected["a"])
+
+
 @pytest.mark.verilator
 def test_rtl_with_stalls_and_a_reset(tmp_path):
     qgraph, plan = compile_spec(SHORT, tmp_path)
@@ -86,3 +111,25 @@ def test_rtl_in_any_order(compiled, tmp_path):
     qgraph, plan = compiled
     inputs = golden.random_inputs(qgraph, len(PROMPT), seed=2)
     verify_rtl(plan, qgraph, inputs, tmp_path, lengths=PROMPT, runner="native")
+
+
+@pytest.mark.hls
+@pytest.mark.verilator
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    "cache",
+    [
+        "cache: {length: 40, memory: external}",
+        "window: 12, sinks: 2, cache: {memory: external}",
+        "window: 12, sinks: 2, cache: {bits: 4}",
+    ],
+)
+def test_caches_of_four_bits_and_in_external_memory(cache, tmp_path):
+    qgraph, plan = compile_spec(STORED.replace("CACHE", cache), tmp_path)
+    lengths = [4, 1, 1, 3, 1, 4, 1, 3, 4, 1, 1, 4, 1, 1]
+    inputs = golden.random_inputs(qgraph, len(lengths), seed=2)
+    emit(plan, qgraph, tmp_path / "hls")
+    check_hls(tmp_path / "hls", qgraph, inputs, lengths=lengths)
+    simulate_rtl(
+        plan, qgraph, inputs, tmp_path / "rtl", runner="native", optimise=0, lengths=lengths
+    )
