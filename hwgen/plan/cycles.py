@@ -14,12 +14,12 @@ from hwgen.plan.cost import array_cycles, group_beats, length_of, steps_of
 from hwgen.plan.events import DeadlockError, Events
 from hwgen.plan.external import (
     EXTERNAL,
-    PACKED_BITS,
     append_cycles,
     fetch_of,
     is_external,
 )
 from hwgen.plan.model import Engine, Plan, Prediction, Span, Task
+from hwgen.plan.packed import PACKED_BITS
 from hwgen.plan.timing import CHOICE, PHASE_OVERHEAD, STORE_LATENCY, latency
 
 __all__ = [

@@ -10,6 +10,7 @@ from hwgen.plan.array_cycles import Fetch
 from hwgen.plan.cost import lowest_set_bit
 from hwgen.plan.items import Item
 from hwgen.plan.model import Engine, Fold, MemoryPort, Plan, Task
+from hwgen.plan.packed import PACKED_BITS
 from hwgen.plan.timing import APPEND, FETCH, GATHER
 from hwgen.spec.model import Accelerator, Memory
 
@@ -33,8 +34,6 @@ EXTERNAL = "memory"
 _PAGE = 4096
 _LONGEST_BURST = 16
 _CODES = (4, 8)
-PACKED_BITS = 4
-"""Width of a code of keys and values that have sizes."""
 
 
 def is_external(attend: Attend | None) -> bool:
@@ -121,7 +120,7 @@ def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort |
 def memory_fold(items: Sequence[Item], memory: MemoryPort) -> Fold:
     """Return the beats in which keys and values are read to be appended: up to a port's beat."""
     users = [item for item in items if is_external(item.work.attend)]
-    bits = element_bits(users)
+    bits = _element_bits(users)
     lanes = min(
         lowest_set_bit(port.row * bits_of(item) // bits)
         for item in users
@@ -130,14 +129,14 @@ def memory_fold(items: Sequence[Item], memory: MemoryPort) -> Fold:
     return Fold(lanes=min(lanes, memory.data_bits // bits))
 
 
-def element_bits(users: Sequence[Item]) -> int:
+def _element_bits(users: Sequence[Item]) -> int:
     """Return the bits of an element of the buffer that is appended: a code, or two packed ones."""
     return max(8 if item.work.attend and item.work.attend.kv4 else bits_of(item) for item in users)
 
 
 def memory_engine(items: Sequence[Item], fold: Fold) -> Engine:
     """Return the engine that serves external memory."""
-    bits = element_bits([item for item in items if is_external(item.work.attend)])
+    bits = _element_bits([item for item in items if is_external(item.work.attend)])
     return Engine(
         name=EXTERNAL,
         template=EXTERNAL,

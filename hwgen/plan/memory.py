@@ -35,7 +35,7 @@ _MEAN_BITS = _SIZE_BITS = 8
 
 _LOG_BITS, _PART_BITS = 18, 16
 
-_PACKED_BITS = 9
+_LEFT_BITS = 9
 """Width of an element less its mean, before it has 4 bits."""
 
 _SUM_BITS = 32
@@ -126,7 +126,7 @@ def _row_bits(work: Work, engine: Engine) -> int:
     beats, tree = work.channel.count // engine.fold.lanes, tree_levels(engine.fold.lanes)
     # A word waits until its row is complete and the root, the maximum or the quotient known.
     if work.kind == "pack":
-        return (beats + PACK_WAIT + tree) * engine.fold.lanes * _PACKED_BITS
+        return (beats + PACK_WAIT + tree) * engine.fold.lanes * _LEFT_BITS
     if work.kind == "norm":
         return (beats + NORM_WAIT + tree) * engine.fold.lanes * (engine.in_bits + 1)
     first, second = SOFTMAX_WAITS

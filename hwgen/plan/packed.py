@@ -8,9 +8,10 @@ from hwgen.errors import Diagnostic, Mark, SpecError
 from hwgen.plan.items import Item
 from hwgen.spec.model import Accelerator
 
-__all__ = ["check_packed"]
+__all__ = ["PACKED_BITS", "check_packed"]
 
-CODE_BITS = 4
+PACKED_BITS = 4
+"""Width of a code of keys and values that have sizes."""
 
 
 def check_packed(items: Sequence[Item], accelerator: Accelerator) -> None:
@@ -39,11 +40,11 @@ def _problems(item: Item, mark: Mark) -> Iterator[Diagnostic]:
         ("keys", item.types[1], attend.inner),
         ("values", item.types[2], attend.features),
     ):
-        if kind.bits <= CODE_BITS:
+        if kind.bits <= PACKED_BITS:
             yield Diagnostic(
                 "HG430",
                 f"the {what} of {item.name} have {kind.bits} bits, which a cache of "
-                f"{CODE_BITS} bits cannot shorten",
+                f"{PACKED_BITS} bits cannot shorten",
                 mark,
                 "cache: {bits: 8}, which keeps them as they are, or activations: int8 for their "
                 "layer",

@@ -58,6 +58,7 @@ SPECS = {
     "stream": STREAM.replace("SCHEDULE", "dataflow"),
     "kept": STREAM.replace("SCHEDULE", "sequential"),
     "ring": CACHED.replace("MORE", "window: 3, sinks: 1, cache: {}"),
+    "packed": CACHED.replace("MORE", "window: 3, sinks: 1, cache: {bits: 4}"),
 }
 CONTROL, STATUS = 2, 3
 TENSORS, LATER = 3, 2  # the first ones fill the cache
@@ -113,6 +114,7 @@ def run(top, port_in, port_out, tensors, beats, new_before):
         "stream",
         pytest.param("kept", marks=pytest.mark.nightly),
         pytest.param("restarts", marks=pytest.mark.nightly),
+        pytest.param("packed", marks=pytest.mark.nightly),
     ],
 )
 def test_a_new_sequence_begins(tmp_path, name):

@@ -11,8 +11,9 @@ from amaranth.lib import wiring
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.plan.caches import CACHED, holds_values, ring_of, tokens_of
 from hwgen.plan.cost import reads_of
-from hwgen.plan.external import PACKED_BITS, acknowledges, is_external
+from hwgen.plan.external import acknowledges, is_external
 from hwgen.plan.model import Engine, Plan, Task
+from hwgen.plan.packed import PACKED_BITS
 from hwgen.quant.model import QGraph
 from rtl_templates.memory.select import by_length
 from rtl_templates.memory_port.block_reader import BlockReader
