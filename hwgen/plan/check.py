@@ -17,6 +17,7 @@ from hwgen.plan.cost import (
 )
 from hwgen.plan.external import EXTERNAL
 from hwgen.plan.folding import (
+    can_be_flat,
     least_lanes,
     legal_rows,
     most_groups,
@@ -148,7 +149,10 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
 
 
 def _whole_groups(work: Work, fold: Fold) -> bool:
-    """Return whether several groups at once are whole ones that lie side by side."""
+    """Return whether groups at once are whole ones side by side, and words may run on."""
+    if fold.flat:
+        legal = fold.rows == fold.groups == 1 and fold.elements <= work.elements
+        return work.kind == "mac" and legal and can_be_flat(work)
     if fold.groups == 1:
         return True
     whole = fold.elements == work.elements and fold.outputs == work.outputs

@@ -102,6 +102,8 @@ def steps_of(work: Work, fold: Fold) -> int:
     """Return the steps of a group, those in padding included."""
     match work.kind:
         case "mac":
+            if fold.flat:
+                return -(-work.segments * work.elements // fold.elements)
             return work.segments // fold.rows * -(-work.elements // fold.elements)
         case "add" | "mul":
             return len(work.ports)

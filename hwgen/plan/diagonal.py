@@ -1,4 +1,4 @@
-"""Small convolution groups on a large engine: several at once, as one group of dense weights."""
+"""Work in the form in which its weights lie in words: groups side by side, segments as one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from hwgen.ops.work import Work
 from hwgen.plan.cost import side_of
 from hwgen.plan.model import Fold
 
-__all__ = ["side_by_side"]
+__all__ = ["flattened", "side_by_side"]
+
+
+def flattened(weights: Int, work: Work, fold: Fold) -> tuple[Int, Work]:
+    """Return weights and work whose segments are one, if words run through them."""
+    if not fold.flat:
+        return weights, work
+    merged = replace(work, reduce=(), elements=work.segments * work.elements)
+    return weights.reshape(len(weights), 1, -1), merged
 
 
 def side_by_side(weights: Int, work: Work, fold: Fold) -> tuple[Int, Work]:

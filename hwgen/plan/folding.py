@@ -20,6 +20,7 @@ from hwgen.spec.model import FoldSpec
 
 __all__ = [
     "Option",
+    "can_be_flat",
     "cheapest",
     "fold_errors",
     "least_lanes",
@@ -40,7 +41,7 @@ class Option:
     """A fold and its issue cycles; the order is that of preference at equal cycles.
 
     Fewer multipliers first, then fewer row buffers, narrower beats, fewer accumulators, fewer
-    groups at once.
+    groups at once, words that end with their kernel row.
     """
 
     multipliers: int
@@ -50,11 +51,16 @@ class Option:
     outputs: int
     elements: int
     groups: int = 1
+    flat: bool = False
 
     @property
     def fold(self) -> Fold:
         """The fold itself."""
-        return Fold(self.rows, self.elements, self.outputs, self.lanes, groups=self.groups)
+        return Fold(
+            *(1 if self.flat else self.rows, self.elements, self.outputs, self.lanes),
+            groups=self.groups,
+            flat=self.flat,
+        )
 
 
 def legal_rows(work: Work) -> tuple[int, ...]:
@@ -168,6 +174,25 @@ def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterat
                     yield Option(
                         fold.multipliers, cycles, rows, fold.lanes, outputs, elements, groups
                     )
+
+    if spec is None and can_be_flat(work):
+        yield from _flat_options(work, budget)
+
+
+def can_be_flat(work: Work) -> bool:
+    """Return whether words may run on into the next kernel row: each is one segment."""
+    return len(work.reduce) == 1 and work.reduce[0].count > 1 and not work.reduce[0].dx
+
+
+def _flat_options(work: Work, budget: int) -> Iterator[Option]:
+    for elements in mac_sizes(work.segments * work.elements, min(budget, work.elements)):
+        if work.elements % elements == 0:
+            continue  # no word would run on
+        for outputs in output_sizes(work.outputs, budget // elements):
+            fold = Fold(1, elements, outputs, flat=True)
+            fold = replace(fold, lanes=mac_lanes(work, fold))
+            cycles = issue_cycles(work, fold)
+            yield Option(fold.multipliers, cycles, 2, fold.lanes, outputs, elements, flat=True)
 
 
 def _groups(

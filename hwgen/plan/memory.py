@@ -76,7 +76,7 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             buffers += sum(array_bits(works, engine).values())
     for channel in plan.channels:
         if channel.sink:
-            buffers += channel.depth * channel.bits * engines[channel.sink].fold.rows
+            buffers += channel.depth * channel.bits * engines[channel.sink].fold.copies
     fifos = sum(e.out_depth * e.fold.lanes * e.out_bits for e in plan.engines)
     return {"weights": weights, "channels": channels, "buffers": buffers, "fifos": fifos}
 

@@ -55,6 +55,9 @@ class Fold:
     groups
         ``G``: convolution groups at once (``mac``), whose channels lie side by side; more than 1
         only if ``elements`` and ``outputs`` take a whole group.  The last part may be partial.
+    flat
+        ``mac``: words run on from one kernel row into the next, so that only the last word of a
+        window is filled; a step reads from two rows.
     """
 
     rows: int = 1
@@ -64,6 +67,12 @@ class Fold:
     normalisers: int = 1
     reads: int = 0
     groups: int = 1
+    flat: bool = False
+
+    @property
+    def copies(self) -> int:
+        """Reads at once, each from a copy of the window buffer (``mac``)."""
+        return 2 if self.flat else self.rows
 
     @property
     def multipliers(self) -> int:

@@ -26,7 +26,8 @@ class Taps:
     Parameters
     ----------
     rows
-        By output row: iterations of the outer reduce loop, in units of ``fold.rows``.
+        By output row: iterations of the outer reduce loop, in units of ``fold.rows``; words of the
+        window if the fold is flat.
     columns
         By output column: iterations of the inner reduce loop, or words of the only segment.
     words
@@ -59,7 +60,7 @@ def real_taps(work: Work, fold: Fold) -> Taps | None:
     """
     if work.kind != "mac" or not work.reduce or not _separable(work):
         return None
-    return _real_taps(work, fold.rows, fold.elements)
+    return _flat_taps(work, fold) if fold.flat else _real_taps(work, fold.rows, fold.elements)
 
 
 @lru_cache(maxsize=4096)
@@ -77,6 +78,17 @@ def _real_taps(work: Work, together: int, elements: int) -> Taps | None:
     if set(rows) == {full[0]} and set(columns) == {full[1]}:
         return None
     return Taps(rows, columns, words if inner > 1 else 1)
+
+
+@lru_cache(maxsize=4096)
+def _flat_taps(work: Work, fold: Fold) -> Taps | None:
+    """Words of the whole window by output row; those between two columns are all taken."""
+    size, words = fold.elements, -(-work.segments * work.elements // fold.elements)
+    rows = tuple(
+        (first * work.elements // size, -(-end * work.elements // size))
+        for first, end in _rows(work)
+    )
+    return None if set(rows) == {(0, words)} else Taps(rows, ((0, 1),) * work.column.count, 1)
 
 
 @lru_cache(maxsize=256)

@@ -64,7 +64,8 @@ class MacShape:
 
     ``groups`` (G) convolution groups side by side; of each, ``rows`` (T) reads of ``elements``
     (P) activations at once, rows apart by ``row_pitch`` elements, and ``outputs`` (PO) results;
-    ``lanes`` (L) results per beat.  Widths in bits.
+    ``lanes`` (L) results per beat.  Widths in bits.  ``flat``: elements run on into the next kernel
+    row, where a second read lies ``row_pitch`` further.
     """
 
     rows: int
@@ -79,6 +80,7 @@ class MacShape:
     multiplier_bits: int
     out_bits: int
     groups: int = 1
+    flat: bool = False
 
     @property
     def reads(self):
@@ -89,6 +91,11 @@ class MacShape:
     def results(self):
         """Results of a group of steps."""
         return self.groups * self.outputs
+
+    @property
+    def ports(self):
+        """Reads at once: of kernel rows, or of a segment and the next one."""
+        return 2 if self.flat else self.rows
 
 
 class MacCore(wiring.Component):
@@ -147,7 +154,7 @@ class MacCore(wiring.Component):
         self.mover = Mover([task.walk for task in self.tasks], sequential=sequential)
         low = min(task.walk.x_range()[0] + task.walk.y_range()[0] for task in self.tasks)
         high = max(
-            task.walk.x_range()[1] + task.walk.y_range()[1] + (shape.rows - 1) * shape.row_pitch
+            task.walk.x_range()[1] + task.walk.y_range()[1] + (shape.ports - 1) * shape.row_pitch
             for task in self.tasks
         )
         self.address_range = (low, high)
@@ -163,8 +170,8 @@ class MacCore(wiring.Component):
                 "release": Out(mover.release.shape()),
                 "row_done": Out(1),
                 "done": Out(1),
-                "address": Out(shape_for(min(low, -1), high)).array(shape.rows),
-                "data": In(shape.reads * shape.x_bits).array(shape.rows),
+                "address": Out(shape_for(min(low, -1), high)).array(shape.ports),
+                "data": In(shape.reads * shape.x_bits).array(shape.ports),
                 "missing": In(shape_for(0, max(task.walk.missing for task in self.tasks))),
                 "beats": Out(range(max(task.beats for task in self.tasks) + 1)),
                 "beat_valid": Out(1),
@@ -225,11 +232,13 @@ class MacCore(wiring.Component):
             m.d.comb += self.address[k].eq(y + mover.x)
             for e in range(shape.reads):
                 raw = self.data[k].word_select(e, shape.x_bits)
+                x = mover.x + e
+                if shape.flat:
+                    raw, y, x = self._bent(m, e, raw)
                 value = raw.as_signed() if shape.x_signed else raw
                 if shape.x_signed and wide > shape.x_bits:
                     value = Cat(raw, raw[-1] & is_signed).as_signed()
                 if padded:
-                    x = mover.x + e
                     inside = Signal(name=f"inside_{k}_{e}")
                     m.d.sync += inside.eq((y >= first) & (y < elements) & (x >= 0) & (x < row))
                     value = Mux(inside, value, pad)
@@ -237,6 +246,24 @@ class MacCore(wiring.Component):
                 m.d.sync += operand.eq(value)
                 operands[e // shape.elements].append(operand)
         return operands
+
+    def _bent(self, m, e, raw):
+        """Return an element and its place: some words take it from the next segment."""
+        mover, bend = self.mover, self.mover.bend
+        if e == 0:
+            m.d.comb += self.address[1].eq(mover.y + mover.x + self.shape.row_pitch)
+        words = bend.beyond(mover.walks[0].levels[-1].count, e)
+        if not words:
+            return raw, mover.y, mover.x + e
+        beyond, was = Signal(name=f"beyond_{e}"), Signal(name=f"was_beyond_{e}")
+        with m.Switch(mover.word_index), m.Case(*words):
+            m.d.comb += beyond.eq(1)
+        m.d.sync += was.eq(beyond)  # when the data come
+        return (
+            Mux(was, self.data[1].word_select(e, self.shape.x_bits), raw),
+            mover.y + Mux(beyond, bend.dy, 0),
+            mover.x + e - Mux(beyond, bend.segment, 0),
+        )
 
     def _weight_words(self, m, field):
         """Return the weights of a step, one cycle after the memory's data."""

@@ -52,7 +52,7 @@ class MacEngine(wiring.Component):
             banks=banks,
             granule=granule,
             lanes=shape.reads,
-            reads=shape.rows,
+            reads=shape.ports,
             low=low,
             high=high,
             history=task.walk.history,

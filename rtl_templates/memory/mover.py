@@ -60,6 +60,8 @@ class Mover(wiring.Component):
         Last step of the tensor.
     word : ``Out``
         Word of weights; only if a walk skips iterations.
+    word_index : ``Out``
+        Iteration of the innermost level; only if it runs through segments (``Walk.bend``).
     """
 
     def __init__(self, walks, *, sequential=False):
@@ -81,6 +83,8 @@ class Mover(wiring.Component):
         self.x_shape = shape_for(min(-1, *(r[0] for r in x)) - 1, max(r[1] for r in x) + slack_x)
         self.count_shape = shape_for(0, max(walk.elements for walk in walks))
         self.skips = {skip.level: skip.along for walk in walks for skip in walk.skips}
+        self.bend = walks[0].bend
+        self._turns = Signal(name="turns")
         words = [walk.word + sum((k.count - 1) * k.dw for k in walk.levels) for walk in walks]
         self.word_shape = shape_for(0, max(words))
         need, release = (0, 0) if sequential else first_window(walks[0])
@@ -103,6 +107,7 @@ class Mover(wiring.Component):
                 "done": Out(1),
             }
             | ({"word": Out(self.word_shape)} if self.skips else {})
+            | ({"word_index": Out(range(walks[0].levels[-1].count))} if self.bend else {})
         )
 
     def elaborate(self, platform):
@@ -122,6 +127,11 @@ class Mover(wiring.Component):
         ends = [index[k] == tops[k] for k in range(depth)]
         m.d.comb += [self.ends[k].eq(end) for k, end in enumerate(ends)]
         self._follow(m, taps, index, ends)
+        if self.bend:
+            turns = self.bend.turns(self.walks[0].levels[-1].count)
+            with m.Switch(index[-1]), m.Case(*turns):
+                m.d.comb += self._turns.eq(1)
+            m.d.comb += self.word_index.eq(index[-1])
 
         # A level that never moves in y shares the register of the level outside it; so in x.
         ys = self._positions("dy", origin_y, self.y_shape, taps, field)
@@ -228,7 +238,9 @@ class Mover(wiring.Component):
             moves = any(
                 step and walk.levels[k].count > 1 for step, walk in zip(steps, walks, strict=True)
             )
-            if positions and not moves:
+            if self.bend and k == self.depth - 1 and axis != "dw":
+                positions.append(self._bent(axis, origin, shape, taps))
+            elif positions and not moves:
                 positions.append(positions[-1])
             else:
                 init = origin.value if isinstance(origin, Const) else 0
@@ -236,6 +248,14 @@ class Mover(wiring.Component):
                 register = Signal(shape, init=init, name=f"{axis[1]}_{k}")
                 positions.append(_Position(register, field(steps, f"{axis}_{k}")))
         return _Axis(axis, origin, positions, taps)
+
+    def _bent(self, axis, origin, shape, taps):
+        """Return the register of the words that run through segments."""
+        bend, size = self.bend, self.bend.size
+        straight, turning = (0, bend.dy) if axis == "dy" else (size, size - bend.segment)
+        init = origin.value + sum(tap.initial[axis] for tap in taps.values())
+        register = Signal(shape, init=init, name=f"{axis[1]}_bent")
+        return _Position(register, Mux(self._turns, turning, straight))
 
     def _window(self, m, index, ends):
         """Keep what the buffer must hold and may drop: see docs/architecture.md.

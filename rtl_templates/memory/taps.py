@@ -34,9 +34,9 @@ class Taps:
             "last": [[end - 1 for _, end in row] for row in rows],
         }
         for axis in AXES:
-            steps = [getattr(walk.levels[level], axis) for walk in walks]
             self._values[axis] = [
-                [first * step for first, _ in row] for row, step in zip(rows, steps, strict=True)
+                [walk.distance(level, axis, first) for first, _ in row]
+                for row, walk in zip(rows, walks, strict=True)
             ]
         self.initial = {name: values[0][0] for name, values in self._values.items()}
         self._of = {"here": {}, "ahead": {}, "start": {}}

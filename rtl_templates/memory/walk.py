@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from math import prod
 
-__all__ = ["Level", "Skip", "Walk"]
+__all__ = ["Bend", "Level", "Skip", "Walk"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,32 @@ class Level:
     dy: int = 0
     dx: int = 0
     dw: int = 0
+
+
+@dataclass(frozen=True)
+class Bend:
+    """Words of ``size`` elements that run on from one segment into the next.
+
+    The innermost level iterates over the words of the segments as if they were one; a word that
+    begins in the next segment lies ``dy`` further, its last elements may be of the next one.
+    """
+
+    segment: int
+    size: int
+    dy: int
+
+    def place(self, word: int) -> tuple[int, int]:
+        """Return where a word begins: (y, x) relative to the first."""
+        row, x = divmod(word * self.size, self.segment)
+        return row * self.dy, x
+
+    def turns(self, words: int) -> list[int]:
+        """Return the words whose successor begins in the next segment."""
+        return [k for k in range(words - 1) if self.place(k + 1)[0] != self.place(k)[0]]
+
+    def beyond(self, words: int, element: int) -> list[int]:
+        """Return the words of which an element is one of the next segment."""
+        return [k for k in range(words) if self.place(k)[1] + element >= self.segment]
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,8 @@ class Walk:
         First word of weights, where there are skips.
     history
         How many of the elements, the first ones, are the last ones of the tensors before.
+    bend
+        How the innermost level runs through segments, if words do not end with them.
     missing
         First elements that read as padding in the first tensor of a sequence: its history, and
         more if the first rows of a sequence do not count.
@@ -84,6 +112,7 @@ class Walk:
     word: int = 0
     history: int = 0
     missing: int = 0
+    bend: Bend | None = None
 
     def __post_init__(self):
         """Check what the mover's arithmetic rests on."""
@@ -140,6 +169,9 @@ class Walk:
             By output row, iterations of the group's first level; by output column, of its
             second level, or of the third if the second does not iterate.
         """
+        if self.bend:
+            skips = (Skip(6, 0, tuple(rows)),)
+            return replace(self.counting_words(), skips=skips)
         level = 5 if self.levels[5].count > 1 else 6
         skips = (Skip(4, 0, tuple(rows)), Skip(level, 1, tuple(columns)))
         skips = tuple(
@@ -170,11 +202,23 @@ class Walk:
 
     def x_range(self) -> tuple[int, int]:
         """Return the smallest and largest x that a step starts at."""
-        return self._range(self.origin[1], [(level.count, level.dx) for level in self.levels])
+        loops = [(level.count, level.dx) for level in self.levels]
+        if self.bend:
+            loops[-1] = (self.bend.segment, 1)
+        return self._range(self.origin[1], loops)
 
     def y_range(self) -> tuple[int, int]:
         """Return the smallest and largest y that a step starts at."""
-        return self._range(self.origin[0], [(level.count, level.dy) for level in self.levels])
+        loops = [(level.count, level.dy) for level in self.levels]
+        if self.bend:
+            loops.append((2, self.bend.place(self.levels[-1].count - 1)[0]))
+        return self._range(self.origin[0], loops)
+
+    def distance(self, level: int, axis: str, iteration: int) -> int:
+        """Return how far an iteration of a level lies from its iteration 0, on ``dy`` ..."""
+        if self.bend and level == len(self.levels) - 1 and axis != "dw":
+            return self.bend.place(iteration)[["dy", "dx"].index(axis)]
+        return iteration * getattr(self.levels[level], axis)
 
     @staticmethod
     def _range(start, loops):

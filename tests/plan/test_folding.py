@@ -41,6 +41,12 @@ def every_fold(work):
         while work.outputs % lanes == 0 and (outputs == work.outputs or outputs % lanes == 0):
             yield Fold(rows, elements, outputs, lanes)
             lanes *= 2
+    if work.channel.count == 1 and work.reduce[0].count > 1:
+        for elements, outputs in product(range(1, work.elements + 1), range(1, work.outputs + 1)):
+            lanes = 1
+            while work.outputs % lanes == 0 and (outputs == work.outputs or outputs % lanes == 0):
+                yield Fold(1, elements, outputs, lanes, flat=True)
+                lanes *= 2
     for rows, groups in product(legal_rows(work), range(2, work.channel.count + 1)):
         lanes, whole = 1, work.channel.count * work.outputs
         while whole % lanes == 0 and (groups * work.outputs) % lanes == 0:
@@ -176,6 +182,18 @@ def depthwise(channels=6):
     net = Net(x=(channels, 5, 5))
     net.conv("c", "x", channels, 3, groups=channels, pad=1)
     return net.qgraph()
+
+
+def test_words_that_run_on_from_row_to_row():
+    work = works(conv_net(4, 5, 6, 3, 1))["c"]  # 3 x 3 positions, 3 rows of 12 elements
+    fold = Fold(1, 5, 2, 1, flat=True)
+    assert steps_of(work, fold) == 8  # 36 / 5, where rows of their own take 3 * 3
+    assert issue_cycles(work, fold) == 9 * 3 * 8
+    assert fold.copies == 2
+    net = Net(x=(4, 5, 5))
+    net.conv("c", "x", 6, 3, pad=1)
+    # Rows 1 and 2 are elements 12 to 35, words 2 to 7; rows 0 and 1 are words 0 to 4.
+    assert issue_cycles(works(net.qgraph())["c"], fold) == 3 * 5 * (6 + 3 * 8 + 5)
 
 
 def test_groups_side_by_side():

@@ -141,6 +141,10 @@ class Machine:
             steps = ceil(prod(loop.count for loop in work.reduce) / outer) * ceil(
                 work.elements / fold.elements
             )
+            if fold.flat:
+                steps = ceil(
+                    prod(loop.count for loop in work.reduce) * work.elements / fold.elements
+                )
             sizes = []
             left = work.outputs
             while left:
@@ -181,8 +185,20 @@ class Machine:
         places = [(r, c) for r in range(self.work.row.count) for c in range(self.work.column.count)]
         return self.work.pad == 0 and beats <= min(self._real_steps(*place) for place in places)
 
+    def _flat_steps(self, r: int) -> int:
+        """Count the words of a window with an element of a row inside."""
+        work, size = self.work, self.fold.elements
+        top = work.origin[0] + r * work.row.dy
+        taken = set()
+        for k in range(work.reduce[0].count):
+            if 0 <= top + k * work.reduce[0].dy < work.ports[0].rows:
+                taken |= {(k * work.elements + e) // size for e in range(work.elements)}
+        return len(taken) or ceil(work.elements / size)
+
     def _real_steps(self, r: int, c: int) -> int:
         """Count kernel rows, times steps in each, with an element inside; at least one of both."""
+        if self.fold.flat:
+            return self._flat_steps(r)
         work, fold = self.work, self.fold
         rows, row = work.ports[0].rows, work.ports[0].row
         loops = [*work.reduce, Loop(1), Loop(1)][:2]

@@ -44,6 +44,15 @@ inline steps steps_at(const work& w, bool skip, int r, int c, int rows, int elem
   return all;
 }
 
+// The same of words that run on from one kernel row into the next.
+inline steps flat_steps(const work& w, bool skip, int r, int elements) {
+#pragma HLS inline
+  span rows = {0, w.outer.count};
+  if (skip) rows = w.real_rows(r);
+  const span words = {rows.first * w.elements / elements, ceil_div(rows.end * w.elements, elements)};
+  return {{0, 1}, {0, 1}, words};
+}
+
 // Which elements a step takes: group of kernel rows, kernel column, word of the segment.
 struct step {
   int row, column, word;
@@ -87,6 +96,20 @@ void gather(const Source& source, const work& w, const position& p, const step& 
   }
 }
 
+// Read the elements of a step that may run on into the next kernel row.
+template <int P, class In, class Source>
+void gather_flat(const Source& source, const work& w, const position& p, int word, In (&x)[P]) {
+#pragma HLS inline
+  for (int e = 0; e < P; ++e) {
+#pragma HLS unroll
+    const int row = (word * P + e) / w.elements;
+    const int y = p.y + row * w.outer.dy;
+    const int start = p.x + (word * P + e) % w.elements;
+    const bool real = row < w.outer.count && w.inside(y, start);
+    x[e] = real ? In(source.read(w.index(y, start))) : In(w.pad);
+  }
+}
+
 // acc[o] += sum of x * weight[o], where result o takes the elements of convolution group o / PO.
 template <class C>
 void multiply_add(const typename C::In (&x)[C::T * C::G * C::P],
@@ -125,7 +148,11 @@ steps:
   for (int k = 0; k < taken.count(); ++k) {
 #pragma HLS pipeline II = 1
     typename C::In x[C::T * C::G * C::P];
-    gather<C::T, C::G * C::P>(source, w, p, at, at.word * C::P, together * w.elements, x);
+    if constexpr (C::FLAT) {
+      gather_flat<C::P>(source, w, p, at.word, x);
+    } else {
+      gather<C::T, C::G * C::P>(source, w, p, at, at.word * C::P, together * w.elements, x);
+    }
     multiply_add<C>(x, weight[word + at.index(w, C::P)], acc);
     at.advance(taken);
   }
@@ -141,7 +168,8 @@ inline int together_of(const work& w, int g, int blocks, int side) {
   return left < side ? left : side;
 }
 
-constexpr int steps_of(const work& w, int rows, int elements) {
+constexpr int steps_of(const work& w, int rows, int elements, bool flat = false) {
+  if (flat) return ceil_div(w.outer.count * w.elements, elements);
   return ceil_div(w.outer.count, rows) * w.inner.count * ceil_div(w.elements, elements);
 }
 
@@ -156,13 +184,14 @@ void mac_tensor(Buffer& buffer, hls::stream<beat<typename C::In, C::IN_LANES>>& 
   constexpr work w = C::shape();
   constexpr scaling s = C::scale();
   constexpr int blocks = ceil_div(w.outputs, C::PO);
-  constexpr int steps = steps_of(w, C::T, C::P);
+  constexpr int steps = steps_of(w, C::T, C::P, C::FLAT);
 rows:
   for (int r = 0; r < w.row.count; ++r) {
   columns:
     for (int c = 0; c < w.column.count; ++c) {
       buffer.fill(in, w.need(r, c));
-      const hwgen::steps taken = steps_at(w, C::SKIP, r, c, C::T, C::P);
+      const hwgen::steps taken = C::FLAT ? flat_steps(w, C::SKIP, r, C::P)
+                                         : steps_at(w, C::SKIP, r, c, C::T, C::P);
     groups:
       for (int g = 0; g < GROUPS; ++g) {
         typename C::Acc acc[C::G * C::PO];
@@ -192,6 +221,7 @@ rows:
 // One tensor through the engine.  C holds the sizes and types of the plan:
 //   In, Weight, Acc, Out      element types
 //   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
+//   FLAT                      whether words run on from one kernel row into the next
 //   SKIP                      whether steps in padding are left out
 //   IN_LANES, DEPTH, BANKS    the window buffer
 //   shape(), scale()          the loops, the scaling
@@ -204,7 +234,7 @@ void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
          const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
   constexpr work w = C::shape();
   constexpr int blocks = ceil_div(w.outputs, C::PO);
-  constexpr int steps = steps_of(w, C::T, C::P);
+  constexpr int steps = steps_of(w, C::T, C::P, C::FLAT);
   static_assert(GROUPS == groups_of(w, C::PO, C::G), "one row of biases per group");
   static_assert(WORDS == GROUPS * steps, "one row of weights per step");
   static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),

@@ -12,7 +12,7 @@ import numpy as np
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.registry import get_op
 from hwgen.ops.work import Loop, Work
-from hwgen.plan.diagonal import side_by_side
+from hwgen.plan.diagonal import flattened, side_by_side
 from hwgen.plan.model import Fold
 from hwgen.quant.model import QGraph, QNode
 
@@ -116,11 +116,11 @@ def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacCon
     lowered = node.lowered
     assert lowered.requant is not None
     assert not np.any(lowered.requant.offset), "the bias of a mac holds the offset"
-    outer, inner = reduce_loops(work)
     shapes = [qgraph.tensor(name).shape for name in node.inputs]
     weight = get_op(node.op).stream_weights(lowered, shapes)
     results = work.channel.count * work.outputs
-    weight, work = side_by_side(weight, work, fold)
+    weight, work = flattened(*side_by_side(weight, work, fold), fold)
+    outer, inner = reduce_loops(work)
     channels, blocks = work.channel.count, ceil(work.outputs / fold.outputs)
     weight = weight.reshape(channels, work.outputs, outer.count, inner.count, work.elements)
     multiples = ((0, fold.groups), (1, fold.outputs), (2, fold.rows), (4, fold.elements))

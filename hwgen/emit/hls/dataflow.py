@@ -168,6 +168,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
             fold = engine.fold
             sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
             sizes += [("G", fold.groups), ("SKIP", int(taps_of(task.work, fold) is not None))]
+            sizes += [("FLAT", int(fold.flat))]
             tables = _tables(qgraph, node, task, engine)
             arguments = (*arguments, *(name for _, name, *_ in tables))
         elif engine.template == "row":

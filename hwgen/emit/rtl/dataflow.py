@@ -100,13 +100,16 @@ class DataflowAccelerator(Accelerator):
         fold, work = engine.fold, task.work
         assert node.lowered.requant is not None
         factor_bits = multiplier_bits(node.lowered.requant)
-        pitch = work.reduce[0].dy * work.ports[0].row if fold.rows > 1 else 0
+        pitch = work.reduce[0].dy * work.ports[0].row if fold.copies > 1 else 0
+        if fold.flat:
+            pitch -= work.elements
         shape = MacShape(
             rows=fold.rows,
             row_pitch=pitch,
             elements=fold.elements,
             outputs=fold.outputs,
             groups=fold.groups,
+            flat=fold.flat,
             lanes=fold.lanes,
             x_bits=channel.bits,
             x_signed=channel.signed,

@@ -9,7 +9,7 @@ import numpy as np
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.types import Requant
 from hwgen.ops.work import Work
-from hwgen.plan.diagonal import side_by_side
+from hwgen.plan.diagonal import flattened, side_by_side
 from hwgen.plan.model import Fold
 
 __all__ = ["channel_words", "pack", "weight_words"]
@@ -36,7 +36,7 @@ def weight_words(weights: Int, work: Work, fold: Fold, bits: int) -> list[int]:
     bits
         Width of a weight in the memory.
     """
-    weights, work = side_by_side(weights, work, fold)
+    weights, work = flattened(*side_by_side(weights, work, fold), fold)
     groups = work.channel.count
     rows = work.reduce[0].count if work.reduce else 1
     columns = work.segments // rows

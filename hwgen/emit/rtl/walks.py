@@ -6,9 +6,9 @@ from dataclasses import replace
 from math import gcd
 
 from hwgen.ops.work import Loop, Work
-from hwgen.plan.cost import group_results, side_of, taps_of
+from hwgen.plan.cost import group_results, side_of, steps_of, taps_of
 from hwgen.plan.model import Fold
-from rtl_templates.memory.walk import Level, Walk
+from rtl_templates.memory.walk import Bend, Level, Walk
 
 __all__ = ["granule", "mac_walk", "vector_walk"]
 
@@ -24,7 +24,10 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
     if fold.rows > 1:
         rows = _NONE  # all kernel rows in one step
     pitch = work.ports[0].row
-    words = -(-work.elements // fold.elements)
+    words, bend = -(-work.elements // fold.elements), None
+    if fold.flat:
+        words, rows = steps_of(work, fold), _NONE
+        bend = Bend(work.elements, fold.elements, work.reduce[0].dy * pitch)
     blocks = -(-work.outputs // fold.outputs)
     steps = rows.count * columns.count * words
     beats = -(-group_results(work, fold) // fold.lanes)
@@ -47,6 +50,7 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
         origin=(work.origin[0] * pitch, work.origin[1]),
         reach=_reach(work, pitch),
         idle=max(0, beats - steps),
+        bend=bend,
         history=work.ports[0].history * pitch,
         missing=work.ports[0].missing,
     )
