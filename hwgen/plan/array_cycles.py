@@ -175,6 +175,15 @@ def _slot(attend: Attend, rows: int, columns: int, lag: int) -> int:
     return max(work, columns, attend.features + 1, rows + 1, -(-turn // lag))
 
 
+def _together(attend: Attend, size: ArraySize) -> int:
+    """Return the rows of keys, and of values, that a beat holds: short ones side by side."""
+    if attend.cached or attend.sinks or attend.kv_heads > 1:
+        return 1
+    if attend.inner != attend.features or size.reads % attend.inner:
+        return 1
+    return min(size.reads // attend.inner, size.rows)
+
+
 class _Loader:
     """Asks for one beat per cycle, chunk by chunk, as far as the rings have room."""
 
@@ -284,6 +293,8 @@ class _Attention:
         query = -(-attend.inner // size.reads)
         value = -(-attend.features // size.reads)
         sizes = SIZES if attend.kv4 else 0
+        together = _together(attend, size)
+        lines, late = size.rows // together, size.rows if together > 1 else 0
         before: list[tuple[int, bool, int]] = []  # values loaded, last of its block, columns used
         now, last_merge = 1 - self.length, -self.interval
 
@@ -299,7 +310,7 @@ class _Attention:
                 now = max(now, last_merge + self.interval)
                 last_merge = now
                 slots.last_beat = now + self._finish(count)
-            loader.free("values", now + attend.inner + attend.features - 1)
+            loader.free("values", now + attend.inner + attend.features - 1 + late)
             slots.steps += attend.features
 
         self._waiting = self.lag - 1
@@ -308,13 +319,13 @@ class _Attention:
                 parts = 1 + attend.sink_queries
                 ready = loader.chunk("columns", parts * block.count * query)
                 for k in range(block.tiles):
-                    ready = max(ready, loader.chunk("rows", size.rows * query, sizes))
+                    ready = max(ready, loader.chunk("rows", lines * query, sizes))
                     start(ready)
                     slots.starts.append(now)
                     slots.steps += attend.inner
                     last = k == block.tiles - 1
-                    loader.free("rows", now + attend.inner - 1)
-                    before.append((loader.chunk("values", size.rows * value), last, block.count))
+                    loader.free("rows", now + attend.inner - 1 + late)
+                    before.append((loader.chunk("values", lines * value), last, block.count))
                 loader.free("columns", now + attend.inner - 1)
         while before:
             start(0)

@@ -195,6 +195,7 @@ class ArrayCore(wiring.Component):
             out_bits=shape.row_bits,
             tags=4,
             span=max(size.span * size.spread for size in self.sizes),
+            together=operands.together,
             rom=self.weights,
             rom_bits=shape.weight_bits,
         )
@@ -216,6 +217,7 @@ class ArrayCore(wiring.Component):
             rows.w_word.eq(operands.row_word),
             rows.w_spread.eq(operands.spread),
             rows.w_lane.eq(operands.lane),
+            rows.w_joined.eq(operands.joined),
             rows.w_data.eq(operands.beat),
             columns.word.eq(slots.column_word),
             columns.lane.eq(slots.lane),

@@ -157,18 +157,28 @@ class Geometry:
         return 2 if self.attention else ROW_CHUNKS
 
     @property
+    def together(self):
+        """Rows of keys, and of values, that a beat holds: short ones that lie side by side."""
+        task, lane, lanes = self.task, self.task.lane, self.shape.lanes
+        if not self.attention or lane.cached or lane.sinks or task.heads > 1:
+            return 1
+        if task.inner != task.features or lanes % task.inner:
+            return 1
+        return min(lanes // task.inner, self.shape.rows)
+
+    @property
     def row_lines(self):
         """Lines of a row chunk in memory: rows of the array, or (spread) inner elements."""
         if not self.reads_rows:
             return 0
-        return self.task.inner if self.spread else self.shape.rows
+        return self.task.inner if self.spread else self.shape.rows // self.together
 
     @property
     def line_beats(self):
         """Beats of such a line."""
         if not self.reads_rows:
             return 0
-        elements = self.shape.rows * self.span if self.spread else self.task.inner
+        elements = self.shape.rows * self.span if self.spread else self.task.inner * self.together
         return -(-elements // self.shape.lanes)
 
     @property
@@ -199,14 +209,16 @@ class Geometry:
     @property
     def row_pitch(self):
         """Elements from a line of rows to the next one in the second operand."""
-        return self.task.features if self.spread else self.task.heads * self.task.inner
+        if self.spread:
+            return self.task.features
+        return self.task.heads * self.task.inner * self.together
 
     @property
     def row_tile(self):
         """Elements from a chunk's first line to the next chunk's."""
-        return self.shape.rows * (self.span if self.spread else self.row_pitch)
+        return self.shape.rows * self.span if self.spread else self.row_lines * self.row_pitch
 
     @property
     def value_pitch(self):
-        """Elements from a row of values to the next one."""
-        return self.task.heads * self.task.features if self.attention else 0
+        """Elements from a line of values to the next one."""
+        return self.task.heads * self.task.features * self.together if self.attention else 0

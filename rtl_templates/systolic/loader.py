@@ -91,7 +91,7 @@ class BeatWalk(wiring.Component):
             KEY_SIZES: 0,
             VALUE_SIZES: 0,
             ROWS: each(lambda size: max(0, size.row_lines - 1), "row_lines"),
-            VALUES: self.shape.rows - 1,
+            VALUES: each(lambda size: self.shape.rows // size.together - 1, "value_lines"),
         }
         column_words = each(lambda size: size.column_words - 1, "column_words")
         beats_of = {
@@ -183,7 +183,9 @@ class BeatWalk(wiring.Component):
         pitch = each(lambda size: size.row_pitch, "row_pitch")
         value_pitch = each(lambda size: size.value_pitch, "value_pitch")
         row_tile = each(lambda size: size.row_tile, "row_tile")
-        value_tile = each(lambda size: self.shape.rows * size.value_pitch, "value_tile")
+        value_tile = each(
+            lambda size: self.shape.rows // size.together * size.value_pitch, "value_tile"
+        )
 
         shape = self.address.shape()
         query, query_head, saved = (Signal(shape, name=f"query_{k}") for k in range(3))

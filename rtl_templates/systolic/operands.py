@@ -46,7 +46,7 @@ class Operands(wiring.Component):
     columns_free, rows_free, values_free : ``In(1)``
     columns_loaded, rows_loaded, values_loaded : ``Out(1)``
         A chunk is there from the next cycle on.
-    column_enable, row_enable, column_word, row_word, spread, lane, beat : ``Out``
+    column_enable, row_enable, column_word, row_word, spread, joined, lane, beat : ``Out``
         Write ports of the tile buffers.
     key_sizes, value_sizes : ``Out(1)``
         ``beat`` holds the sizes of a tile's keys, of its values.
@@ -60,6 +60,8 @@ class Operands(wiring.Component):
         self.sizes = [Geometry(shape, task) for task in self.tasks]
         self.ask = ask = BeatWalk(shape, self.tasks)
         self.take = BeatWalk(shape, self.tasks)
+        shared = {(size.together, size.task.inner) for size in self.sizes if size.together > 1}
+        self.together = sorted(shared)
         super().__init__(
             {
                 "task": In(ask.task.shape()),
@@ -85,6 +87,7 @@ class Operands(wiring.Component):
                 "key_sizes": Out(1),
                 "value_sizes": Out(1),
                 "spread": Out(1),
+                "joined": Out(range(len(self.together) + 2)),
                 "lane": Out(range(max(2, shape.lanes))),
                 "beat": Out(shape.lanes * shape.data_bits),
             }
@@ -107,7 +110,7 @@ class Operands(wiring.Component):
                 walk.length.eq(self.length),
             ]
         self._ask(m, each, ask)
-        self._take(m, each, take)
+        self._take(m, field, each, take)
         return m
 
     def _ask(self, m, each, ask):
@@ -140,7 +143,7 @@ class Operands(wiring.Component):
                 self.address.eq(ask.address),
             ]
 
-    def _take(self, m, each, take):
+    def _take(self, m, field, each, take):
         """Put a beat where the second walk says."""
         shape = self.shape
         valid = Signal()
@@ -184,10 +187,21 @@ class Operands(wiring.Component):
                 + Mux(spread, place >> low, take.beat)
             ),
         ]
+        if self.together:
+            kinds = [
+                self.together.index((size.together, size.task.inner)) + 1
+                if size.together > 1
+                else 0
+                for size in self.sizes
+            ]
+            m.d.comb += self.joined.eq(field(kinds, "joined"))
         for c in range(shape.columns):
             m.d.comb += self.column_enable[c].eq(valid & parts["columns"] & (take.line == c))
         for r in range(shape.rows):
-            here = Mux(spread, take.beat == r // shape.lanes, take.line == r)
+            here = take.line == r
+            for k, (count, _) in enumerate(self.together, 1):
+                here = Mux(self.joined == k, take.line == r // count, here)
+            here = Mux(spread, take.beat == r // shape.lanes, here)
             m.d.comb += self.row_enable[r].eq(valid & (parts["rows"] | parts["values"]) & here)
         m.d.comb += [
             self.key_sizes.eq(valid & (take.part == KEY_SIZES)),

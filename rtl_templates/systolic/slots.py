@@ -7,6 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.memory.select import TaskField
+from rtl_templates.streams.delay import delay
 from rtl_templates.systolic.geometry import Geometry, span_of
 from rtl_templates.systolic.tile_walk import TileWalk
 
@@ -177,6 +178,11 @@ class Slots(wiring.Component):
         with m.If(go):
             m.d.sync += worked.eq(0)
         free = Mux(has_values, inner_ends, ends)
+        # The last row is read ``rows - 1`` cycles after the first one; beats of several rows would
+        # overtake that.
+        late = self.shape.rows if any(size.together > 1 for size in self.sizes) else 0
+        joined = each(lambda size: size.together > 1, "joined")
+        rows_free, values_free = Signal(), Signal()
         m.d.comb += [
             self.step.eq(self.running & ~worked & Mux(flow, pv.valid, now.valid)),
             self.first.eq(k == 0),
@@ -184,9 +190,13 @@ class Slots(wiring.Component):
             self.flow.eq(flow),
             self.copy.eq(inner_ends & pv.valid),
             self.from_rom.eq(~has_rows),
-            self.rows_free.eq(free & now.valid & has_rows & ended),
+            self.rows_free.eq(Mux(joined, delay(m, rows_free, late, "rows_free"), rows_free)),
+            rows_free.eq(free & now.valid & has_rows & ended),
             self.columns_free.eq(free & now.valid & now.last),
-            self.values_free.eq(flow & pv.valid & (k == work_end)),
+            self.values_free.eq(
+                Mux(joined, delay(m, values_free, late, "values_free"), values_free)
+            ),
+            values_free.eq(flow & pv.valid & (k == work_end)),
             self.score.eq(self.capture & has_values),
             self.score_first.eq(now.first),
             self.merge_first.eq(pv.first),

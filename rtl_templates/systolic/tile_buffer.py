@@ -31,6 +31,9 @@ class TileBuffer(wiring.Component):
         Bits that travel beside each operand.
     span : int
         Elements that ``spread`` puts side by side; 0 if it is never used.
+    together : sequence of (int, int)
+        Ways in which a beat can hold words of several memories: how many, and the elements of
+        each; a group of memories takes them, the first ones first.
     rom : sequence of sequence of int, optional
         A further memory per row, of signed ``rom_bits``, read with ``rom_address`` when
         ``from_rom``.
@@ -49,12 +52,27 @@ class TileBuffer(wiring.Component):
         Memories that the beat goes to.
     w_word : ``In``
     w_spread, w_lane : ``In``
+    w_joined : ``In``
+        Which of ``together`` the beat is, from 1 on; 0: none.
     w_data : ``In(lanes * bits)``
     """
 
     LATENCY = 3
 
-    def __init__(self, *, count, words, lanes, bits, out_bits, tags=0, span=0, rom=(), rom_bits=1):
+    def __init__(
+        self,
+        *,
+        count,
+        words,
+        lanes,
+        bits,
+        out_bits,
+        tags=0,
+        span=0,
+        together=(),
+        rom=(),
+        rom_bits=1,
+    ):
         self.count = count
         self.words = max(2, words)
         self.lanes = lanes
@@ -62,6 +80,7 @@ class TileBuffer(wiring.Component):
         self.out_bits = out_bits
         self.tags = max(1, tags)  # a vector of no bits is no legal Verilog
         self.span = span
+        self.together = tuple(together)
         self.rom = [list(line) for line in rom]
         self.rom_bits = rom_bits
         depth = max(2, len(self.rom[0])) if self.rom else 2
@@ -79,6 +98,7 @@ class TileBuffer(wiring.Component):
                 "w_word": In(range(self.words)),
                 "w_spread": In(1),
                 "w_lane": In(range(max(2, lanes))),
+                "w_joined": In(range(len(self.together) + 2)),
                 "w_data": In(lanes * bits),
             }
         )
@@ -108,9 +128,13 @@ class TileBuffer(wiring.Component):
             self.w_data.word_select((u * self.count + k) % self.lanes, self.bits)
             for u in range(self.span)
         ).replicate(self.lanes // max(1, self.span))
+        data = self.w_data
+        for number, (count, elements) in enumerate(self.together, 1):
+            part = self.w_data.word_select(k % count, elements * self.bits)
+            data = Mux(self.w_joined == number, Cat(part, data[len(part) :]), data)
         m.d.comb += [
             writer.addr.eq(self.w_word),
-            writer.data.eq(Mux(self.w_spread, own, self.w_data) if self.span else self.w_data),
+            writer.data.eq(Mux(self.w_spread, own, data) if self.span else data),
             writer.en.eq(Mux(self.w_enable[k], mask, 0)),
         ]
         reader = memory.read_port()

@@ -152,6 +152,7 @@ def test_a_tile_buffer_reads_along_a_diagonal(lanes, span):
         out_bits=5,
         tags=3,
         span=span,
+        together=[(2, lanes // 2)] if lanes > 1 else (),
         rom=rom,
         rom_bits=5,
     )
@@ -164,12 +165,15 @@ def test_a_tile_buffer_reads_along_a_diagonal(lanes, span):
             lane -= lane % span
             group = rng.randrange(-(-count // lanes))
             chosen = range(group * lanes, min(count, group * lanes + lanes))
-            if not spread:
+            joined = not spread and lanes > 1 and rng.random() < 0.4
+            if joined:
+                chosen = [k for k in range(count) if k // 2 == group % 3]
+            elif not spread:
                 chosen = [rng.randrange(count)]
             for port, value in (
                 *((dut.w_enable, sum(1 << k for k in chosen)), (dut.w_word, word)),
                 *((dut.w_spread, spread), (dut.w_lane, lane)),
-                (dut.w_data, pack(beat, lanes, 4)[0]),
+                *((dut.w_joined, joined), (dut.w_data, pack(beat, lanes, 4)[0])),
             ):
                 ctx.set(port, value)
             for k in chosen:
@@ -177,7 +181,8 @@ def test_a_tile_buffer_reads_along_a_diagonal(lanes, span):
                     for u in range(span):
                         held[k][word * lanes + lane + u] = beat[(u * count + k) % lanes]
                 else:
-                    held[k][word * lanes : (word + 1) * lanes] = beat
+                    part = beat[k % 2 * (lanes // 2) :][: lanes // 2] if joined else []
+                    held[k][word * lanes : (word + 1) * lanes] = part + beat[len(part) :]
             await ctx.tick()
         ctx.set(dut.w_enable, 0)
         ctx.set(dut.is_signed, 1)
