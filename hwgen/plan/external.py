@@ -193,7 +193,11 @@ def append_cycles(plan: Plan, task: Task) -> int:
     assert memory is not None
     beats = results // engine.fold.lanes
     sent = results * engine.in_bits // memory.data_bits
-    cycles = max(beats, sent) + APPEND + GATHER * (beats > sent)
+    attend = plan.task(task.node).work.attend
+    assert attend is not None
+    # An address per key head, and a cycle from a token's last one to the next token's first.
+    addresses = attend.queries * (attend.kv_heads + 1) - 1
+    cycles = max(beats, sent, addresses) + APPEND + GATHER * (beats > sent)
     return cycles + (memory.latency if acknowledges(plan, task) else 0)
 
 
