@@ -44,7 +44,7 @@ def test_any_damage_of_the_length_is_noticed():
 
 
 def test_another_format_is_refused():
-    with pytest.raises(ValueError, match="format 9, not 1"):
+    with pytest.raises(ValueError, match="format 9, not 2"):
         Interface.from_bytes(b"\x09" + INTERFACE.to_bytes()[1:])
 
 

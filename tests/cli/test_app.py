@@ -16,6 +16,7 @@ import pytest
 import hwgen
 from hwgen.cli import app, main
 from hwgen.errors import Diagnostic, LimitError, Mark, SpecError, ToolError, VerificationError
+from hwgen.ops.registry import block_names
 from support.spec_texts import GOOD, changed
 
 VERBS = ["init", "check", "build", "sim", "csim", "bitstream", "flash", "run", "report"]
@@ -56,7 +57,7 @@ def test_every_verb_is_a_function_of_the_package(verb):
 def test_ops_and_report_are_verbs_and_packages():
     names = [op.name for op in hwgen.ops().ops]
     assert names == sorted(names)
-    assert {*hwgen.ops.op_names(), "transformer_block"} == set(names)
+    assert {*hwgen.ops.op_names(), *block_names()} == set(names)
     assert callable(hwgen.report.render)
 
 
