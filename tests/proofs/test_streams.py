@@ -66,7 +66,7 @@ BUGS = {
         "- self.reserve[0] +",
     ),
     "store_ignores_room": (store_proof, store.Store, "self.run & (queue.room != 0)", "self.run"),
-    "store_stops_early": (store_proof, store.Store, "self.beats - 1))", "self.beats - 2))"),
+    "store_stops_early": (store_proof, store.Store, "[beats - 1 for", "[beats - 2 for"),
 }
 
 

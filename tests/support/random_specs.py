@@ -190,11 +190,11 @@ def _attention(draw, net, source):
         if draw(st.booleans()):
             options["window"] = draw(st.integers(1, 9))
             options["sinks"] = draw(st.integers(0, min(3, options["window"])))
-        if length == rows and draw(st.booleans()):
+        if length == rows and draw(st.sampled_from([True, True, False])):
             room = {} if "window" in options else {"length": rows * draw(st.integers(3, 5))}
             options["cache"] = room
             ends = features // heads, net.shapes[value][1] // kv_heads
-            if not any(size % 2 for size in ends) and draw(st.booleans()):
+            if not any(size % 2 for size in ends) and draw(st.sampled_from([True, True, False])):
                 options["cache"] = room | {"bits": 4}
     if "cache" not in options and draw(st.booleans()):
         count = f"n{len(net.layers)}"
