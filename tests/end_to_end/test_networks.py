@@ -61,6 +61,7 @@ def test_sizes_are_the_published_ones(name):
     assert count == PARAMETERS[name]
 
 
+@pytest.mark.nightly
 @pytest.mark.verilator
 def test_an_autoencoder_in_rtl(tmp_path):
     qgraph, plan = compiled("autoencoder_w12a6", "sequential", 16)
