@@ -3,6 +3,7 @@ import pytest
 from support.op_bench import run_op_bench
 
 
+@pytest.mark.nightly  # max_pool2d has the same core
 @pytest.mark.verilator
 def test_global_max_pool_equals_the_golden_model(tmp_path):
     outcomes = run_op_bench("global_max_pool", tmp_path)

@@ -57,8 +57,7 @@ def check(qgraph, plan, seed, folder):
 
 @pytest.mark.verilator
 @pytest.mark.hls
-@pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(("seed", "schedule"), [(0, "dataflow"), (1, "sequential")])
 def test_random_streams(seed, schedule, tmp_path):
     check(*compile_spec(stream_spec(seed, schedule), tmp_path), seed, tmp_path)
 
@@ -67,7 +66,7 @@ def test_random_streams(seed, schedule, tmp_path):
 @pytest.mark.hls
 @pytest.mark.nightly
 @pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
-@pytest.mark.parametrize("seed", range(2, 32))
+@pytest.mark.parametrize("seed", range(32))
 def test_many_random_streams(seed, schedule, tmp_path):
     check(*compile_spec(stream_spec(seed, schedule), tmp_path), seed, tmp_path)
 

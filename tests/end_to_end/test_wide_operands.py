@@ -44,6 +44,7 @@ def test_codes_have_the_bits_that_the_spec_gives_them():
     assert max(np.abs(codes).max() for codes in inputs.values()) > 1 << 12
 
 
+@pytest.mark.nightly
 @pytest.mark.verilator
 def test_the_rtl_equals_the_golden_model(tmp_path):
     """Raises if a value differs, or a tensor leaves in another cycle than predicted."""
