@@ -120,6 +120,7 @@ def test_rtl_in_any_order(compiled, tmp_path):
     "cache",
     [
         "cache: {length: 40, memory: external}",
+        "cache: {length: 40, memory: external, bits: 4}",
         "window: 12, sinks: 2, cache: {memory: external}",
         "window: 12, sinks: 2, cache: {bits: 4}",
     ],
