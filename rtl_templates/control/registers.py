@@ -6,10 +6,13 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_templates.streams.delay import delay
 
-__all__ = ["CONTROL", "COUNTERS", "LENGTH", "RegisterPort", "Registers"]
+__all__ = ["CONTROL", "COUNTERS", "LENGTH", "STATUS", "RegisterPort", "Registers"]
 
 CONTROL = 2
 """Word that clears the counters when bit 0 is written; bit 1 begins a new sequence."""
+
+STATUS = 3
+"""Word of the flags."""
 
 COUNTERS = 8
 """Word of the first engine's counters; two words an engine."""
@@ -49,7 +52,7 @@ class Registers(wiring.Component):
     ends : ``In(outputs)``
         A tensor has left in this cycle.
     misplaced : ``In(1)``
-        An input's ``last`` stood in the wrong place in this cycle.
+        An input's ``last`` was found in the wrong place, or missing, in this cycle.
     active, waiting : ``In(engines)``
     masked : ``In(1)``
         A query that sees no key in this cycle.
@@ -117,7 +120,7 @@ class Registers(wiring.Component):
         words = {
             0: Const(self.identity, 32),
             1: Const(self.version, 32),
-            3: Signal(6),
+            STATUS: Signal(6),
             4: cycles,
             5: tensors,
         }
@@ -125,7 +128,7 @@ class Registers(wiring.Component):
         flags = []
         if self.saturations:
             flags = self._attention(m, words, counters)
-        m.d.comb += words[3].eq(Cat(inside, error, *flags))
+        m.d.comb += words[STATUS].eq(Cat(inside, error, *flags))
         for k in range(self.engines):
             for offset, event in enumerate((self.active[k], self.waiting[k])):
                 counter = Signal(32, name=f"{('active', 'waiting')[offset]}_{k}")

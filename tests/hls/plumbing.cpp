@@ -42,13 +42,30 @@ void through_links_and_a_fork() {
   hls::stream<hwgen::axis_beat<9 * L>> link("link");
   count(a, 32);
   hwgen::send<9, 32 / L>(a, link);
-  hwgen::receive<9, 32 / L>(link, b);
+  hwgen::receive<9, 32 / L, -5>(link, b);
   hwgen::fork<32 / L>(b, c, d);
   for (int i = 0; i < 32 / L; ++i) {
     const hwgen::beat<code, L> first = c.read(), second = d.read();
     for (int l = 0; l < L; ++l) {
       results.push_back(first.lane[l].to_int64());
       results.push_back(second.lane[l].to_int64());
+    }
+  }
+}
+
+// Four tensors of four beats, `last` after the 3rd, 10th, 14th and 18th beat.
+void through_a_link_that_errs() {
+  hls::stream<hwgen::axis_beat<18>> link("link");
+  hls::stream<hwgen::beat<code, 2>> out("out");
+  for (int i = 0; i < 18; ++i) {
+    const int codes = 2 * i | (2 * i + 1) << 9;
+    link.write(hwgen::transfer<18>(codes, i == 2 || i == 9 || i == 13 || i == 17));
+  }
+  for (int tensor = 0; tensor < 4; ++tensor) {
+    hwgen::receive<9, 4, -5>(link, out);
+    for (int i = 0; i < 4; ++i) {
+      const hwgen::beat<code, 2> item = out.read();
+      for (int l = 0; l < 2; ++l) results.push_back(item.lane[l].to_int64());
     }
   }
 }
@@ -71,6 +88,7 @@ int main(int, char** argv) {
   through_a_feed<1, 1>(), through_a_feed<1, 4>(), through_a_feed<2, 2>(), through_a_feed<4, 1>();
   through_a_feed<8, 2>(), through_a_feed<2, 8>(), through_a_feed<4, 4>(), through_a_feed<16, 4>();
   through_links_and_a_fork<1>(), through_links_and_a_fork<8>(), through_links_and_a_fork<32>();
+  through_a_link_that_errs();
   through_a_window();
   std::FILE* file = std::fopen(argv[1], "wb");
   std::fwrite(results.data(), sizeof results[0], results.size(), file);

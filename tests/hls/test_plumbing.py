@@ -1,4 +1,4 @@
-"""Feeds, forks, links and the window buffer keep every element, in order."""
+"""Feeds, forks, links and the window buffer keep every element, in order; links mend tensors."""
 
 import subprocess
 from pathlib import Path
@@ -21,5 +21,7 @@ def test_elements_come_out_in_order(tmp_path, types):
 
     expected = list(range(32)) * FEEDS
     expected += [i for i in range(32) for _ in range(2)] * LINKS
+    expected += [*range(6), -5, -5]  # too short
+    expected += [*range(6, 14), *range(20, 28), *range(28, 36)]  # too long, good, good
     expected += [start + i for start in range(0, 156, 3) for i in range(5)]
     assert np.fromfile(tmp_path / "results", "<i8").tolist() == expected

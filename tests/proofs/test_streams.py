@@ -1,10 +1,11 @@
 # amaranth: UnusedElaboratable=no
-"""FIFO, fork, credit queue and store, unbounded; each proof finds the bugs planted in it."""
+"""FIFO, fork, credit queue, store and entry, unbounded; each proof finds the bugs planted in it."""
 
 import pytest
 
-from rtl_templates.control import store
+from rtl_templates.control import store, tensor_entry
 from rtl_templates.streams import credits, fifo, fork
+from support.control_harness import TensorEntryHarness
 from support.prove import mutant, prove, reaches
 from support.stream_harness import CreditHarness, FifoHarness, ForkHarness, StoreHarness
 
@@ -25,6 +26,10 @@ def store_proof(component=store.Store):
     return StoreHarness(component(address=4, lanes=2, bits=2, beats=3), 3)
 
 
+def entry_proof(component=tensor_entry.TensorEntry, beats=4):
+    return TensorEntryHarness(component(2, beats, fill=2))
+
+
 PROOFS = {
     "fifo_1": lambda: fifo_proof(depth=1),
     "fifo_3": fifo_proof,
@@ -34,9 +39,12 @@ PROOFS = {
     "credits_1": lambda: credit_proof(depth=1),
     "credits_3": credit_proof,
     "store": store_proof,
+    "entry_1": lambda: entry_proof(beats=1),
+    "entry_4": entry_proof,
+    "entry_of_3_lengths": lambda: entry_proof(beats=(5, 2, 1)),
 }
 
-Queue = credits.CreditQueue
+Queue, Entry = credits.CreditQueue, tensor_entry.TensorEntry
 BUGS = {
     "fifo_forgets_ready": (
         fifo_proof,
@@ -67,6 +75,10 @@ BUGS = {
     ),
     "store_ignores_room": (store_proof, store.Store, "self.run & (queue.room != 0)", "self.run"),
     "store_stops_early": (store_proof, store.Store, "[beats - 1 for", "[beats - 2 for"),
+    "a_short_tensor_stays_short": (entry_proof, Entry, "[filling.eq(last), ", "["),
+    "surplus_begins_a_tensor": (entry_proof, Entry, ", dropping.eq(~last)]", "]"),
+    "one_beat_is_dropped": (entry_proof, Entry, "m.Elif(self.i.valid & last)", "m.Else()"),
+    "the_next_tensor_fills": (entry_proof, Entry, "(self.o.ready & ~filling)", "self.o.ready"),
 }
 
 

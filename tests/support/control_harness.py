@@ -1,8 +1,10 @@
-"""Proof harnesses of the control components: sequencer, ends of tensors."""
+"""Proof harnesses of the control components: sequencer, ends and entries of tensors."""
 
-from amaranth.hdl import Array, Assert, Elaboratable, Module, Mux, Signal
+from amaranth.hdl import Array, Assert, Cat, Elaboratable, Module, Mux, Signal, signed
 
-__all__ = ["SequencerHarness", "TensorEndHarness"]
+from support.prove import assume_holds, holds
+
+__all__ = ["SequencerHarness", "TensorEndHarness", "TensorEntryHarness"]
 
 
 class SequencerHarness(Elaboratable):
@@ -79,4 +81,68 @@ class TensorEndHarness(Elaboratable):
         with m.If(self.transfer):
             last = done == beats - 1
             m.d.sync += [done.eq(Mux(last, 0, done + 1)), open_.eq(~last), kept.eq(length)]
+        return m
+
+
+class TensorEntryHarness(Elaboratable):
+    """Tensors are the beats that leave; each ``last`` that enters makes exactly one of them."""
+
+    def __init__(self, entry):
+        self.entry = entry
+        self.valid, self.last, self.ready = Signal(), Signal(), Signal()
+        self.word = Signal(entry.o.payload.shape())
+        self.length = Signal(range(max(2, len(entry.beats))))
+        self.inputs = [self.valid, self.last, self.ready, self.word, self.length]
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.entry = entry = self.entry
+        kept, open_ = Signal.like(self.length), Signal()  # of a tensor that has begun
+        length = Signal.like(self.length)
+        legal = Mux(self.length < len(entry.beats), self.length, 0)
+        m.d.comb += length.eq(Mux(open_, kept, legal))
+        beats, done = Array(entry.beats)[length], Signal(range(max(2, *entry.beats)))
+        m.d.comb += [
+            entry.length.eq(length),
+            entry.i.valid.eq(self.valid),
+            entry.i.payload.data.eq(self.word),
+            entry.i.payload.last.eq(self.last),
+            entry.o.ready.eq(self.ready),
+            Assert(kept < len(entry.beats)),
+            Assert(done < beats),
+            Assert(open_ == (done != 0)),
+        ]
+        assume_holds(m, self.valid, entry.i.ready, Cat(self.word, self.last))
+        holds(m, entry.o)
+        enters, leaves = self.valid & entry.i.ready, entry.o.valid & self.ready
+        marked, whole = enters & self.last, leaves & (done == beats - 1)
+        # How many ``last`` have come more than tensors have left.
+        ahead = Signal(signed(3))
+        m.d.sync += ahead.eq(ahead + marked - whole)
+        with m.If(leaves):
+            m.d.sync += [
+                done.eq(Mux(whole, 0, done + 1)),
+                open_.eq(~whole),
+                kept.eq(length),
+            ]
+        m.d.comb += Assert((ahead >= -1) & (ahead <= 1))
+        with m.If(ahead == 1):  # the rest of a tensor whose beats have all come
+            m.d.comb += [
+                Assert(open_),
+                Assert(~entry.i.ready),
+                Assert(entry.o.valid),
+                Assert(entry.o.payload == entry.fill),
+            ]
+        with m.Elif(ahead == -1):  # beats of a tensor that has left
+            m.d.comb += [Assert(~open_), Assert(entry.i.ready), Assert(~entry.o.valid)]
+        with m.Else():  # a wire
+            m.d.comb += [
+                Assert(entry.i.ready == self.ready),
+                Assert(entry.o.valid == self.valid),
+                Assert(entry.o.payload == self.word),
+            ]
+        m.d.comb += [
+            Assert(entry.begins == (leaves & (done == 0))),
+            Assert(entry.misplaced == ((ahead == 0) & (marked != whole))),
+        ]
         return m

@@ -1,7 +1,6 @@
 // Between the accelerator's AXI4-Streams and its inner streams of beats.
 #pragma once
 
-#include "hwgen/check.hpp"
 #include "hwgen/stream.hpp"
 
 namespace hwgen {
@@ -41,15 +40,50 @@ axis_beat<W> transfer(const ap_uint<W>& data, bool last) {
   return item;
 }
 
-// One tensor of BEATS beats in; `last` has to come with the last one.
-template <int BITS, int BEATS, class T, int L>
+// The beats of one tensor as they come in, up to `last`: what is missing reads as the code ZERO,
+// and what is too much is dropped, so that the next tensor begins where it should.
+template <class T, int BITS, int L, long long ZERO>
+class entry {
+ public:
+  explicit entry(hls::stream<axis_beat<BITS * L>>& in) : in_(in) {}
+
+  beat<T, L> next() {
+#pragma HLS inline
+    beat<T, L> item;
+    for (int l = 0; l < L; ++l) {
+#pragma HLS unroll
+      item.lane[l] = T(ZERO);
+    }
+    if (!ended_) {
+      const axis_beat<BITS * L> taken = in_.read();
+      ended_ = taken.last.to_int() == 1;
+      item = unpack<T, BITS, L>(taken.data);
+    }
+    return item;
+  }
+
+  void drop() {
+#pragma HLS inline
+    while (!ended_) {
+#pragma HLS pipeline II = 1
+      ended_ = in_.read().last.to_int() == 1;
+    }
+  }
+
+ private:
+  hls::stream<axis_beat<BITS * L>>& in_;
+  bool ended_ = false;
+};
+
+// One tensor of BEATS beats in.
+template <int BITS, int BEATS, long long ZERO, class T, int L>
 void receive(hls::stream<axis_beat<BITS * L>>& in, hls::stream<beat<T, L>>& out) {
+  entry<T, BITS, L, ZERO> beats(in);
   for (int i = 0; i < BEATS; ++i) {
 #pragma HLS pipeline II = 1
-    const axis_beat<BITS * L> item = in.read();
-    HWGEN_CHECK((item.last.to_int() == 1) == (i == BEATS - 1), "TLAST is in the wrong place");
-    out.write(unpack<T, BITS, L>(item.data));
+    out.write(beats.next());
   }
+  beats.drop();
 }
 
 // One tensor of BEATS beats out.

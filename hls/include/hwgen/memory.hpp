@@ -49,20 +49,20 @@ struct destination {
 };
 
 // Input stream to buffer: beats of L codes of type T.
-template <class T, int CODE, int L, int BITS, int SIZE>
+template <class T, int CODE, int L, long long ZERO, int BITS, int SIZE>
 void load(hls::stream<axis_beat<CODE * L>>& in, ap_uint<BITS> (&memory)[SIZE], int address,
           int beats) {
 #pragma HLS inline off
+  entry<T, CODE, L, ZERO> source(in);
   for (int i = 0; i < beats; ++i) {
 #pragma HLS pipeline II = 1
-    const axis_beat<CODE * L> item = in.read();
-    HWGEN_CHECK((item.last.to_int() == 1) == (i == beats - 1), "TLAST is in the wrong place");
-    const beat<T, L> lanes = unpack<T, CODE, L>(item.data);
+    const beat<T, L> lanes = source.next();
     for (int l = 0; l < L; ++l) {
 #pragma HLS unroll
       memory[address + i * L + l] = ap_uint<BITS>(lanes.lane[l]);
     }
   }
+  source.drop();
 }
 
 // Buffer to output stream.

@@ -23,6 +23,8 @@ class PortText:
         Of the function's argument, as of the port in the RTL.
     code
         C++ type of an element of ``bits`` bits.
+    zero
+        Code of zero: of an element that does not come.
     lanes, beats, elements
         Elements per beat, beats and elements per tensor, the longest.
     sizes
@@ -35,6 +37,7 @@ class PortText:
     name: str
     code: str
     bits: int
+    zero: int
     lanes: int
     beats: int
     elements: int
@@ -66,6 +69,7 @@ def _port(plan: Plan, item: QTensor, side: str, lanes: int) -> PortText:
         name=f"{side}_axis_{item.name}",
         code=code_type(item.type),
         bits=item.type.bits,
+        zero=item.type.zero_point,
         lanes=lanes,
         beats=item.elements // lanes,
         elements=item.elements,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
@@ -14,6 +14,7 @@ from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph
 from rtl_templates.control.registers import RegisterPort, Registers
 from rtl_templates.control.tensor_end import TensorEnd
+from rtl_templates.control.tensor_entry import TensorEntry
 from rtl_templates.memory_port.axi import AxiPort
 
 __all__ = ["Accelerator", "Trace", "trace_index_bits", "traced"]
@@ -127,17 +128,14 @@ class Accelerator(wiring.Component):
         misplaced = []
         for position, name in enumerate(self.plan.input_lanes):
             port = getattr(self, f"s_{name}")
-            inner = stream.Signature(len(port.payload.data)).create(path=(f"in_{name}",))
-            end = self._end(m, name, port)
+            m.submodules[f"entry_{name}"] = entry = self._entry(name, len(port.payload.data))
+            wiring.connect(m, wiring.flipped(port), entry.i)
             m.d.comb += [
-                inner.payload.eq(port.payload.data),
-                inner.valid.eq(port.valid),
-                port.ready.eq(inner.ready),
+                entry.length.eq(self.length),
+                registers.begins[position].eq(entry.begins),
             ]
-            transfer = port.valid & port.ready
-            misplaced.append(transfer & (port.payload.last != end.last))
-            m.d.comb += registers.begins[position].eq(transfer & end.first)
-            inputs[name] = inner
+            misplaced.append(entry.misplaced)
+            inputs[name] = entry.o
         for position, name in enumerate(self.plan.output_lanes):
             port = getattr(self, f"m_{name}")
             inner = stream.Signature(len(port.payload.data)).flip().create(path=(f"out_{name}",))
@@ -150,10 +148,7 @@ class Accelerator(wiring.Component):
             ]
             m.d.comb += registers.ends[position].eq(port.valid & port.ready & end.last)
             outputs[name] = inner
-        wrong = Signal(len(misplaced))
-        for k, value in enumerate(misplaced):
-            m.d.comb += wrong[k].eq(value)
-        m.d.comb += registers.misplaced.eq(wrong.any())
+        m.d.comb += registers.misplaced.eq(Cat(misplaced).any())
 
         activity, traces = self.build(m, inputs, outputs)
         for k, (active, waiting) in enumerate(activity):
@@ -167,6 +162,13 @@ class Accelerator(wiring.Component):
                     port = getattr(self, f"trace_{trace.task}_{part}")
                     m.d.comb += port.eq(getattr(trace, part))
         return m
+
+    def _entry(self, name: str, width: int) -> TensorEntry:
+        """Return what takes an input's beats; elements that do not come are zero."""
+        item, lanes = self.qgraph.tensor(name).type, self.plan.input_lanes[name]
+        code = item.zero_point & ((1 << item.bits) - 1)
+        fill = sum(code << (item.bits * lane) for lane in range(lanes))
+        return TensorEntry(width, self.beats[name], fill)
 
     def _end(self, m: Module, name: str, port: Any) -> TensorEnd:
         end = TensorEnd(self.beats[name])
