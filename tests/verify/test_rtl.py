@@ -165,7 +165,7 @@ def test_a_missing_last_is_found(tmp_path):
 
 def test_an_output_that_stands_still_is_found(tmp_path):
     qgraph, plan, inputs = network(tmp_path)
-    deaf = mutated(plan, qgraph, ".s_x__valid(s_axis_x_tvalid)", ".s_x__valid(1'h0)")
+    deaf = mutated(plan, qgraph, ".i__valid(s_axis_x_tvalid)", ".i__valid(1'h0)")
 
     with pytest.raises(VerificationError, match=r"^HG702: output 'f' stands still: 0 beats in"):
         simulate_rtl(plan, qgraph, inputs, tmp_path, runner="native", optimise=0, emit=deaf)
