@@ -84,7 +84,7 @@ class Front:
         )
         quant = digest(graph, replace(spec.quantize, calibrate=None), _content(calibrate))
         if spec.stream is not None:
-            quant = digest(quant, spec.stream.chunk)
+            quant = digest(quant, spec.stream)
         plan = digest(quant, spec.accelerator)
         golden = digest(quant, replace(spec.verify, labels=None), _content(labels))
         keys = {

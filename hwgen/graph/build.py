@@ -14,6 +14,7 @@ from hwgen.graph.model import Graph, Input, Node
 from hwgen.graph.rotate import rotate
 from hwgen.graph.streaming import check_stream
 from hwgen.graph.weights import load_weights
+from hwgen.graph.windows import check_windows
 from hwgen.ops.base import Real
 from hwgen.ops.registry import block_names
 from hwgen.spec.model import Spec
@@ -78,7 +79,8 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
             spec.inputs, analysis.nodes, streamed=spec.stream is not None
         )
         if spec.stream is not None:
-            diagnostics += check_stream(inputs, analysis.nodes, spec.stream)
+            check = check_stream if spec.stream.windows is None else check_windows
+            diagnostics += check(inputs, analysis.nodes, spec.stream)
             diagnostics += _check_labels(spec)
     if diagnostics or not complete:
         return None, diagnostics

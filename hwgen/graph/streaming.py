@@ -15,12 +15,22 @@ from dataclasses import dataclass
 from math import lcm
 
 from hwgen.errors import Diagnostic, Mark
-from hwgen.graph.model import Graph, Input, Node
+from hwgen.graph.model import Input, Node
+from hwgen.ops.base import Shape
 from hwgen.ops.history import RowWindow, row_axis
 from hwgen.ops.registry import get_op
 from hwgen.spec.model import Stream
 
-__all__ = ["Pace", "check_stream", "history_of", "paces", "windows_of"]
+__all__ = [
+    "Pace",
+    "check_rows",
+    "check_stream",
+    "history_of",
+    "multiples",
+    "paces",
+    "row_windows",
+    "total_stride",
+]
 
 _ROWS = "docs/streaming.md lists the ops: those that work row by row, and windows"
 
@@ -71,24 +81,50 @@ def paces(
     return found
 
 
-def windows_of(graph: Graph) -> dict[str, RowWindow]:
-    """Return the window of every node of a graph that can be streamed."""
+def row_windows(nodes: Iterable[Node], shapes: Mapping[str, Shape]) -> dict[str, RowWindow]:
+    """Return the window of every one of nodes that can be streamed."""
     found = {}
-    for node in graph.nodes:
-        window = _window(node, {name: graph.shape(name) for name in node.inputs})
+    for node in nodes:
+        window = _window(node, shapes)
         assert window is not None, f"{node.name} was checked"
         found[node.name] = window
     return found
+
+
+def total_stride(inputs: Iterable[str], nodes: Sequence[Node], shapes: Mapping[str, Shape]) -> int:
+    """Return the rows of the inputs that give whole rows of every tensor."""
+    links = [(node.name, node.inputs) for node in nodes]
+    found = paces(inputs, links, row_windows(nodes, shapes))
+    return lcm(*(pace.stride for pace in found.values()))
 
 
 def check_stream(
     inputs: Sequence[Input], nodes: Sequence[Node], stream: Stream
 ) -> list[Diagnostic]:
     """Return why a network cannot run in a stream of chunks: HG455 to HG458."""
-    problems = _input_problems(inputs, stream.mark)
+    problems = check_rows(inputs, nodes, stream.mark)
     if problems:
         return problems
-    shapes = {item.name: item.shape for item in inputs} | {node.name: node.shape for node in nodes}
+    total = total_stride([item.name for item in inputs], nodes, _shapes(inputs, nodes))
+    if stream.chunk % total:
+        message = f"chunk {stream.chunk} is not a multiple of {total}, the product of the strides"
+        problems.append(Diagnostic("HG455", message, stream.mark, multiples(stream.chunk, total)))
+    return problems
+
+
+def multiples(count: int, step: int) -> str:
+    """Return the multiples of a step near a number, for a hint."""
+    near = count // step * step
+    legal = [number for number in (near, near + step, near + 2 * step) if number]
+    return f"a multiple of {step}, such as {', '.join(map(str, legal))}"
+
+
+def check_rows(inputs: Sequence[Input], nodes: Sequence[Node], mark: Mark) -> list[Diagnostic]:
+    """Return which nodes do not work on the rows of a stream: HG456 to HG458."""
+    problems = _input_problems(inputs, mark)
+    if problems:
+        return problems
+    shapes = _shapes(inputs, nodes)
     windows: dict[str, RowWindow] = {}
     for node in nodes:
         window = _window(node, shapes)
@@ -109,14 +145,11 @@ def check_stream(
             message = f"stream: {node.name} joins rows of different strides: {shown} of the input's"
             hint = "the same product of strides on every path to it"
             problems.append(Diagnostic("HG457", message, node.mark, hint))
-    total = lcm(*(pace.stride for pace in found.values()))
-    if not problems and stream.chunk % total:
-        near = stream.chunk // total * total
-        legal = [count for count in (near, near + total, near + 2 * total) if count]
-        message = f"chunk {stream.chunk} is not a multiple of {total}, the product of the strides"
-        hint = f"a multiple of {total}, such as {', '.join(map(str, legal))}"
-        problems.append(Diagnostic("HG455", message, stream.mark, hint))
     return problems
+
+
+def _shapes(inputs: Sequence[Input], nodes: Sequence[Node]) -> dict[str, Shape]:
+    return {item.name: item.shape for item in inputs} | {node.name: node.shape for node in nodes}
 
 
 def _window(node: Node, shapes: Mapping[str, tuple[int, ...]]) -> RowWindow | None:

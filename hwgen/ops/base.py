@@ -23,6 +23,7 @@ __all__ = [
     "Op",
     "OpParams",
     "ParamError",
+    "Part",
     "Real",
     "Shape",
     "channel_axis",
@@ -117,6 +118,15 @@ class Lowered:
     weight_type: QType | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """What an op leaves of some rows of its input: an op of its own, and its result's type."""
+
+    op: str
+    lowered: Lowered
+    type: QType
+
+
 class Op(ABC):
     """One operation.  Instances are stateless; every method is a pure function.
 
@@ -135,6 +145,8 @@ class Op(ABC):
     one_length : whether all tensors must have the same number of tokens.
     row_by_row : whether each row (of an image, token of a sequence) of the result is made of the
         same row of every input.
+    in_parts : whether it folds all rows of a tensor into one result, so that it can fold some
+        rows at a time first: see :meth:`part`.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -149,6 +161,7 @@ class Op(ABC):
     pointwise: ClassVar[bool] = False
     one_length: ClassVar[bool] = False
     row_by_row: ClassVar[bool] = False
+    in_parts: ClassVar[bool] = False
     example: ClassVar[str]
 
     # -- real-valued meaning ------------------------------------------------------------------
@@ -271,6 +284,17 @@ class Op(ABC):
         """
         attrs = {"pad": zero, **lowered.attrs, "history": history, "warmup": warmup}
         return replace(lowered, attrs=attrs)
+
+    def part(self, lowered: Lowered, shape: Shape, kind: QType, rows: int) -> Part:
+        """Return what is left of every ``rows`` rows of an input of ``shape`` and ``kind``.
+
+        Only of an op that is ``in_parts``.
+        """
+        raise NotImplementedError(f"{self.name} has no parts")
+
+    def of_parts(self, lowered: Lowered, rows: int, columns: int) -> Lowered:
+        """Return the integer form of the op for ``rows`` rows of ``columns`` columns of parts."""
+        raise NotImplementedError(f"{self.name} has no parts")
 
     # -- hardware -----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ class GlobalMaxPool(WholePool, MaxPool):
     name: ClassVar[str] = "global_max_pool"
     summary: ClassVar[str] = "largest element of each channel, of an image or a sequence"
     Params: ClassVar[type[OpParams]] = GlobalParams
+    parts_of: ClassVar[tuple[str, str]] = ("max_pool2d", "max_pool1d")
     example: ClassVar[str] = "{name: y, op: global_max_pool, in: x}"
 
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.base import (
+    Lowered,
+    LowerOptions,
+    Op,
+    OpParams,
+    ParamError,
+    Part,
+    Real,
+    Shape,
+)
 from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.params import Count, Pair, Size2d, expect_image, expect_sequence, pair
-from hwgen.ops.scaling import rescale
+from hwgen.ops.scaling import identity, rescale
 from hwgen.ops.types import QType
 from hwgen.ops.window import Window, image_of, sequence_of
 from hwgen.ops.work import Loop, Port, Work
@@ -25,6 +35,7 @@ __all__ = [
     "GlobalParams",
     "ImagePool",
     "MaxPool",
+    "Pool",
     "Pool1dParams",
     "Pool2dParams",
     "SequencePool",
@@ -140,7 +151,15 @@ class SequencePool(Pool):
 
 
 class WholePool(Pool):
-    """One window over all of an image or a sequence."""
+    """One window over all of an image or a sequence; in parts the same over some rows, and so on.
+
+    What is left of the rows of a part is their sum, or their largest element, without rounding: so
+    the result does not depend on the parts.
+    """
+
+    in_parts: ClassVar[bool] = True
+    parts_of: ClassVar[tuple[str, str]]
+    """Ops of a part: of images, and of sequences."""
 
     def window(self, params: GlobalParams, shape: Shape) -> Window:
         """Return the window that covers the input."""
@@ -163,6 +182,23 @@ class WholePool(Pool):
     def arranged(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return (n, channels)."""
         return values[:, :, 0, 0]
+
+    def left(self, kind: QType, terms: int) -> QType:
+        """Return the type of what is left of so many elements: by default their own."""
+        return kind
+
+    def part(self, lowered: Lowered, shape: Shape, kind: QType, rows: int) -> Part:
+        """Return the pooling of rows, all columns of them."""
+        window = rows, _image_shape(shape)[2]
+        out = self.left(kind, prod(window))
+        requant = None if lowered.requant is None else identity(out)
+        attrs = {"kernel": window, "stride": window}
+        return Part(self.parts_of[len(shape) == 2], Lowered(attrs=attrs, requant=requant), out)
+
+    def of_parts(self, lowered: Lowered, rows: int, columns: int) -> Lowered:
+        """Return the pooling of the parts, with the same multiplier."""
+        window = rows, columns
+        return replace(lowered, attrs={**lowered.attrs, "kernel": window, "stride": window})
 
 
 class MaxPool(Pool):

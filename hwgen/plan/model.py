@@ -301,18 +301,22 @@ class StreamFigures:
     chunk
         Rows of each input in a tensor.
     latency
-        By output: rows of the inputs (samples) that it is behind the offline network.
+        By output: rows of the inputs (samples) that it is behind the offline network; of a window's
+        result, those that came after the window's last one.
     state
         Bits that are kept from tensor to tensor, by layer (``dataflow``) or by the tensor whose
         last rows they are (``sequential``).
     state_bits
         All of them.
+    window
+        Rows of each input in a window, of which there is one per chunk; 0: there are no windows.
     """
 
     chunk: int
     latency: dict[str, int]
     state: dict[str, int]
     state_bits: int
+    window: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,4 +29,5 @@ def stream_figures(plan: Plan, qgraph: QGraph) -> StreamFigures | None:
                     bits = port.history * port.row * channel.bits
                     state[channel.sink] = state.get(channel.sink, 0) + bits
     latency = {name: qgraph.stream.pace(name).latency for name in qgraph.outputs}
-    return StreamFigures(qgraph.stream.chunk, latency, state, sum(state.values()))
+    chunk, window = qgraph.stream.chunk, qgraph.stream.window
+    return StreamFigures(chunk, latency, state, sum(state.values()), window)

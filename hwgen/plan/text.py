@@ -65,7 +65,10 @@ def stream_text(figures: StreamFigures | None) -> str:
     late = ", ".join(f"{name} {count(rows, 'row')}" for name, rows in figures.latency.items())
     parts = ", ".join(f"{name} {bits:,}" for name, bits in figures.state.items())
     state = f"state {count(figures.state_bits, 'bit')}" + (f" ({parts})" if parts else "")
-    return f"stream: chunks of {count(figures.chunk, 'row')}; latency: {late}; {state}"
+    what = f"chunks of {count(figures.chunk, 'row')}"
+    if figures.window:
+        what = f"windows of {count(figures.window, 'row')} every {figures.chunk}"
+    return f"stream: {what}; latency: {late}; {state}"
 
 
 def _engine(engine: Engine) -> list[str]:

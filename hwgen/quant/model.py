@@ -81,7 +81,8 @@ class QNode:
 class StreamPace:
     """Row ``j`` of a streamed tensor is row ``j - delay`` of the offline one.
 
-    There is one row for each ``stride`` rows of the inputs.
+    There is one row for each ``stride`` rows of the inputs.  A window's result has the pace of the
+    rows that it is made of: the window ends ``delay`` such rows before the tensor of inputs does.
     """
 
     tensor: str
@@ -104,10 +105,13 @@ class Streamed:
         Rows of each input in a tensor.
     paces
         Of every tensor.
+    window
+        Rows of each input in a window, of which there is one per chunk; 0: no op takes a whole one.
     """
 
     chunk: int
     paces: tuple[StreamPace, ...]
+    window: int = 0
 
     def pace(self, tensor: str) -> StreamPace:
         """Return the pace of a tensor; KeyError if there is none of this name."""

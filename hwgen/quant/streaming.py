@@ -2,6 +2,7 @@
 
 Weights, types and scales stay.  A tensor becomes a chunk of rows; a window reads rows of earlier
 chunks instead of padding before and behind; where paths meet, those that are early are delayed.
+What folds all rows folds those of a hop in parts first, and then the parts of the last window.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hwgen.graph.model import Graph
-from hwgen.graph.streaming import Pace, history_of, paces, windows_of
+from hwgen.graph.streaming import Pace, history_of, paces
+from hwgen.graph.windows import body_windows
 from hwgen.ops.delay import Delay
 from hwgen.ops.history import RowWindow, row_axis
 from hwgen.ops.registry import get_op
 from hwgen.quant.check import check_qgraph
 from hwgen.quant.model import QGraph, QNode, QTensor, Streamed, StreamPace
+from hwgen.quant.windows import fold, rows_of, span_of
 
 __all__ = ["stream"]
 
@@ -30,7 +33,8 @@ def stream(qgraph: QGraph, graph: Graph, chunk: int) -> QGraph:
     graph
         As :func:`hwgen.graph.streaming.check_stream` found it good.
     chunk
-        Rows of each input in a tensor.
+        Rows of each input in a tensor; where nodes fold all rows of a window, its hop: a tensor
+        ends with the result of the last window that is complete in all of them.
     """
     made = _Streamer(qgraph, graph, chunk)
     for node in qgraph.nodes:
@@ -42,6 +46,7 @@ def stream(qgraph: QGraph, graph: Graph, chunk: int) -> QGraph:
         stream=Streamed(
             chunk,
             tuple(StreamPace(name, pace.stride, pace.delay) for name, pace in made.paces.items()),
+            0 if made.span is None else made.span.rows,
         ),
     )
     check_qgraph(result)
@@ -55,15 +60,48 @@ class _Streamer:
         self.nodes: list[QNode] = []
         self.tensors: dict[str, QTensor] = {}
         self._chunk = chunk
-        self._windows = windows_of(graph)
+        self._windows = body_windows(graph)
         inputs = [item.name for item in qgraph.inputs]
-        links = [(node.name, node.inputs) for node in qgraph.nodes]
+        links = [(node.name, node.inputs) for node in qgraph.nodes if node.name in self._windows]
         self.paces = paces(inputs, links, self._windows)
+        pools = [node.inputs[0] for node in qgraph.nodes if get_op(node.op).in_parts]
+        self._pooled = {name: rows_of(qgraph.tensor(name).shape) for name in pools}
+        self.span = span_of(rows_of(qgraph.inputs[0].shape), self._pooled, self.paces)
         for item in qgraph.inputs:
             self.tensors[item.name] = self._chunked(item)
 
     def add(self, node: QNode) -> None:
-        """Add a node, and the delays that it needs."""
+        """Add a node, and the delays and parts that it needs."""
+        if get_op(node.op).in_parts:
+            self._fold(node)
+        elif len(self.tensors[node.inputs[0]].shape) == 1:
+            self._once(node)
+        else:
+            self._each_row(node)
+
+    def _fold(self, node: QNode) -> None:
+        """Add a node that folds all rows of a window."""
+        assert self.span is not None
+        (name,) = node.inputs
+        rows = self._pooled[name]
+        name = self._delayed(name, self.span.late(self.paces[name], rows))
+        parts = fold(node, self.tensors[name], rows, self.paces[name].delay)
+        for part in parts[:-1]:
+            self._keep(part)
+        self._once(parts[-1])
+
+    def _once(self, node: QNode) -> None:
+        """Add a node whose result comes once per window."""
+        assert self.span is not None
+        self.paces[node.name] = self.span.pace
+        self._keep(node)
+
+    def _keep(self, node: QNode) -> None:
+        self.tensors[node.name] = node.out
+        self.nodes.append(node)
+
+    def _each_row(self, node: QNode) -> None:
+        """Add a node that makes rows of rows."""
         late = max(self.paces[name].delay for name in node.inputs)
         inputs = tuple(self._delayed(name, late - self.paces[name].delay) for name in node.inputs)
         window = self._windows.get(node.name, RowWindow())
@@ -74,9 +112,7 @@ class _Streamer:
             zero = self.tensors[source].type.zero_point
             history = history_of(pace, window)
             lowered = get_op(node.op).streamed(lowered, history, pace.delay, zero)
-        out = self._chunked(node.out)
-        self.tensors[node.name] = out
-        self.nodes.append(replace(node, inputs=inputs, lowered=lowered, out=out))
+        self._keep(replace(node, inputs=inputs, lowered=lowered, out=self._chunked(node.out)))
 
     def _delayed(self, name: str, rows: int) -> str:
         """Return a tensor that is ``rows`` rows later, which several readers may share."""
@@ -87,9 +123,8 @@ class _Streamer:
             source, pace = self.tensors[name], self.paces[name]
             out = replace(source, name=late)
             lowered = Delay.of(rows, source.type.zero_point)
-            self.tensors[late] = out
             self.paces[late] = Pace(pace.stride, pace.delay + rows)
-            self.nodes.append(QNode(late, "delay", (name,), lowered, out, 0))
+            self._keep(QNode(late, "delay", (name,), lowered, out, 0))
         return late
 
     def _chunked(self, tensor: QTensor) -> QTensor:

@@ -100,7 +100,8 @@ def tiles(data: ReportData) -> Iterator[Tile]:
     stream = data.plan.stream
     if stream is not None:
         late = max(stream.latency.values())
-        yield Tile("Stream latency", f"{late:,} rows", f"of the input, in chunks of {stream.chunk}")
+        what = f"windows of {stream.window} every" if stream.window else "in chunks of"
+        yield Tile("Stream latency", f"{late:,} rows", f"of the input, {what} {stream.chunk}")
         parts = ", ".join(f"{name} {bits:,}" for name, bits in stream.state.items())
         yield Tile("Stream state", f"{stream.state_bits:,} bits", parts)
     if data.accuracy is not None:

@@ -384,9 +384,36 @@ class AcceleratorDoc(_Doc):
 class StreamDoc(_Doc):
     """Inputs without an end, which come in chunks along their outer axis."""
 
-    chunk: Annotated[Count, Field(examples=[16])]
+    chunk: Annotated[Count | None, Field(examples=[16])] = None
     """Rows of an image, or tokens, of every tensor that is sent: a multiple of the product of the
     strides. The inputs' declared height or number of tokens is that of the offline network."""
+
+    window: Annotated[Count | None, Field(examples=[960])] = None
+    """Instead of `chunk`, for a network that judges a window of the signal: rows or tokens of a
+    window, which are those of the inputs' declared shape."""
+
+    hop: Annotated[Count | None, Field(examples=[160])] = None
+    """Rows or tokens from one window to the next, and of every tensor that is sent: a multiple of
+    the product of the strides, at most `window`."""
+
+    padding: Literal["signal"] = "signal"
+    """With `window`: `signal` takes the signal around a window instead of zeros."""
+
+    @model_validator(mode="after")
+    def _chunks_or_windows(self) -> StreamDoc:
+        given = [key for key in ("chunk", "window", "hop") if getattr(self, key) is not None]
+        more = given == ["chunk"] and "padding" in self.model_fields_set
+        message = ""
+        if more or given not in (["chunk"], ["window", "hop"]):
+            names = " and ".join([*given, "padding"] if more else given)
+            message = f"has {names or 'neither chunk nor window and hop'}"
+            hint = "{chunk: 16}, or {window: 960, hop: 160} for a network that judges windows"
+        elif self.window is not None and self.hop is not None and self.hop > self.window:
+            message = f"has a hop of {self.hop}, larger than its window of {self.window}"
+            hint = f"hop: 1 to {self.window}"
+        if message:
+            raise PydanticCustomError("HG497", "{message}", {"message": message, "hint": hint})
+        return self
 
 
 class VerifyDoc(_Doc):
@@ -429,8 +456,8 @@ class Document(_Doc):
     """Board for `hwgen bitstream`; `hwgen boards` lists them."""
 
     stream: Annotated[StreamDoc | None, Field(examples=[{"chunk": 16}])] = None
-    """Runs the network on endless inputs, chunk by chunk, with the results of the offline network:
-    see [streaming.md](streaming.md)."""
+    """Runs the network on endless inputs, chunk by chunk, with the results of the offline network,
+    or window after window: see [streaming.md](streaming.md)."""
 
     verify: VerifyDoc = VerifyDoc()
     """What a simulation runs."""

@@ -28,6 +28,7 @@ __all__ = [
     "Stream",
     "Verify",
     "Weights",
+    "Windows",
 ]
 
 
@@ -191,11 +192,24 @@ class Verify:
 
 
 @dataclass(frozen=True)
+class Windows:
+    """The network judges windows of ``rows`` rows, padded with the ``signal`` around them."""
+
+    rows: int
+    padding: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
 class Stream:
-    """The inputs have no end: a tensor is ``chunk`` rows of an image, or tokens."""
+    """The inputs have no end: a tensor is ``chunk`` rows of an image, or tokens.
+
+    With ``windows`` a chunk is a hop: the rows from one window to the next.
+    """
 
     chunk: int
     mark: Mark
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True)

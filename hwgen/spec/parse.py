@@ -40,6 +40,7 @@ from hwgen.spec.model import (
     Stream,
     Verify,
     Weights,
+    Windows,
 )
 from hwgen.spec.names import module_name_problem, name_problem
 from hwgen.spec.paths import resolve
@@ -226,7 +227,14 @@ class _Parser:
 
     def _stream(self) -> Stream | None:
         doc = self._doc(StreamDoc, "stream")
-        return None if doc is None else Stream(doc.chunk, self.tree.place(["stream", "chunk"]))
+        if doc is None:
+            return None
+        if doc.chunk is not None:
+            return Stream(doc.chunk, self.tree.place(["stream", "chunk"]))
+        assert doc.hop is not None
+        assert doc.window is not None
+        windows = Windows(doc.window, doc.padding, self.tree.place(["stream", "window"]))
+        return Stream(doc.hop, self.tree.place(["stream", "hop"]), windows)
 
     def _wiring(self) -> Wiring:
         layers, blocks = [], []

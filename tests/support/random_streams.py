@@ -59,10 +59,20 @@ def random_stream(rng, *, sequence):
     return layers, (2,) if sequence else (2, 3), strides[here]
 
 
-def offline(qgraph, codes):
-    """Return the codes of every tensor of one sample, by name: rows first, channels last."""
+def offline(qgraph, codes, names=None):
+    """Return the codes of every tensor of one sample, by name: rows first, channels last.
+
+    Parameters
+    ----------
+    codes
+        By input, of any number of rows.
+    names
+        Nodes to run; all of them by default.
+    """
     tensors = {item.name: _rows(codes[item.name], len(item.shape)) for item in qgraph.inputs}
     for node in qgraph.nodes:
+        if names is not None and node.name not in names:
+            continue
         sources = [tensors[name] for name in node.inputs]
         tensors[node.name] = _NODES[node.op](node, sources)
     return tensors

@@ -1,0 +1,100 @@
+"""A network that judges windows of a stream, hop by hop, against the whole signal at once."""
+
+import numpy as np
+import pytest
+
+from hwgen import golden
+from hwgen.graph.windows import check_windows
+from hwgen.quant import quantize, stream
+from hwgen.spec.model import Precision, Stream, Windows
+from support.graphs import MARK, make_graph, make_spec
+from support.windowed_streams import random_windows, windowed
+
+SEEDS = range(24)
+WINDOW = 96
+SIGNAL = 288
+
+
+def network(seed):
+    """Return graph, qgraph of a window, codes of a signal and the product of the strides."""
+    rng = np.random.default_rng([7, seed])
+    sequence = bool(seed % 2)
+    layers, rest, stride = random_windows(rng, sequence=sequence)
+    shape, signal = [(n, *rest) if sequence else (rest[0], n, rest[1]) for n in (WINDOW, SIGNAL)]
+    graph = make_graph({"x": shape}, layers)
+    precision = Precision(4, 6, symmetric=bool(rng.integers(2)))
+    qgraph = quantize(graph, make_spec(graph, precision))
+    kind = qgraph.inputs[0].type
+    codes = rng.integers(kind.low, kind.high, size=signal, endpoint=True)
+    return graph, qgraph, codes, stride
+
+
+def hops(codes, hop):
+    """Return a signal as successive hops."""
+    if codes.ndim == 2:
+        return codes.reshape(-1, hop, codes.shape[1])
+    channels, rows, width = codes.shape
+    return codes.reshape(channels, rows // hop, hop, width).transpose(1, 0, 2, 3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_hop_judges_a_window(seed):
+    graph, qgraph, codes, stride = network(seed)
+    legal = [n for n in range(stride, WINDOW + 1, stride) if SIGNAL % n == 0]
+    for hop in (legal[0], legal[len(legal) // 2], legal[-1]):
+        setting = Stream(hop, MARK, Windows(WINDOW, "signal", MARK))
+        assert not check_windows(graph.inputs, graph.nodes, setting)
+        streamed = stream(qgraph, graph, hop)
+        late = streamed.stream.pace("y").latency
+        ends = range(hop, SIGNAL + 1, hop)
+
+        got = golden.run(streamed, {"x": hops(codes, hop)})
+        wanted = windowed(qgraph, {"x": codes}, [end - late - WINDOW for end in ends])
+
+        assert late >= 0
+        for name, rows in wanted.items():
+            assert got[name].tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize("hop", [8, 12, 40])
+def test_without_padding_it_is_the_network_of_each_window(hop):
+    """Then there is nothing that the signal around a window could change."""
+    layers = [
+        {"name": "a", "op": "conv1d", "in": "x", "channels": 3, "kernel": 3, "activation": "relu"},
+        {"name": "b", "op": "max_pool1d", "in": "a", "kernel": 2},
+        {"name": "c", "op": "conv1d", "in": "b", "channels": 4, "kernel": 4, "stride": 2},
+        {"name": "p", "op": "global_avg_pool", "in": "c"},
+        {"name": "y", "op": "linear", "in": "p", "features": 3},
+    ]
+    graph = make_graph({"x": (80, 2)}, layers)
+    qgraph = quantize(graph, make_spec(graph, Precision(4, 6)))
+    kind = qgraph.inputs[0].type
+    codes = np.random.default_rng(3).integers(kind.low, kind.high, size=(240, 2), endpoint=True)
+
+    streamed = stream(qgraph, graph, hop)
+    got = golden.run(streamed, {"x": codes.reshape(-1, hop, 2)})["y"]
+    assert streamed.stream.pace("y").latency == 0
+    ends = [end for end in range(hop, 241, hop) if end >= 80]
+    windows = np.stack([codes[end - 80 : end] for end in ends])
+
+    assert np.array_equal(got[-len(ends) :], golden.run(qgraph, {"x": windows})["y"])
+
+
+def test_it_keeps_a_sum_per_hop():
+    layers = [
+        {"name": "a", "op": "conv1d", "in": "x", "channels": 5, "kernel": 3, "padding": "same"},
+        {"name": "p", "op": "global_avg_pool", "in": "a"},
+    ]
+    graph = make_graph({"x": (96, 2)}, layers)
+    qgraph = quantize(graph, make_spec(graph, Precision(4, 6)))
+    streamed = stream(qgraph, graph, 16)
+    part, whole = streamed.node("p_P16"), streamed.node("p")
+
+    assert (part.op, part.out.shape, part.out.type.bits) == ("avg_pool1d", (1, 5), 6 + 4)
+    # With the sum of the hop at hand, 96 / 16 of them.
+    assert (whole.op, whole.lowered.attrs["history"], whole.out.shape) == (
+        "global_avg_pool",
+        5,
+        (5,),
+    )
+    assert whole.lowered.requant is qgraph.node("p").lowered.requant
