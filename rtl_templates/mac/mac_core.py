@@ -97,6 +97,11 @@ class MacShape:
         """Reads at once: of kernel rows, or of a segment and the next one."""
         return 2 if self.flat else self.rows
 
+    @property
+    def span(self):
+        """Elements from the first read to the last one."""
+        return (self.ports - 1) * self.row_pitch
+
 
 class MacCore(wiring.Component):
     """``groups * outputs`` dot products of ``rows * elements`` terms a cycle, accumulated.
@@ -154,8 +159,7 @@ class MacCore(wiring.Component):
         self.mover = Mover([task.walk for task in self.tasks], sequential=sequential)
         low = min(task.walk.x_range()[0] + task.walk.y_range()[0] for task in self.tasks)
         high = max(
-            task.walk.x_range()[1] + task.walk.y_range()[1] + (shape.ports - 1) * shape.row_pitch
-            for task in self.tasks
+            task.walk.x_range()[1] + task.walk.y_range()[1] + shape.span for task in self.tasks
         )
         self.address_range = (low, high)
         mover = self.mover
@@ -173,25 +177,20 @@ class MacCore(wiring.Component):
                 "address": Out(shape_for(min(low, -1), high)).array(shape.ports),
                 "data": In(shape.reads * shape.x_bits).array(shape.ports),
                 "missing": In(shape_for(0, max(task.walk.missing for task in self.tasks))),
-                "beats": Out(range(max(task.beats for task in self.tasks) + 1)),
+                "beats": Out(range(self._most_beats() + 1)),
                 "beat_valid": Out(1),
                 "beat": Out(shape.lanes * shape.out_bits),
             }
         )
 
+    def _most_beats(self):
+        """Return the beats of the longest group."""
+        return max(task.beats for task in self.tasks)
+
     def elaborate(self, platform):
         m = Module()
-        m.submodules.mover = mover = self.mover
-        field = TaskField(m, self.task)
-        m.d.comb += [
-            mover.task.eq(self.task),
-            mover.start.eq(self.start),
-            mover.go.eq(self.go),
-            *(
-                getattr(self, name).eq(getattr(mover, name))
-                for name in ("step", "wants", "need", "release", "row_done", "done")
-            ),
-        ]
+        field = self._move(m)
+        mover = self.mover
         beats = field([task.beats for task in self.tasks], "beats_full")
         last_beats = field([task.last_beats for task in self.tasks], "beats_last")
         aside = field([task.side > 1 for task in self.tasks], "aside")
@@ -210,6 +209,20 @@ class MacCore(wiring.Component):
         )
         self._drain(m, field, sums, flags)
         return m
+
+    def _move(self, m):
+        """Connect the mover; return the constants of the task at hand."""
+        m.submodules.mover = mover = self.mover
+        m.d.comb += [
+            mover.task.eq(self.task),
+            mover.start.eq(self.start),
+            mover.go.eq(self.go),
+            *(
+                getattr(self, name).eq(getattr(mover, name))
+                for name in ("step", "wants", "need", "release", "row_done", "done")
+            ),
+        ]
+        return TaskField(m, self.task)
 
     def _operands(self, m, field):
         """Read ``rows`` runs of elements and replace what lies outside the tensor.

@@ -21,11 +21,13 @@ class MacEngine(wiring.Component):
     Parameters
     ----------
     shape, task, weights, channels
-        See :class:`MacCore`; one task.
+        See :class:`MacCore`, or ``core``; one task.
     elements, depth, beat, banks, granule
         See :class:`WindowBuffer`.
     queue : int
         Beats of the output queue.
+    core : type
+        Of the datapath.
 
     Members
     -------
@@ -40,9 +42,21 @@ class MacEngine(wiring.Component):
     """
 
     def __init__(
-        self, shape, task, weights, channels, *, elements, depth, beat, banks, granule, queue
+        self,
+        shape,
+        task,
+        weights,
+        channels,
+        *,
+        elements,
+        depth,
+        beat,
+        banks,
+        granule,
+        queue,
+        core=MacCore,
     ):
-        self.core = core = MacCore(shape, [task], weights, channels)
+        self.core = core = core(shape, [task], weights, channels)
         low, high = core.address_range
         self.buffer = WindowBuffer(
             elements=elements,

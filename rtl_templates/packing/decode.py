@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Decode"]
+__all__ = ["Decode", "lane_widths"]
 
 
 class Decode(wiring.Component):
@@ -24,7 +24,7 @@ class Decode(wiring.Component):
     -------
     product : ``In(lanes.bits)``
     lows : ``In``
-        The known low bits of lane 1, 2, ..., two bits each.
+        The known low bits of lane 1, 2, ..., ``lanes.known`` bits each.
     fields : ``Out``
         Signed, of ``widths[l]`` bits each, lane 0 in the low bits.
     carries : ``Out``
@@ -39,13 +39,11 @@ class Decode(wiring.Component):
     def __init__(self, lanes):
         self.lanes = lanes
         count = len(lanes.ranges)
-        self.widths = tuple(
-            lanes.width(lane) + (lanes.threshold(lane) is not None) for lane in range(count)
-        )
+        self.widths = lane_widths(lanes)
         super().__init__(
             {
                 "product": In(lanes.bits),
-                "lows": In(2 * (count - 1)),
+                "lows": In(lanes.known * (count - 1)),
                 "fields": Out(sum(self.widths)),
                 "carries": Out(count),
             }
@@ -61,7 +59,7 @@ class Decode(wiring.Component):
             code = Signal(lanes.width(lane), name=f"code_{lane}")
             m.d.comb += code.eq(bits)
             if overlap:
-                low = self.lows[2 * lane :][:overlap]
+                low = self.lows[lanes.known * lane :][:overlap]
                 m.d.comb += code[lanes.pitch :].eq((bits[lanes.pitch :] - low)[:overlap])
             threshold = lanes.threshold(lane)
             field = (code if threshold is None else Cat(code, code >= threshold)).as_signed()
@@ -75,7 +73,15 @@ class Decode(wiring.Component):
             if lanes.borrows_a_bit(lane):
                 carry = field[-1]
             else:
-                carry = Signal(range(-2, 3), name=f"carry_{lane}")
+                taken = lanes.field(lane)
+                most = max(2, taken.high >> lanes.pitch, -(taken.low >> lanes.pitch))
+                carry = Signal(range(-most, most + 1), name=f"carry_{lane}")
                 m.d.comb += carry.eq(-(field >> lanes.pitch))
             start += width
         return m
+
+
+def lane_widths(lanes):
+    """Return the bits of each field: such that ``field + carry`` does not wrap."""
+    count = len(lanes.ranges)
+    return tuple(lanes.width(lane) + (lanes.threshold(lane) is not None) for lane in range(count))

@@ -1,10 +1,19 @@
 """The packings that pay off on the multipliers of the FPGA families."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
 
-from rtl_templates.packing.lanes import Lanes, Range, fit, matrix_lanes, polynomial_lanes
+from rtl_templates.packing.lanes import (
+    Lanes,
+    Range,
+    fit,
+    matrix_lanes,
+    narrowest_overlaps,
+    polynomial_lanes,
+)
 
-__all__ = ["W4A4", "WIDER", "Form", "convolution_form", "matrix_form"]
+__all__ = ["W4A4", "WIDER", "Form", "best_convolution", "convolution_form", "matrix_form"]
 
 
 @dataclass(frozen=True)
@@ -45,9 +54,7 @@ class Form:
 
     def fits(self, ports):
         """Return whether a multiplier with signed ports of these widths holds the operands."""
-        return all(
-            need <= port for need, port in zip(sorted(self.port_bits), sorted(ports), strict=True)
-        )
+        return _fits(self.port_bits, ports)
 
     def lane(self, i, j):
         """Return the lane to which ``a[i] * w[j]`` goes."""
@@ -64,6 +71,59 @@ def convolution_form(a, w, counts, pitch, overlaps=()):
     """Return the form of a convolution of ``counts[0]`` samples with ``counts[1]`` taps."""
     return Form(a, w, counts, (pitch, pitch), polynomial_lanes(a, w, counts, pitch, overlaps))
 
+
+@lru_cache(maxsize=256)
+def best_convolution(a, w, taps, ports):
+    """Return the form that does most of a convolution of ``taps`` taps per multiplier and cycle.
+
+    A kernel longer than the form's taps takes several passes, so few taps that divide it can be
+    better than many.  Among equals: the fewest low bits to be known, then the fewest products.
+
+    Parameters
+    ----------
+    a, w : Range
+        Of the samples and of the taps.
+    taps : int
+    ports : tuple of int
+        Widths of the multiplier's signed ports.
+
+    Returns
+    -------
+    Form or None
+        None if there is none with more than one product, or with more than one sample.
+
+    Examples
+    --------
+    >>> full = Range.signed(4)
+    >>> [best_convolution(full, full, 3, ports).counts for ports in ((18, 18), (25, 18))]
+    [(3, 3), (4, 3)]
+    """
+    found = []
+    for samples, together in product(range(2, _MOST + 1), range(1, min(taps, _MOST) + 1)):
+        if together > samples + 1:
+            continue  # a run's sums would reach beyond the next run
+        for pitch in range(1 + max(2, a.bits, w.bits), max(ports)):
+            known = narrowest_overlaps(a, w, (samples, together), pitch)
+            sizes = fit(a, samples, pitch), fit(w, together, pitch)
+            if max(known) > min(_KNOWN, pitch - 1) or not _fits(sizes, ports):
+                continue
+            work = samples * taps / -(-taps // together)
+            found.append((-work, sum(known), samples * together, samples, together, pitch, known))
+    if not found:
+        return None
+    *_, samples, together, pitch, known = min(found)
+    return convolution_form(a, w, (samples, together), pitch, known)
+
+
+def _fits(sizes, ports):
+    return all(need <= port for need, port in zip(sorted(sizes), sorted(ports), strict=True))
+
+
+_MOST = 6
+"""Operands of a kind that are worth trying: more take ever more lanes for the same products."""
+
+_KNOWN = 4
+"""Low bits that are worth computing beside the multiplier."""
 
 _FULL, _NARROW = Range.signed(4), Range.signed(4, narrow=True)
 

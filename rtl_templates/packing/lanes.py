@@ -8,7 +8,7 @@ are known from elsewhere (the lowest bit of a product is the AND of two bits).
 from dataclasses import dataclass
 from itertools import product
 
-__all__ = ["Lanes", "Range", "fit", "matrix_lanes", "polynomial_lanes"]
+__all__ = ["Lanes", "Range", "fit", "matrix_lanes", "narrowest_overlaps", "polynomial_lanes"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,11 @@ class Lanes:
         """Return the low bits of lane ``lane + 1`` that must be known."""
         return self.overlaps[lane] if lane < len(self.overlaps) else 0
 
+    @property
+    def known(self):
+        """Most low bits of a lane that must be known; at least 2."""
+        return max(2, *self.overlaps, 0)
+
     def width(self, lane):
         """Return the width of a lane's field in bits."""
         if lane == len(self.ranges) - 1:
@@ -197,3 +202,15 @@ def polynomial_lanes(a, w, counts, pitch, overlaps):
         sum(1 for i in range(samples) if 0 <= lane - i < taps) for lane in range(samples + taps - 1)
     ]
     return Lanes(tuple((a * w).times(count) for count in terms), pitch, overlaps)
+
+
+def narrowest_overlaps(a, w, counts, pitch):
+    """Return the overlaps with which :func:`polynomial_lanes` are exact at a pitch."""
+    overlaps, lanes = (), polynomial_lanes(a, w, counts, sum(counts) * 32, ())
+    ranges = lanes.ranges
+    below = Range(0, 0)
+    for values in ranges[:-1]:
+        field = Range(values.low + (below.low >> pitch), values.high + (below.high >> pitch))
+        overlaps += (max(0, (field.high - field.low).bit_length() - pitch),)
+        below = field
+    return overlaps

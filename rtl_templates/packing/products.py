@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from rtl_templates.packing.decode import Decode
 from rtl_templates.packing.pack import Pack
 
-__all__ = ["PackedProducts"]
+__all__ = ["PackedProducts", "low_bits", "low_sums"]
 
 
 class PackedProducts(wiring.Component):
@@ -73,24 +73,36 @@ class PackedProducts(wiring.Component):
 
     def _lows(self, m):
         """Return the low bits of lane 1, 2, ..., one cycle after the operands."""
-        form, low = self.form, []
+        form, known, low = self.form, self.form.lanes.known, []
         for source, operand, count in zip(
             (self.a, self.w), (form.a, form.w), form.counts, strict=True
         ):
-            numbers = [source.word_select(k, operand.bits)[:2] for k in range(count)]
-            kept = Signal(2 * count)
+            numbers = [
+                low_bits(source.word_select(k, operand.bits), operand, known) for k in range(count)
+            ]
+            kept = Signal(known * count)
             m.d.sync += kept.eq(Cat(numbers))
-            low.append([kept.word_select(k, 2) for k in range(count)])
-        sums = [Const(0, 2) for _ in form.lanes.ranges]
-        for i, j in product(range(form.counts[0]), range(form.counts[1])):
-            lane = form.lane(i, j)
-            overlap = form.lanes.overlap(lane - 1) if lane else 0
-            if overlap:
-                term = _low_product(low[0][i], low[1][j])
-                sums[lane] = (sums[lane] + term)[:2]  # Decode uses as many as it needs
-        return Cat(sums[1:])
+            low.append([kept.word_select(k, known) for k in range(count)])
+        return low_sums(form, *low)
 
 
-def _low_product(a, w):
-    """Return the two low bits of a product, in gates: a family may make a multiplier of ``*``."""
-    return Cat(a[0] & w[0], (a[1] & w[0]) ^ (a[0] & w[1]))
+def low_bits(code, operand, count):
+    """Return the ``count`` low bits of an operand, in two's complement."""
+    sign = code[-1] if operand.is_signed else 0
+    return Cat(code, *[sign] * max(0, count - operand.bits))[:count]
+
+
+def low_sums(form, a, w):
+    """Return the known low bits of lane 1, 2, ... from those of the operands, side by side.
+
+    In gates: a family may make a multiplier of ``*``.
+    """
+    known = form.lanes.known
+    sums = [Const(0, known) for _ in form.lanes.ranges]
+    for i, j in product(range(form.counts[0]), range(form.counts[1])):
+        lane = form.lane(i, j)
+        overlap = form.lanes.overlap(lane - 1) if lane else 0
+        for bit in range(overlap):
+            row = (a[i][: overlap - bit] & w[j][bit].replicate(overlap - bit)) << bit
+            sums[lane] = (sums[lane] + row)[:overlap]
+    return Cat(Cat(total, Const(0, known))[:known] for total in sums[1:])

@@ -7,11 +7,22 @@ import pytest
 from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Signal, signed
 
 from rtl_templates.packing import decode, pack
-from rtl_templates.packing.forms import W4A4, WIDER
+from rtl_templates.packing.forms import W4A4, WIDER, convolution_form
+from rtl_templates.packing.lanes import Range
 from support.prove import mutant, prove
 
-FORMS = W4A4 | WIDER
-SMALL = ("matrix_18x18", "matrix_18x18_full", "matrix_16x16", "vector_18x18", "u4_18x18")
+POLYNOMIALS = {
+    "polynomial_s2": convolution_form(Range.signed(2), Range.signed(2), (3, 3), 3, (1, 2, 2, 2)),
+    "polynomial_u2": convolution_form(Range.unsigned(2), Range.signed(2), (2, 3), 4, (0, 1, 1)),
+    "polynomial_u3": convolution_form(Range.unsigned(3), Range.signed(2), (2, 2), 4, (1, 2)),
+}
+"""Small ones, with lanes that take more than one from those above, and up to two known low bits."""
+
+FORMS = W4A4 | WIDER | POLYNOMIALS
+SMALL = (
+    *("matrix_18x18", "matrix_18x18_full", "matrix_16x16", "vector_18x18", "u4_18x18"),
+    *POLYNOMIALS,
+)
 
 
 class PackingHarness(Elaboratable):
@@ -28,6 +39,7 @@ class PackingHarness(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         form, numbers, ports = self.form, [], []
+        known = form.lanes.known
         for name, source, operand, count, stride in zip(
             "aw", (self.a, self.w), (form.a, form.w), form.counts, form.strides, strict=True
         ):
@@ -46,12 +58,13 @@ class PackingHarness(Elaboratable):
             lane = form.lane(i, j)
             values[lane] = values[lane] + numbers[0][i] * numbers[1][j]
         lows = [
-            value[:2] if form.lanes.overlap(lane) else 0 for lane, value in enumerate(values[1:])
+            Cat(value, *[value[-1]] * known)[:known] if form.lanes.overlap(lane) else 0
+            for lane, value in enumerate(values[1:])
         ]
         m.submodules.decode = unit = self.decode
         m.d.comb += [
             unit.product.eq(ports[0] * ports[1]),
-            unit.lows.eq(Cat(low if isinstance(low, int) is False else Signal(2) for low in lows)),
+            unit.lows.eq(Cat(Signal(known) if isinstance(low, int) else low for low in lows)),
         ]
         start = 0
         for lane, (width, value) in enumerate(zip(unit.widths, values, strict=True)):
@@ -72,6 +85,7 @@ def test_proved(name, tmp_path):
 BUGS = {
     "borrow_forgotten": ("pack", "matrix_18x18", "number - borrow", "number"),
     "carry_forgotten": ("decode", "matrix_18x18", "carry = field[-1]", "carry = field[0]"),
+    "sums_borrow_forgotten": ("decode", "polynomial_s2", "value = field + carry", "value = field"),
     "low_bit_forgotten": (
         "decode",
         "matrix_16x16",
