@@ -6,12 +6,17 @@ and there is one for each ``stride`` rows of the inputs.  A window of ``extent``
 the delay of the result are remainder and quotient of ``(delay + right) / stride``.  So it fires at
 its phase, and neither waits for a whole stride nor keeps rows for it (Caillon and Esling, arXiv
 2204.07064, fire at phase 0 and round the quotient up).
+
+A window of an op that makes more rows than it reads (up-sampling, transposed convolution) makes
+``rows`` of them, and leaves with its last row, whatever the offline op cuts off in front of its
+result: that many rows are added to the delay.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import lcm
 
 from hwgen.errors import Diagnostic, Mark
@@ -39,13 +44,14 @@ _ROWS = "docs/streaming.md lists the ops: those that work row by row, and window
 class Pace:
     """Rows of the inputs per row of a tensor, and how many rows it is behind the offline one."""
 
-    stride: int = 1
+    stride: Fraction = Fraction(1)
     delay: int = 0
 
     def after(self, window: RowWindow) -> Pace:
         """Return the pace of what a window makes of such rows."""
         behind = (self.delay + window.right) // window.stride
-        return Pace(self.stride * window.stride, behind)
+        stride = self.stride * window.stride / window.rows
+        return Pace(stride, behind * window.rows + window.cut)
 
 
 def history_of(pace: Pace, window: RowWindow) -> int:
@@ -95,7 +101,7 @@ def total_stride(inputs: Iterable[str], nodes: Sequence[Node], shapes: Mapping[s
     """Return the rows of the inputs that give whole rows of every tensor."""
     links = [(node.name, node.inputs) for node in nodes]
     found = paces(inputs, links, row_windows(nodes, shapes))
-    return lcm(*(pace.stride for pace in found.values()))
+    return lcm(*(pace.stride.numerator for pace in found.values()))
 
 
 def check_stream(
@@ -141,7 +147,11 @@ def check_rows(inputs: Sequence[Input], nodes: Sequence[Node], mark: Mark) -> li
     for node in nodes:
         strides = {name: found[name].stride for name in node.inputs if name in found}
         if len(set(strides.values())) > 1:
-            shown = ", ".join(f"{name} one in {stride}" for name, stride in strides.items())
+            shown = ", ".join(
+                f"{name} {stride.denominator if stride.denominator > 1 else 'one'} in "
+                f"{stride.numerator}"
+                for name, stride in strides.items()
+            )
             message = f"stream: {node.name} joins rows of different strides: {shown} of the input's"
             hint = "the same product of strides on every path to it"
             problems.append(Diagnostic("HG457", message, node.mark, hint))

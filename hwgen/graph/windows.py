@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import gcd, pi
+from fractions import Fraction
+from math import ceil, gcd, pi
 
 from hwgen.errors import Diagnostic
 from hwgen.graph.model import Graph, Input, Node
@@ -130,14 +131,20 @@ def _misfit(
 def receptive_field(names: Sequence[str], parts: Split, shapes: Mapping[str, Shape]) -> int:
     """Return the rows of the inputs that a row of what is pooled depends on, at most."""
     windows = row_windows(parts.body, shapes)
-    first, last, stride = dict.fromkeys(names, 0), dict.fromkeys(names, 0), dict.fromkeys(names, 1)
+    zero, one = Fraction(0), Fraction(1)
+    first, last = dict.fromkeys(names, zero), dict.fromkeys(names, zero)
+    stride = dict.fromkeys(names, one)
     for node in parts.body:
         window = windows[node.name]
         step = stride[node.inputs[0]]
-        first[node.name] = min(first[name] for name in node.inputs) - window.left * step
-        last[node.name] = max(last[name] for name in node.inputs) + window.right * step
-        stride[node.name] = step * window.stride
-    return max(last[name] - first[name] + 1 for node in parts.pools for name in node.inputs)
+        # Row r is of window (r + cut) // rows.
+        late = Fraction(window.cut, window.rows)
+        early = late - Fraction(window.rows - 1, window.rows)
+        first[node.name] = min(first[name] for name in node.inputs) - (window.left - early) * step
+        last[node.name] = max(last[name] for name in node.inputs) + (window.right + late) * step
+        stride[node.name] = step * window.stride / window.rows
+    spans = [last[name] - first[name] for node in parts.pools for name in node.inputs]
+    return ceil(max(spans)) + 1
 
 
 def _rows(shape: Shape) -> int:

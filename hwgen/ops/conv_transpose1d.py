@@ -13,9 +13,10 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
-from hwgen.ops.transposed import Phases, folded, out_length, phases_of, unfolded
+from hwgen.ops.transposed import Phases, folded, out_length, phases_of, uncut, unfolded
 from hwgen.ops.types import QType
 from hwgen.ops.window import Side, Sides
 from hwgen.ops.work import Loop, Port, Work
@@ -110,6 +111,7 @@ class ConvTranspose1d(Op):
                 "stride": params.stride,
                 "halves": phases.halves,
                 "first": phases.first,
+                "before": _sides(params)[0],
                 "more": self.shape(params, shapes)[0] - shapes[0][0] * params.stride,
             },
         )
@@ -123,12 +125,14 @@ class ConvTranspose1d(Op):
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
         attrs, weight = lowered.attrs, lowered.constants["weight"]
-        data, stride = inputs[0], attrs["stride"]
+        stride, history = attrs["stride"], attrs.get("history", 0)
+        positions, taps = inputs[0].shape[1] + attrs["more"] // stride, weight.shape[2]
+        data = with_history(inputs[0], attrs)
         count, tokens, features = data.shape
-        positions, taps = tokens + attrs["more"] // stride, weight.shape[2]
         sums = []
         for half, part in enumerate(np.split(weight, attrs["halves"])):
-            at = np.add.outer(np.arange(positions), np.arange(taps)) + attrs["first"] + half
+            at = np.add.outer(np.arange(positions), np.arange(taps))
+            at += history + attrs["first"] + half
             inside = (at >= 0) & (at < tokens)
             read = np.where(inside[..., None], data[:, at.clip(0, tokens - 1)], attrs["pad"])
             rows = read.reshape(count, positions, taps * features)
@@ -136,6 +140,15 @@ class ConvTranspose1d(Op):
         acc: Int = np.concatenate(sums, axis=-1) + lowered.constants["bias"]
         codes = requantised(lowered, acc, channel_axis=-1)
         return codes.reshape(count, positions * stride, -1)
+
+    def row_window(self, params: ConvTranspose1dParams, inputs: Sequence[Shape]) -> RowWindow:
+        """Return the tokens that add to those of the full result which none comes after."""
+        reach = -(-params.kernel // params.stride)
+        return RowWindow(reach, 1, reach - 1, params.stride, _sides(params)[0])
+
+    def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
+        """Return it without cutting the front of the full result off."""
+        return uncut(super().streamed(lowered, history, warmup, zero))
 
     def accumulator(
         self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
@@ -148,16 +161,17 @@ class ConvTranspose1d(Op):
         tokens, features = inputs[0]
         attrs, weight = lowered.attrs, lowered.constants["weight"]
         halves = attrs["halves"]
+        visible, history, _ = visible_rows(tokens, attrs)
         return Work(
             kind="mac",
-            ports=(Port(tokens, features),),
+            ports=(Port(visible, features, history, attrs.get("warmup", 0)),),
             row=Loop(tokens + attrs["more"] // attrs["stride"], dy=1),
             column=Loop(1),
             channel=Loop(halves, dy=halves - 1),
             outputs=weight.shape[0] // halves,
             reduce=(Loop(weight.shape[2], dy=1),),
             elements=features,
-            origin=(attrs["first"], 0),
+            origin=(history + attrs["first"], 0),
             pad=attrs["pad"],
         )
 

@@ -22,17 +22,20 @@ __all__ = ["RowWindow", "row_axis", "visible_rows", "with_history"]
 class RowWindow:
     """Which rows of its inputs an op's result row is made of.
 
-    Row ``i`` of the result reads rows ``i * stride - left`` to ``i * stride - left + extent - 1``;
-    those before row 0 are padding.  The default is an op that works row by row.
+    Window ``i`` reads rows ``i * stride - left`` to ``i * stride - left + extent - 1``; those
+    before row 0 are padding.  It makes ``rows`` rows of the result, from row ``i * rows - cut`` on;
+    those before row 0 are none.  The default is an op that works row by row.
     """
 
     extent: int = 1
     stride: int = 1
     left: int = 0
+    rows: int = 1
+    cut: int = 0
 
     @property
     def right(self) -> int:
-        """Rows after ``i * stride`` that row ``i`` reads: how far it looks ahead."""
+        """Rows after ``i * stride`` that window ``i`` reads: how far it looks ahead."""
         return self.extent - 1 - self.left
 
 

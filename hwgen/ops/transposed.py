@@ -9,13 +9,14 @@ result's elements.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwgen.ops.base import ParamError, Real
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.base import Lowered, ParamError, Real
 
-__all__ = ["Phases", "folded", "out_length", "phases_of", "unfolded"]
+__all__ = ["Phases", "folded", "out_length", "phases_of", "uncut", "unfolded"]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,49 @@ def unfolded(turned: Real, phases: Phases, kernel: int) -> Real:
         for tap, index in sources:
             result[..., index] = turned[phase, ..., tap]
     return np.moveaxis(result, 1, 0)
+
+
+def uncut(streamed: Lowered) -> Lowered:
+    """Return a streamed transposed convolution whose result begins with the full one's first token.
+
+    So a position is complete with the token that it stands at.  Its phases are the offline ones in
+    another order, with taps that end there; those with no weight move to the other side.
+
+    Parameters
+    ----------
+    streamed
+        With ``history``: the tokens that the taps reach back over.
+    """
+    attrs, weight, requant = streamed.attrs, streamed.constants["weight"], streamed.requant
+    stride, history = attrs["stride"], attrs["history"]
+    assert requant is not None
+    offline = weight.reshape(stride, -1, *weight.shape[1:])
+    turned: Int = np.zeros((*offline.shape[:-1], history + 1), np.int64)
+    order = []
+    for phase in range(stride):
+        ahead, offline_phase = divmod(phase - attrs["before"], stride)
+        order.append(offline_phase)
+        start = attrs["first"] + offline_phase * attrs["halves"] // stride + ahead + history
+        for tap in range(weight.shape[-1]):
+            if 0 <= start + tap <= history:
+                turned[phase, ..., start + tap] = offline[offline_phase, ..., tap]
+
+    def reordered(values: Int) -> Int:
+        return values.reshape(stride, -1)[order].reshape(-1) if values.size > 1 else values
+
+    return replace(
+        streamed,
+        attrs={**attrs, "halves": 1, "first": -history, "more": 0},
+        constants={
+            "weight": turned.reshape(-1, *turned.shape[2:]),
+            "bias": reordered(streamed.constants["bias"]),
+        },
+        requant=replace(
+            requant,
+            multiplier=reordered(requant.multiplier),
+            offset=reordered(requant.offset),
+        ),
+    )
 
 
 def out_length(

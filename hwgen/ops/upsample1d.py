@@ -11,6 +11,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.history import RowWindow
 from hwgen.ops.params import Count
 from hwgen.ops.types import QType
 from hwgen.ops.work import Loop, Port, Work
@@ -81,6 +82,14 @@ class Upsample1d(Op):
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the repeated codes."""
         return np.repeat(inputs[0], lowered.attrs["factor"], axis=1 + _AXES[lowered.attrs["axis"]])
+
+    def row_window(self, params: Upsample1dParams, inputs: Sequence[Shape]) -> RowWindow:
+        """Return that a row makes ``factor`` of them, or one if it is columns that repeat."""
+        return RowWindow(rows=1 if params.axis == "width" else params.factor)
+
+    def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
+        """Return it as it is: no row needs another one."""
+        return lowered
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``copy`` work: columns that do not move repeat a run of the stream."""

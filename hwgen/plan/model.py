@@ -313,7 +313,7 @@ class StreamFigures:
     """
 
     chunk: int
-    latency: dict[str, int]
+    latency: dict[str, float]
     state: dict[str, int]
     state_bits: int
     window: int = 0

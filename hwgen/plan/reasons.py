@@ -20,7 +20,7 @@ _NOTED = 0.05
 """Part of an array's cycles below which a loss is not called a bound."""
 
 
-def count(number: int, what: str) -> str:
+def count(number: float, what: str) -> str:
     """Return ``1 lane``, ``2 lanes``.
 
     Examples

@@ -81,18 +81,21 @@ class QNode:
 class StreamPace:
     """Row ``j`` of a streamed tensor is row ``j - delay`` of the offline one.
 
-    There is one row for each ``stride`` rows of the inputs.  A window's result has the pace of the
-    rows that it is made of: the window ends ``delay`` such rows before the tensor of inputs does.
+    There are ``rows`` rows for each ``stride`` rows of the inputs, without a common divisor.  A
+    window's result has the pace of the rows that it is made of: the window ends ``delay`` such rows
+    before the tensor of inputs does.
     """
 
     tensor: str
     stride: int
     delay: int
+    rows: int = 1
 
     @property
-    def latency(self) -> int:
-        """The delay in rows of the inputs (samples)."""
-        return self.stride * self.delay
+    def latency(self) -> float:
+        """The delay in rows of the inputs (samples); whole if it is a whole number."""
+        late = self.stride * self.delay
+        return late / self.rows if late % self.rows else late // self.rows
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,10 @@ def stream(qgraph: QGraph, graph: Graph, chunk: int) -> QGraph:
         nodes=tuple(made.nodes),
         stream=Streamed(
             chunk,
-            tuple(StreamPace(name, pace.stride, pace.delay) for name, pace in made.paces.items()),
+            tuple(
+                StreamPace(name, pace.stride.numerator, pace.delay, pace.stride.denominator)
+                for name, pace in made.paces.items()
+            ),
             0 if made.span is None else made.span.rows,
         ),
     )
@@ -129,5 +132,5 @@ class _Streamer:
 
     def _chunked(self, tensor: QTensor) -> QTensor:
         axis = row_axis(len(tensor.shape) + 1) - 1
-        rows = self._chunk // self.paces[tensor.name].stride
+        rows = int(self._chunk / self.paces[tensor.name].stride)
         return replace(tensor, shape=(*tensor.shape[:axis], rows, *tensor.shape[axis + 1 :]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import gcd, lcm
 
 from hwgen.graph.streaming import Pace
@@ -46,7 +47,7 @@ class Span:
     @property
     def pace(self) -> Pace:
         """The pace of a window's results."""
-        return Pace(self.stride, (self.reach - self.rows) // self.stride)
+        return Pace(Fraction(self.stride), (self.reach - self.rows) // self.stride)
 
 
 def span_of(rows: int, pooled: Mapping[str, int], paces: Mapping[str, Pace]) -> Span | None:
@@ -59,7 +60,7 @@ def span_of(rows: int, pooled: Mapping[str, int], paces: Mapping[str, Pace]) -> 
     """
     if not pooled:
         return None
-    stride = lcm(*(paces[name].stride for name in pooled))
+    stride = lcm(*(paces[name].stride.numerator for name in pooled))
     reach = max((paces[name].delay + n) * paces[name].stride for name, n in pooled.items())
     return Span(rows, -(-reach // stride) * stride, stride)
 

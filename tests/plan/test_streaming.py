@@ -8,6 +8,7 @@ from hwgen.emit.rtl.dataflow import DataflowAccelerator
 from hwgen.plan import make_plan
 from hwgen.plan.text import describe
 from hwgen.quant import quantize, stream
+from hwgen.serialize import arrays, restore, to_json
 from hwgen.spec.model import Precision
 from support.graphs import make_graph, make_spec
 from support.random_streams import random_stream
@@ -57,14 +58,17 @@ def test_the_state_is_that_of_the_receptive_fields(seed):
     # Rows that a window reaches back over, less those by which it is behind its stride's first.
     wanted = 0
     for node in offline.nodes:
-        attrs = node.lowered.attrs
-        if "kernel" not in attrs:
+        attrs, keys = node.lowered.attrs, next(k for k in layers if k["name"] == node.name)
+        (source, *_) = (offline.tensor(name) for name in node.inputs)
+        if node.op == "conv_transpose1d":
+            rows = (keys["kernel"] - 1) // keys["stride"]
+        elif "kernel" in attrs:
+            reach = (attrs["kernel"][0] - 1) * attrs.get("dilation", (1, 1))[0]
+            ahead = reach - attrs.get("padding", ((0, 0),))[0][0]
+            late = qgraph.stream.pace(node.inputs[0]).delay
+            rows = max(0, reach - (late + ahead) % attrs["stride"][0])
+        else:
             continue
-        (source,) = (offline.tensor(name) for name in node.inputs)
-        reach = (attrs["kernel"][0] - 1) * attrs.get("dilation", (1, 1))[0]
-        ahead = reach - attrs.get("padding", ((0, 0),))[0][0]
-        late = qgraph.stream.pace(node.inputs[0]).delay
-        rows = max(0, reach - (late + ahead) % attrs["stride"][0])
         axis = 1 if len(source.shape) == 3 else 0
         wanted += rows * source.elements // source.shape[axis] * source.type.bits
     delays = [node for node in qgraph.nodes if node.op == "delay"]
@@ -78,6 +82,44 @@ def test_the_state_is_that_of_the_receptive_fields(seed):
     types = [qgraph.tensor(name).type.bits for task in plan.tasks for name in task.reads]
     kept = [buffer.history for buffer in found]
     assert sum(rows * bits for rows, bits in zip(kept, types, strict=True)) == wanted
+
+
+@pytest.mark.parametrize("schedule", ["dataflow", "sequential"])
+def test_an_autoencoder_is_as_late_as_its_decoder(schedule):
+    # An example of Caillon and Esling (arXiv 2204.07064), where halving rounds the delay up: 1, 1,
+    # 1, 3, 7, 15 rows.
+    halves = [
+        {"name": f"d{k}", "op": "conv1d", "in": f"d{k - 1}" if k else "x", "channels": 4,
+         "kernel": 3, "stride": 2, "padding": 1}
+        for k in range(3)
+    ]  # fmt: skip
+    doubles = [
+        {"name": f"u{k}", "op": "conv_transpose1d", "in": f"u{k - 1}" if k else "d2",
+         "channels": 4, "kernel": 4, "stride": 2, "padding": 1}
+        for k in range(3)
+    ]  # fmt: skip
+    _, qgraph, plan = streamed_plan([*halves, *doubles], (64, 4), 8, schedule)
+
+    paces = [qgraph.stream.pace(node.name) for node in qgraph.nodes]
+    assert [pace.delay for pace in paces] == [0, 0, 0, 1, 3, 7]
+    assert [pace.stride for pace in paces] == [2, 4, 8, 4, 2, 1]
+    assert plan.stream.latency == {"u2": 7}
+    # Of three taps the first row before a stride's, and one of the two taps that a phase has.
+    assert plan.stream.state_bits == 6 * 4 * (3 * 1 + 3 * 1)
+
+
+def test_rows_that_come_faster_than_the_input_s():
+    layers = [
+        {"name": "a", "op": "conv_transpose1d", "in": "x", "channels": 2, "kernel": 7,
+         "stride": 2, "padding": [3, 4]},
+        {"name": "y", "op": "conv1d", "in": "a", "channels": 2, "kernel": 5, "padding": "same"},
+    ]  # fmt: skip
+    _, qgraph, plan = streamed_plan(layers, (32, 2), 3, "dataflow")
+
+    assert qgraph.tensor("y").shape == (6, 2)
+    assert plan.stream.latency == {"y": 2.5}
+    assert "latency: y 2.5 rows" in describe(plan)
+    assert restore(type(plan), to_json(plan), arrays(plan)).stream == plan.stream
 
 
 def test_readers_share_the_rows_in_front_of_a_tensor():

@@ -1,5 +1,8 @@
 """Random networks for streams, and what they compute offline, by plain loops over taps."""
 
+from fractions import Fraction
+from math import lcm
+
 import numpy as np
 
 from support.walk import finish, requantise
@@ -8,8 +11,8 @@ __all__ = ["offline", "random_stream"]
 
 
 def random_stream(rng, *, sequence):
-    """Return (layers, shape without rows, product of the strides) of a network that joins paths."""
-    layers, strides, width = [], {"x": 1}, {"x": 2}
+    """Return (layers, shape without rows, least chunk) of a network that joins paths."""
+    layers, strides, width = [], {"x": Fraction(1)}, {"x": 2}
 
     def add(op, reads, step=1, **keys):
         name = f"l{len(layers)}"
@@ -42,21 +45,34 @@ def random_stream(rng, *, sequence):
         keys |= {"kernel": [taps, 1], "dilation": [dilation, 1]}
         return add("conv2d", [read], padding=[[left, reach - left], [0, 0]], **keys)
 
+    def more_rows(read):
+        factor = int(rng.integers(2, 4))
+        if not sequence or rng.integers(4) == 0:
+            axis = "tokens" if sequence else "height"
+            return add("upsample1d", [read], Fraction(1, factor), factor=factor, axis=axis)
+        taps = int(rng.integers(factor, 3 * factor))
+        before = int(rng.integers(taps))
+        keys = {"channels": 2, "kernel": taps, "padding": [before, (taps - before) % factor]}
+        return add("conv_transpose1d", [read], Fraction(1, factor), stride=factor, **keys)
+
     here = convolution("x", int(rng.integers(1, 3)))
     for _ in range(int(rng.integers(1, 4))):
-        match rng.integers(3):
+        match rng.integers(4):
             case 0:
                 here = convolution(here, int(rng.integers(1, 3)))
             case 1 if not sequence:
                 kernel, step = int(rng.integers(1, 4)), int(rng.integers(1, 3))
                 op = str(rng.choice(["max_pool2d", "avg_pool2d"]))
                 here = add(op, [here], step, kernel=[kernel, 1], stride=[step, 1])
+            case 2:
+                here = more_rows(here)
             case _:
                 paths = [here, same_rows(here)]
                 if rng.integers(2):
                     paths.append(same_rows(paths[-1]))
                 here = add("add", paths) if rng.integers(2) else add("concat", paths)
-    return layers, (2,) if sequence else (2, 3), strides[here]
+    chunk = lcm(*(stride.numerator for stride in strides.values()))
+    return layers, (2,) if sequence else (2, 3), chunk
 
 
 def offline(qgraph, codes, names=None):
@@ -118,6 +134,29 @@ def _convolution(node, sources):
     return _each(acc, lambda value, place: requantise(value, lowered.requant, place))
 
 
+def _transposed(node, sources):
+    lowered = node.lowered
+    attrs, weight, source = lowered.attrs, lowered.constants["weight"], sources[0][:, 0]
+    stride, taps = attrs["stride"], weight.shape[2]
+    channels = len(weight) // stride
+    result = []
+    for row in range(len(source) * stride + attrs["more"]):
+        place, phase = divmod(row, stride)
+        first = place + attrs["first"] + phase * attrs["halves"] // stride
+        reads = [
+            source[i] if 0 <= i < len(source) else np.full(source.shape[1], attrs["pad"])
+            for i in range(first, first + taps)
+        ]
+        outputs = range(phase * channels, (phase + 1) * channels)
+        sums = [
+            np.sum(np.array(reads).T * weight[o]) + lowered.constants["bias"][o] for o in outputs
+        ]
+        result.append(
+            [requantise(int(s), lowered.requant, o) for s, o in zip(sums, outputs, strict=True)]
+        )
+    return np.array(result)[:, None]
+
+
 def _each(values, rule):
     flat = values.reshape(-1, values.shape[-1])
     rows = [[rule(int(value), place) for place, value in enumerate(row)] for row in flat]
@@ -153,6 +192,8 @@ def _concat(node, sources):
 _NODES = {
     "conv1d": _convolution,
     "conv2d": _convolution,
+    "conv_transpose1d": _transposed,
+    "upsample1d": lambda node, sources: sources[0].repeat(node.lowered.attrs["factor"], axis=0),
     "max_pool2d": _pool(lambda parts: np.max(parts, axis=0)),
     "avg_pool2d": _pool(lambda parts: np.sum(parts, axis=0)),
     "add": _add,

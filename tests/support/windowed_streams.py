@@ -4,6 +4,8 @@ The loops know nothing of hops: they run the body over the whole signal, cut a w
 what is pooled, and run the rest on them.
 """
 
+from fractions import Fraction
+
 import numpy as np
 
 from support.random_streams import offline, random_stream
@@ -70,9 +72,16 @@ def _rows(shape):
 
 
 def _strides(qgraph):
-    strides = {item.name: 1 for item in qgraph.inputs}
+    strides = {item.name: Fraction(1) for item in qgraph.inputs}
     for node in qgraph.nodes:
-        step = node.lowered.attrs.get("stride", (1, 1))[0]
+        attrs = node.lowered.attrs
+        match node.op:
+            case "conv_transpose1d":
+                step = Fraction(1, attrs["stride"])
+            case "upsample1d":
+                step = Fraction(1, attrs["factor"])
+            case _:
+                step = attrs.get("stride", (1, 1))[0]
         strides[node.name] = strides[node.inputs[0]] * step
     return strides
 
