@@ -12,6 +12,8 @@ from rtl_templates.arith.requantize import Scale, finish
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.memory.walk import Walk
+from rtl_templates.packing.forms import Form
+from rtl_templates.packing.packed_dots import PackedDots, add_with_carry
 from rtl_templates.streams.delay import delay
 
 __all__ = ["MacCore", "MacShape", "MacTask"]
@@ -65,7 +67,8 @@ class MacShape:
     ``groups`` (G) convolution groups side by side; of each, ``rows`` (T) reads of ``elements``
     (P) activations at once, rows apart by ``row_pitch`` elements, and ``outputs`` (PO) results;
     ``lanes`` (L) results per beat.  Widths in bits.  ``flat``: elements run on into the next kernel
-    row, where a second read lies ``row_pitch`` further.
+    row, where a second read lies ``row_pitch`` further.  ``form``: how the weights of neighbouring
+    outputs of a group share a multiplier, if they do; the memory then holds their digits.
     """
 
     rows: int
@@ -81,6 +84,7 @@ class MacShape:
     out_bits: int
     groups: int = 1
     flat: bool = False
+    form: Form | None = None
 
     @property
     def reads(self):
@@ -112,8 +116,8 @@ class MacCore(wiring.Component):
     (``mover.go``) is the only flow control.  Utilisation bound: useful terms over
     ``groups * rows * elements * outputs * steps``; the last word of a segment, the last block and
     the last groups may be partly zero weights.  Infers ``groups * rows * elements * outputs``
-    multipliers ``x_bits`` by ``weight_bits``, and ``lanes`` of ``acc_bits`` by
-    ``multiplier_bits``.
+    multipliers ``x_bits`` by ``weight_bits`` (of packed weights: see :class:`PackedDots`), and
+    ``lanes`` of ``acc_bits`` by ``multiplier_bits``.
 
     Parameters
     ----------
@@ -199,7 +203,8 @@ class MacCore(wiring.Component):
 
         operands = self._operands(m, field)
         words = self._weight_words(m, field)
-        sums = self._dots(m, operands, words)
+        dots = self._dots if self.shape.form is None else self._packed_dots
+        sums = dots(m, operands, words)
         # Flags: 1 cycle to the memory's data, 1 to the operands, then the dot product.
         flags = delay(
             m,
@@ -315,19 +320,43 @@ class MacCore(wiring.Component):
             bits = terms * shape.weight_bits
             m.d.comb += dot.w.eq(word[k * bits : (k + 1) * bits])
             m.d.comb += dot.x.eq(Cat(operands[k // shape.outputs]))
-            sums.append(dot.o)
+            sums.append((dot.o, None))
+        return sums
+
+    def _packed_dots(self, m, operands, word):
+        """Return pairs of a sum and the carry that belongs to it."""
+        shape, form = self.shape, self.shape.form
+        terms = len(operands[0])
+        sums = []
+        for group, numbers in enumerate(operands):
+            dots = PackedDots(form, shape.outputs, terms, shape.weight_bits)
+            m.submodules[f"dots_{group}"] = dots
+            # Wider codes in the buffer are those of other engines.
+            m.d.comb += [
+                dots.x.eq(Cat(number[: form.a.bits] for number in numbers)),
+                dots.w.eq(word.word_select(group, len(dots.w))),
+            ]
+            start = 0
+            for row, width in enumerate(dots.widths):
+                total = dots.o[start : start + width].as_signed()
+                sums.append((total, dots.carry[row]))
+                start += width
         return sums
 
     def _drain(self, m, field, sums, flags):
-        """Accumulate, then shift the results out a beat at a time through the requantiser."""
+        """Accumulate pairs of a sum and a carry, or None; shift results out through the requantiser."""
         shape = self.shape
         valid, first, last, beats = flags[0], flags[1], flags[2], flags[3:]
         acc_shape = signed(shape.acc_bits)
         results = []
-        for k, partial in enumerate(sums):
+        for k, (partial, carry) in enumerate(sums):
             acc = Signal(acc_shape, name=f"acc_{k}")
             total = Signal(acc_shape, name=f"total_{k}")
-            m.d.comb += total.eq(Mux(first, 0, acc) + partial)
+            before = Mux(first, 0, acc)
+            if carry is None:
+                m.d.comb += total.eq(before + partial)
+            else:
+                m.d.comb += total.eq(add_with_carry(before, partial, carry))
             with m.If(valid):
                 m.d.sync += acc.eq(total)
             results.append(total)

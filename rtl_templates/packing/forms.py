@@ -13,7 +13,15 @@ from rtl_templates.packing.lanes import (
     polynomial_lanes,
 )
 
-__all__ = ["W4A4", "WIDER", "Form", "best_convolution", "convolution_form", "matrix_form"]
+__all__ = [
+    "W4A4",
+    "WIDER",
+    "Form",
+    "best_convolution",
+    "convolution_form",
+    "matrix_form",
+    "vector_form",
+]
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,42 @@ def matrix_form(a, w, counts, pitch, overlap=0):
     """Return the form of all products of ``counts[0]`` numbers by ``counts[1]`` others."""
     strides = (pitch, counts[0] * pitch)
     return Form(a, w, counts, strides, matrix_lanes(a, w, counts, pitch, overlap))
+
+
+def vector_form(a, w, ports, most):
+    """Return the form of one number times as many others as a multiplier takes, no low bits known.
+
+    Lanes are as narrow as they can be; where that costs no operand, so wide that the sign of a field
+    is one of its bits.
+
+    Parameters
+    ----------
+    a, w : Range
+        Of the number and of the others, with 0 among them.
+    ports : tuple of int
+        Widths of the multiplier's signed ports.
+    most : int
+        Others at most.
+
+    Returns
+    -------
+    Form or None
+        None if a multiplier holds one product only.
+
+    Examples
+    --------
+    >>> vector_form(Range.signed(4), Range.signed(4, narrow=True), (18, 18), 8).counts
+    (1, 3)
+    """
+    products = a * w
+    field = Range(products.low - 1, products.high)  # less what the lane below borrows
+    values = field.high - field.low
+    for count in range(most, 1, -1):
+        for pitch in (field.bits, values.bit_length()):
+            form = matrix_form(a, w, (1, count), max(pitch, 3))
+            if form.fits(ports):
+                return form
+    return None
 
 
 def convolution_form(a, w, counts, pitch, overlaps=()):
