@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from hwgen.board.load import board_names
+from hwgen.board.load import board_names, load_board
 from hwgen.errors import HwgenError, SpecError
 from hwgen.flow.front import Front
 from hwgen.graph import check_model
@@ -38,7 +38,31 @@ def load(path: Path, *, allow_path: bool = False) -> Spec:
         where = spec.marks.get("board")
         with all_mistakes(spec):
             raise SpecError("HG820", f"no board {spec.board!r}", where=where, hint=hint)
-    return spec
+    return _for_board(spec)
+
+
+def _for_board(spec: Spec) -> Spec:
+    """Return a spec whose accelerator knows the family of its board, and the multipliers there.
+
+    Raises
+    ------
+    SpecError
+        HG481, if the spec names another family.
+    """
+    if spec.board is None:
+        return spec
+    board, asked = load_board(spec.board), spec.accelerator.family
+    if asked not in (None, board.family):
+        with all_mistakes(spec):
+            raise SpecError(
+                "HG481",
+                f"family: {asked}, but the {board.name} has one of the family {board.family}",
+                where=spec.marks.get("accelerator.family"),
+                hint=f"family: {board.family}, or leave it out; without board it can be any",
+            )
+    parts = board.resources.multipliers
+    accelerator = replace(spec.accelerator, family=board.family, parts=parts)
+    return replace(spec, accelerator=accelerator)
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from functools import cached_property
 from hwgen.ops.work import Work
 
 __all__ = [
+    "PLAIN",
     "Buffer",
     "Channel",
     "Engine",
     "Fold",
     "MemoryPort",
+    "Multiplier",
     "Phase",
     "Placement",
     "Plan",
@@ -81,6 +83,33 @@ class Fold:
 
 
 @dataclass(frozen=True)
+class Multiplier:
+    """What multiplies activations by weights in a ``mac`` engine.
+
+    Parameters
+    ----------
+    kind
+        ``plain``: a multiplier per product; ``packed``: the weights of neighbouring outputs of a
+        group share one, see ``docs/packing.md``.
+    weights
+        So many of them, and products per multiplier.
+    pitch
+        Bits from one to the next in the multiplier's port; 0 of a plain one.
+    x, w
+        Least and largest code of activations and of weights, for which the lanes are exact.
+    """
+
+    kind: str = "plain"
+    weights: int = 1
+    pitch: int = 0
+    x: tuple[int, int] = (0, 0)
+    w: tuple[int, int] = (0, 0)
+
+
+PLAIN = Multiplier()
+
+
+@dataclass(frozen=True)
 class Engine:
     """One instance of a template.
 
@@ -91,11 +120,13 @@ class Engine:
     fold
         Its size.
     in_bits, weight_bits, acc_bits, out_bits
-        Widths in bits: widest over its tasks.
+        Widths in bits: widest over its tasks; ``weight_bits`` is that of a weight in the memory.
     in_signed
         Whether operands can be negative; mixed tasks need one more bit and count as signed.
     out_depth
         Beats of its output FIFO (dataflow); 0 if it writes a buffer.
+    multiplier
+        How it multiplies by weights.
     """
 
     name: str
@@ -107,11 +138,20 @@ class Engine:
     acc_bits: int
     out_bits: int
     out_depth: int
+    multiplier: Multiplier = PLAIN
 
     @property
     def multipliers(self) -> int:
-        """Multipliers that count against the budget; requantisation is not among them."""
+        """Products a cycle, which count against the budget; requantisation is not among them."""
         return self.fold.multipliers if self.template in ("mac", "array") else 0
+
+    @property
+    def hard_multipliers(self) -> int:
+        """Multipliers of the device that make these products."""
+        if not self.multipliers:
+            return 0
+        blocks = -(-self.fold.outputs // self.multiplier.weights)
+        return self.fold.multipliers // self.fold.outputs * blocks
 
 
 @dataclass(frozen=True)
@@ -371,8 +411,13 @@ class Plan:
 
     @property
     def multipliers(self) -> int:
-        """Multipliers of all engines."""
+        """Products a cycle of all engines."""
         return sum(engine.multipliers for engine in self.engines)
+
+    @property
+    def hard_multipliers(self) -> int:
+        """Multipliers of the device for the products of all engines, requantisation apart."""
+        return sum(engine.hard_multipliers for engine in self.engines)
 
     @property
     def utilisation(self) -> float:

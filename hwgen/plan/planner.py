@@ -11,6 +11,7 @@ from hwgen.plan.dataflow import plan_dataflow
 from hwgen.plan.items import items_of
 from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
+from hwgen.plan.multipliers import with_multipliers
 from hwgen.plan.packed import check_packed
 from hwgen.plan.sequential import plan_sequential
 from hwgen.plan.streaming import stream_figures
@@ -33,7 +34,8 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
         HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG438 (dataflow with tensors of
-        several lengths), HG472 (blocks of 4 and 8 bits), HG474 (sums that wrap in a shared engine).
+        several lengths), HG472 (blocks of 4 and 8 bits), HG474 (sums that wrap in a shared engine),
+        HG480 (packed multipliers of an unknown family).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -63,7 +65,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             where=accelerator.mark,
             hint="schedule: sequential, whose list of phases is that of the length at hand",
         )
-    plan = schedule(qgraph, items, accelerator)
+    plan = with_multipliers(schedule(qgraph, items, accelerator), qgraph, items, accelerator)
     plan = replace(plan, stream=stream_figures(plan, qgraph))
     _check_wraps(plan, qgraph, accelerator)
     for one in plan.variants:

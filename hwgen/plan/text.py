@@ -16,8 +16,11 @@ _SIZES = ("groups", "rows", "elements", "outputs")
 def describe(plan: Plan) -> str:
     """Return tables of engines, tasks, storage and streams, and the reason of every phase."""
     made = plan.prediction
+    hard = ""
+    if plan.hard_multipliers != plan.multipliers:
+        hard = f" in {plan.hard_multipliers} of the device"
     summary = (
-        f"{plan.name}: {plan.schedule}, {count(plan.multipliers, 'multiplier')}, "
+        f"{plan.name}: {plan.schedule}, {count(plan.multipliers, 'multiplier')}{hard}, "
         f"latency {count(made.latency, 'cycle')}, interval {count(made.interval, 'cycle')}, "
         f"utilisation {plan.utilisation:.0%}"
     )
@@ -25,7 +28,7 @@ def describe(plan: Plan) -> str:
         summary,
         _lengths(plan),
         _table(
-            ["engine", "template", *_SIZES, "lanes", "multipliers"],
+            ["engine", "template", *_SIZES, "lanes", "multipliers", "packed"],
             [_engine(engine) for engine in plan.engines],
         ),
         _table(
@@ -74,10 +77,11 @@ def stream_text(figures: StreamFigures | None) -> str:
 def _engine(engine: Engine) -> list[str]:
     fold = engine.fold
     if not engine.multipliers:
-        return [engine.name, engine.template, *("" for _ in _SIZES), str(fold.lanes), ""]
+        return [engine.name, engine.template, *("" for _ in _SIZES), str(fold.lanes), "", ""]
     sizes = (getattr(fold, size) for size in _SIZES)
     numbers = (*sizes, fold.lanes, engine.multipliers)
-    return [engine.name, engine.template, *map(str, numbers)]
+    packed = str(engine.hard_multipliers) if engine.multiplier.kind == "packed" else ""
+    return [engine.name, engine.template, *map(str, numbers), packed]
 
 
 def _task(plan: Plan, task: Task) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hwgen.ops.events import Events
-from hwgen.plan.model import Engine
+from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QNode
 from hwgen.report.graph_picture import shape_text, type_text
 from hwgen.report.model import ReportData
@@ -95,7 +95,7 @@ def tiles(data: ReportData) -> Iterator[Tile]:
     yield Tile(
         "Utilisation",
         f"{data.plan.utilisation:.1%}",
-        f"{data.plan.multipliers} multipliers, {useful:,} multiplications",
+        f"{data.plan.multipliers} multipliers{_packed(data.plan)}, {useful:,} multiplications",
     )
     stream = data.plan.stream
     if stream is not None:
@@ -159,12 +159,19 @@ def engines(data: ReportData) -> Iterator[EngineRow]:
             template=engine.template,
             fold=_fold(engine),
             widths=_widths(engine),
-            multipliers=str(engine.multipliers),
+            multipliers=str(engine.multipliers)
+            + f" in {engine.hard_multipliers}" * (engine.hard_multipliers != engine.multipliers),
             tasks=", ".join(task.name for task in tasks),
             cycles=f"{cycles:,}",
             active_share=min(1.0, cycles / interval) if interval else 0.0,
             simulated=_simulated(index, counters),
         )
+
+
+def _packed(plan: Plan) -> str:
+    """Return how many multipliers of the device make the products, if weights share them."""
+    hard = plan.hard_multipliers
+    return "" if hard == plan.multipliers else f" in {hard} of the device"
 
 
 def meters(data: ReportData) -> Iterator[Meter]:

@@ -374,6 +374,17 @@ class AcceleratorDoc(_Doc):
     folding: dict[str, FoldDoc] = {}
     """Parallelism by layer, where the planner shall not choose."""
 
+    multiplier: Literal["auto", "plain", "packed"] = "auto"
+    """What multiplies by weights: `plain`, one product per multiplier; `packed`, as many as one of
+    the family holds, exactly; `auto`: packed if the board has too few for plain ones."""
+
+    family: Annotated[
+        Literal["ecp5", "gowin", "ice40", "nexus", "xilinx", "xcup"] | None,
+        Field(examples=["xcup"]),
+    ] = None
+    """FPGA family whose multipliers are packed, as Yosys calls it (`xilinx` is the 7 series, `xcup`
+    UltraScale+); that of the board by default."""
+
     memory: Annotated[MemoryDoc | None, Field(examples=[{"port_bits": 128}])] = None
     """External memory; a layer uses it that says so (`cache: {memory: external}`)."""
 

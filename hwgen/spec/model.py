@@ -168,7 +168,11 @@ class FoldSpec:
 
 @dataclass(frozen=True)
 class Accelerator:
-    """Schedule, budget, fixed foldings, the target clock, and external memory if there is any."""
+    """Schedule, budget, fixed foldings, the target clock, and external memory if there is any.
+
+    ``multiplier`` is ``auto``, ``plain`` or ``packed``; ``family`` the FPGA family, None if neither
+    spec nor board say it; ``parts`` the multipliers of the board's device, None without a board.
+    """
 
     schedule: str
     budget: Budget
@@ -176,6 +180,9 @@ class Accelerator:
     clock_mhz: float
     mark: Mark
     memory: Memory | None = None
+    multiplier: str = "auto"
+    family: str | None = None
+    parts: int | None = None
 
 
 @dataclass(frozen=True)

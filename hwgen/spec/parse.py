@@ -198,10 +198,10 @@ class _Parser:
         doc = _try(AcceleratorDoc, tree)
         if doc is None:
             schedule, budget, clock = "sequential", BudgetDoc(multipliers=1), 50.0
-            folds, external = {}, None
+            folds, external, multiplier, family = {}, None, "auto", None
         else:
             schedule, budget, clock = doc.schedule, doc.budget, doc.clock_mhz
-            external = doc.memory
+            external, multiplier, family = doc.memory, doc.multiplier, doc.family
             folds = {
                 name: FoldSpec(
                     fold.rows,
@@ -216,7 +216,11 @@ class _Parser:
         memory = None
         if external is not None:
             memory = Memory(external.port_bits, external.latency, external.kib)
-        return Accelerator(schedule, limits, folds, float(clock), tree.mark, memory)
+        return Accelerator(
+            *(schedule, limits, folds, float(clock), tree.mark, memory),
+            multiplier=multiplier,
+            family=family,
+        )
 
     def _verify(self) -> Verify:
         doc = self._doc(VerifyDoc, "verify") or VerifyDoc()

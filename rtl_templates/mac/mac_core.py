@@ -344,7 +344,10 @@ class MacCore(wiring.Component):
         return sums
 
     def _drain(self, m, field, sums, flags):
-        """Accumulate pairs of a sum and a carry, or None; shift results out through the requantiser."""
+        """Accumulate sums (and their carries), then shift the results out through the requantiser.
+
+        A beat at a time.
+        """
         shape = self.shape
         valid, first, last, beats = flags[0], flags[1], flags[2], flags[3:]
         acc_shape = signed(shape.acc_bits)

@@ -78,8 +78,8 @@ def matrix_form(a, w, counts, pitch, overlap=0):
 def vector_form(a, w, ports, most):
     """Return the form of one number times as many others as a multiplier takes, no low bits known.
 
-    Lanes are as narrow as they can be; where that costs no operand, so wide that the sign of a field
-    is one of its bits.
+    Lanes are as narrow as they can be; where that costs no operand, so wide that the sign of a
+    field is one of its bits.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.dot_product import RADIX, tree_depth
-from rtl_templates.packing.decode import Decode
+from rtl_templates.packing.decode import Decode, lane_widths
 from rtl_templates.packing.forms import matrix_form
 
 __all__ = ["PackedDots", "add_with_carry"]
@@ -14,8 +14,8 @@ __all__ = ["PackedDots", "add_with_carry"]
 class PackedDots(wiring.Component):
     """``o[k] + carry[k] = sum(x[e] * w[k][e])``, every cycle.
 
-    The weights of ``form.counts[1]`` neighbouring rows share a multiplier.  Adders take the borrows of
-    the lanes as carries; the one that is left goes to whoever accumulates the sum.
+    The weights of ``form.counts[1]`` neighbouring rows share a multiplier.  Adders take the borrows
+    of the lanes as carries; the one that is left goes to whoever accumulates the sum.
 
     Latency: ``1 + tree_depth(terms)`` cycles, as that of a ``DotProduct``.  Throughput: one result
     per cycle; no flow control.  Infers ``terms`` multipliers of ``form.port_bits`` per
@@ -37,8 +37,8 @@ class PackedDots(wiring.Component):
     x : ``In(terms * form.a.bits)``
         Activations, the first in the low bits.
     w : ``In(rows * terms * w_bits)``
-        Digits of the weights, the term fastest: of a row whose number ``form.counts[1]`` divides the
-        weights, of the rows up to the next such row the digits that follow.
+        Digits of the weights, the term fastest.  The rows that share a multiplier begin with those
+        whose number ``form.counts[1]`` divides.
     o : ``Out``
         Signed sums of ``widths[k]`` bits each, row 0 in the low bits.
     carry : ``Out(rows)``
@@ -62,7 +62,7 @@ class PackedDots(wiring.Component):
         ]
         more = (terms - 1).bit_length()
         self.widths = tuple(
-            width + more for block in self.blocks for width in Decode(block.lanes).widths
+            width + more for block in self.blocks for width in lane_widths(block.lanes)
         )
         super().__init__(
             {
@@ -127,5 +127,5 @@ class PackedDots(wiring.Component):
 
 
 def add_with_carry(left, right, carry):
-    """Return ``left + right + carry`` of signed numbers from one adder: the carry comes in below."""
+    """Return ``left + right + carry`` of signed numbers: one adder, whose carry comes in below."""
     return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()

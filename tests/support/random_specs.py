@@ -13,6 +13,7 @@ from support.random_windows import IMAGE_WINDOWS, MAX_ELEMENTS, MAX_MACS, SEQUEN
 
 WEIGHT_WIDTHS = (4, 2, 8, 3, 5, 6, 7)
 WIDTHS = (*WEIGHT_WIDTHS, 16)
+FAMILIES = ("ecp5", "ice40", "xilinx", "xcup")
 
 
 @dataclass
@@ -344,6 +345,9 @@ def specs(draw, first=()):
     }
     if folding:
         spec["accelerator"]["folding"] = folding
+    family = draw(st.sampled_from([None, *FAMILIES]))
+    if family is not None:
+        spec["accelerator"] |= {"multiplier": "packed", "family": family}
     if not layers:
         del spec["quantize"]["layers"]
     return yaml.safe_dump(spec, sort_keys=False, default_flow_style=None, width=100)

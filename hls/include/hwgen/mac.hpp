@@ -131,6 +131,46 @@ void multiply_add(const typename C::In (&x)[C::T * C::G * C::P],
   }
 }
 
+// The same where N results share a multiplier: their weights are digits (each less the borrow of
+// those before it) that stand PITCH bits apart in the port of PORT bits, so that the products do in
+// the WIDE bits of the result.  A field of NEGATIVE or more is a negative one, and took 1 from the
+// next.
+template <class C>
+void multiply_add_packed(const typename C::In (&x)[C::T * C::G * C::P],
+                         const rom<typename C::Weight> (&weight)[C::G * C::PO * C::T * C::P],
+                         typename C::Acc (&acc)[C::G * C::PO]) {
+#pragma HLS inline
+  for (int first = 0; first < C::G * C::PO; ++first) {
+#pragma HLS unroll
+    if (first % C::PO % C::N != 0) continue;
+    const int results = C::PO - first % C::PO < C::N ? C::PO - first % C::PO : C::N;
+    for (int t = 0; t < C::T; ++t) {
+#pragma HLS unroll
+      for (int e = 0; e < C::P; ++e) {
+#pragma HLS unroll
+        ap_int<C::PORT> packed = 0;
+        for (int k = 0; k < results; ++k) {
+#pragma HLS unroll
+          const int top = (k + 1) * C::PITCH - 1;
+          const ap_int<C::PITCH> digit =
+              typename C::Weight(weight[((first + k) * C::T + t) * C::P + e]);
+          packed.range(top < C::PORT ? top : C::PORT - 1, k * C::PITCH) = digit;
+        }
+        const ap_int<C::WIDE> product = x[(t * C::G + first / C::PO) * C::P + e] * packed;
+        int borrow = 0;
+        for (int k = 0; k < results; ++k) {
+#pragma HLS unroll
+          const ap_uint<C::PITCH> code = product >> (k * C::PITCH);
+          const int next = code >= ap_uint<C::PITCH>(C::NEGATIVE) ? 1 : 0;
+          const ap_int<C::PITCH + 1> field = code - ap_uint<C::PITCH + 1>(next << C::PITCH);
+          acc[first + k] += field + borrow;
+          borrow = next;
+        }
+      }
+    }
+  }
+}
+
 // The steps of one group, `together` convolution groups: acc[o] = bias[o] + sum, from word number
 // `word` of the weights on.
 template <class C, class Source, int WORDS>
@@ -153,7 +193,11 @@ steps:
     } else {
       gather<C::T, C::G * C::P>(source, w, p, at, at.word * C::P, together * w.elements, x);
     }
-    multiply_add<C>(x, weight[word + at.index(w, C::P)], acc);
+    if constexpr (C::N > 1) {
+      multiply_add_packed<C>(x, weight[word + at.index(w, C::P)], acc);
+    } else {
+      multiply_add<C>(x, weight[word + at.index(w, C::P)], acc);
+    }
     at.advance(taken);
   }
 }
@@ -221,6 +265,7 @@ rows:
 // One tensor through the engine.  C holds the sizes and types of the plan:
 //   In, Weight, Acc, Out      element types
 //   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
+//   N, PITCH, PORT, WIDE, NEGATIVE   how weights share a multiplier, if N is more than 1
 //   FLAT                      whether words run on from one kernel row into the next
 //   SKIP                      whether steps in padding are left out
 //   IN_LANES, DEPTH, BANKS    the window buffer

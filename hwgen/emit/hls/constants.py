@@ -13,7 +13,8 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.registry import get_op
 from hwgen.ops.work import Loop, Work
 from hwgen.plan.diagonal import flattened, side_by_side
-from hwgen.plan.model import Fold
+from hwgen.plan.model import PLAIN, Fold, Multiplier
+from hwgen.plan.multipliers import digits
 from hwgen.quant.model import QGraph, QNode
 
 __all__ = ["MacConstants", "Table", "mac_constants", "reduce_loops"]
@@ -89,7 +90,8 @@ class MacConstants:
     Parameters
     ----------
     weights
-        (groups * steps, outputs * rows * elements), zero where the fold is larger than the work.
+        (groups * steps, outputs * rows * elements), zero where the fold is larger than the work;
+        digits of packed weights.
     biases, multipliers
         (groups, outputs), zero past the last output.
     """
@@ -106,7 +108,9 @@ def reduce_loops(work: Work) -> tuple[Loop, Loop]:
     return outer, inner
 
 
-def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacConstants:
+def mac_constants(
+    qgraph: QGraph, node: QNode, work: Work, fold: Fold, multiplier: Multiplier = PLAIN
+) -> MacConstants:
     """Return the tables of a node in the order of an engine's walk.
 
     Groups are convolution groups (``fold.groups`` at once) times blocks of ``fold.outputs``
@@ -131,12 +135,12 @@ def mac_constants(qgraph: QGraph, node: QNode, work: Work, fold: Fold) -> MacCon
         *(-1, fold.groups, blocks, fold.outputs),
         *(rows, fold.rows, inner.count, words, fold.elements),
     )
-    weight = weight.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8)
-    multiplier = np.broadcast_to(lowered.requant.multiplier, (results,))
+    weight = digits(weight.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8), 6, multiplier)
+    factor = np.broadcast_to(lowered.requant.multiplier, (results,))
     return MacConstants(
         weights=weight.reshape(-1, fold.multipliers),
         biases=_grouped(lowered.constants["bias"], work, fold),
-        multipliers=_grouped(multiplier, work, fold),
+        multipliers=_grouped(factor, work, fold),
     )
 
 

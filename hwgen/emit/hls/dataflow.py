@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hwgen.emit.hls.constants import Table, mac_constants
+from hwgen.emit.hls.multipliers import multiplier_sizes
 from hwgen.emit.hls.points import point_tables, product_bits, turning_text
 from hwgen.emit.hls.rows import row_record, row_tables
 from hwgen.emit.hls.scaling import factor, scaling
@@ -168,7 +169,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
             fold = engine.fold
             sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
             sizes += [("G", fold.groups), ("SKIP", int(taps_of(task.work, fold) is not None))]
-            sizes += [("FLAT", int(fold.flat))]
+            sizes += [("FLAT", int(fold.flat)), *multiplier_sizes(engine.multiplier)]
             tables = _tables(qgraph, node, task, engine)
             arguments = (*arguments, *(name for _, name, *_ in tables))
         elif engine.template == "row":
@@ -207,7 +208,7 @@ def _note(node: QNode, engine: Engine, task: Task) -> str:
 
 
 def _tables(qgraph: QGraph, node: QNode, task: Task, engine: Engine) -> tuple[Table, ...]:
-    constants = mac_constants(qgraph, node, task.work, engine.fold)
+    constants = mac_constants(qgraph, node, task.work, engine.fold, engine.multiplier)
     kinds = (
         (ap(engine.weight_bits, True), "weight", constants.weights),
         (ap(node.acc_bits, True), "bias", constants.biases),

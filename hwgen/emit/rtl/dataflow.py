@@ -12,6 +12,7 @@ from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.memories import channel_words, weight_words
 from hwgen.emit.rtl.rows import norm_core, softmax_core, walk_of_rows
 from hwgen.emit.rtl.tasks import (
+    form_of,
     input_types,
     mac_task,
     multiplier_bits,
@@ -117,6 +118,7 @@ class DataflowAccelerator(Accelerator):
             acc_bits=node.acc_bits,
             multiplier_bits=factor_bits,
             out_bits=node.out.type.bits,
+            form=form_of(engine.multiplier),
         )
         walk = mac_walk(work, fold)
         shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
@@ -125,7 +127,7 @@ class DataflowAccelerator(Accelerator):
         return MacEngine(
             shape,
             mac_task(node, x, work, fold, walk, 0, 0),
-            weight_words(weights, work, fold, engine.weight_bits),
+            weight_words(weights, work, fold, engine.weight_bits, engine.multiplier),
             channel_words(
                 node.lowered.constants["bias"],
                 node.lowered.requant,

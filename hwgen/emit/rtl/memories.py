@@ -10,7 +10,8 @@ from hwgen.ops.arithmetic import Int
 from hwgen.ops.types import Requant
 from hwgen.ops.work import Work
 from hwgen.plan.diagonal import flattened, side_by_side
-from hwgen.plan.model import Fold
+from hwgen.plan.model import PLAIN, Fold, Multiplier
+from hwgen.plan.multipliers import digits
 
 __all__ = ["channel_words", "pack", "weight_words"]
 
@@ -26,7 +27,9 @@ def pack(codes: Int, bits: int) -> list[int]:
     ]
 
 
-def weight_words(weights: Int, work: Work, fold: Fold, bits: int) -> list[int]:
+def weight_words(
+    weights: Int, work: Work, fold: Fold, bits: int, multiplier: Multiplier = PLAIN
+) -> list[int]:
     """Return the words that the engine reads, one a step, in the order of one position.
 
     Parameters
@@ -34,7 +37,7 @@ def weight_words(weights: Int, work: Work, fold: Fold, bits: int) -> list[int]:
     weights
         Codes (output channel, segment, element) from ``Op.stream_weights``.
     bits
-        Width of a weight in the memory.
+        Width of a weight, or of a digit of packed ones, in the memory.
     """
     weights, work = flattened(*side_by_side(weights, work, fold), fold)
     groups = work.channel.count
@@ -58,6 +61,7 @@ def weight_words(weights: Int, work: Work, fold: Fold, bits: int) -> list[int]:
     )
     # (part, block, rows, column, word | group, output, row, element)
     ordered = codes.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8)
+    ordered = digits(ordered, 6, multiplier)
     return pack(ordered.reshape(-1, fold.multipliers), bits)
 
 

@@ -11,17 +11,20 @@ from hwgen.ops.base import Lowered
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 from hwgen.plan.cost import group_beats, side_of
-from hwgen.plan.model import Fold
+from hwgen.plan.model import Fold, Multiplier
 from hwgen.quant.model import QGraph, QNode
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.mac.mac_core import MacTask
 from rtl_templates.memory.walk import Walk
+from rtl_templates.packing.forms import Form, matrix_form
+from rtl_templates.packing.lanes import Range
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.turns import Turn
 from rtl_templates.vector.vector_core import VectorTask
 
 __all__ = [
     "by_raw_bits",
+    "form_of",
     "input_types",
     "mac_task",
     "multiplier_bits",
@@ -57,6 +60,15 @@ def mac_task(
         last_beats=beats[-1],
         side=side_of(work, fold),
     )
+
+
+def form_of(multiplier: Multiplier) -> Form | None:
+    """Return the packing of a multiplier, None of a plain one."""
+    if multiplier.kind != "packed":
+        return None
+    x, w = Range(*multiplier.x), Range(*multiplier.w)
+    form: Form = matrix_form(x, w, (1, multiplier.weights), multiplier.pitch)
+    return form
 
 
 def vector_task(

@@ -1,0 +1,124 @@
+"""Which multipliers the engines have that multiply by weights: plain, or packed for a family."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from hwgen.errors import SpecError
+from hwgen.ops.arithmetic import Int
+from hwgen.ops.registry import get_op
+from hwgen.plan.items import Item
+from hwgen.plan.model import Engine, Multiplier, Plan
+from hwgen.quant.model import QGraph
+from hwgen.spec.model import Accelerator
+from rtl_templates.packing.forms import vector_form
+from rtl_templates.packing.lanes import Range
+
+__all__ = ["PORTS", "digits", "needed", "with_multipliers"]
+
+PORTS = {
+    "ecp5": (18, 18),
+    "gowin": (18, 18),
+    "ice40": (16, 16),
+    "nexus": (18, 18),
+    "xilinx": (25, 18),
+    "xcup": (27, 18),
+}
+"""Widths of the signed ports of a family's multiplier: MULT18X18D, MULT18X18, SB_MAC16, MULT18X18,
+DSP48E1 and DSP48E2, each in the vendor's guide to it."""
+
+
+def with_multipliers(
+    plan: Plan, qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator
+) -> Plan:
+    """Return the plan with the multipliers of its ``mac`` engines; no cycle changes.
+
+    Raises
+    ------
+    SpecError
+        HG480, if multipliers are to be packed and nobody says for which family.
+    """
+    if accelerator.multiplier == "packed" and accelerator.family is None:
+        raise SpecError(
+            "HG480",
+            "multiplier: packed, but neither board nor family say what a multiplier holds",
+            where=accelerator.mark,
+            hint=f"family: one of {', '.join(PORTS)}",
+        )
+    if accelerator.multiplier == "plain" or accelerator.family is None:
+        return plan
+    if accelerator.multiplier == "auto" and (
+        accelerator.parts is None or needed(plan) <= accelerator.parts
+    ):
+        return plan
+    ports = PORTS[accelerator.family]
+    engines = tuple(_packed(engine, plan, qgraph, items, ports) for engine in plan.engines)
+    shorter = tuple(replace(one, engines=engines) for one in plan.shorter)
+    return replace(plan, engines=engines, shorter=shorter)
+
+
+def needed(plan: Plan) -> int:
+    """Return the multipliers of a device that a plan takes; the requantiser of a lane is one."""
+    return plan.hard_multipliers + sum(engine.fold.lanes for engine in plan.engines)
+
+
+def _packed(
+    engine: Engine,
+    plan: Plan,
+    qgraph: QGraph,
+    items: Sequence[Item],
+    ports: tuple[int, int],
+) -> Engine:
+    """Return an engine whose multipliers hold as many weights as they can, if more than one."""
+    if engine.template != "mac":
+        return engine
+    nodes = {task.node for task in plan.tasks if task.engine == engine.name}
+    mine = [item for item in items if item.name in nodes]
+    x, w = _activations(mine), _weights(mine, qgraph)
+    form = vector_form(x, w, ports, engine.fold.outputs)
+    if form is None:
+        return engine
+    multiplier = Multiplier(
+        "packed", form.counts[1], form.lanes.pitch, (x.low, x.high), (w.low, w.high)
+    )
+    digit = Range(w.low - 1, w.high)
+    return replace(engine, multiplier=multiplier, weight_bits=max(2, digit.bits))
+
+
+def _activations(items: Sequence[Item]) -> Range:
+    kinds = [kind for item in items for kind in item.types]
+    return Range(min(kind.low for kind in kinds), max(kind.high for kind in kinds))
+
+
+def _weights(items: Sequence[Item], qgraph: QGraph) -> Range:
+    """Return the range of the weights that there are, and of the zeros that fill words."""
+    ends = [0]
+    for item in items:
+        shapes = [qgraph.tensor(name).shape for name in item.node.inputs]
+        codes = get_op(item.node.op).stream_weights(item.node.lowered, shapes)
+        ends += [int(codes.min()), int(codes.max())]
+    return Range(min(ends), max(ends))
+
+
+def digits(codes: Int, axis: int, multiplier: Multiplier) -> Int:
+    """Return what the weight memory holds: of packed weights, each less the borrow of those before.
+
+    So a port of the multiplier is their concatenation, each extended to the pitch.
+
+    Parameters
+    ----------
+    codes
+        Weights, filled up with zeros.
+    axis
+        Outputs of a group.
+    """
+    if multiplier.kind != "packed":
+        return codes
+    rows = np.moveaxis(codes.copy(), axis, 0)
+    for k in range(len(rows)):
+        if k % multiplier.weights:
+            rows[k] -= rows[k - 1] < 0
+    return np.moveaxis(rows, 0, axis)
