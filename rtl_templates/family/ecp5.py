@@ -1,10 +1,10 @@
-"""Adapter of the Lattice ECP5 family: the clock generator."""
+"""Adapter of the Lattice ECP5 family: clock generator and multiplier."""
 
-from amaranth.hdl import Instance, Module, Signal
+from amaranth.hdl import ClockSignal, Const, Instance, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Ecp5Pll"]
+__all__ = ["Ecp5Multiplier", "Ecp5Pll"]
 
 
 class Ecp5Pll(wiring.Component):
@@ -83,4 +83,64 @@ class Ecp5Pll(wiring.Component):
             o_LOCK=self.locked,
             **zero,
         )
+        return m
+
+
+class Ecp5Multiplier(wiring.Component):
+    """``MULT18X18D`` with its registers, as ``rtl_templates.mac_array.multiplier.Multiplier``.
+
+    Yosys puts no register into the cell, whose product would then come too late for a fast clock.
+    ``b`` lies in the input register and takes no flip-flop of the fabric.  Lattice, "ECP5 and
+    ECP5-5G sysDSP Usage Guide" (FPGA-TN-02205): operands 18 bits signed, registers with clock
+    enable (CE0 always, CE1 of ``b``).
+
+    Parameters
+    ----------
+    a_bits, b_bits : int
+        At most 18, signed.
+    """
+
+    LATENCY = 2
+    BITS = 18
+
+    def __init__(self, a_bits, b_bits):
+        if max(a_bits, b_bits) > self.BITS:
+            raise ValueError(f"MULT18X18D takes {self.BITS} bits, not {a_bits} and {b_bits}")
+        super().__init__(
+            {
+                "a": In(signed(a_bits)),
+                "b": In(signed(b_bits)),
+                "take": In(1),
+                "p": Out(signed(a_bits + b_bits)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        product = Signal(2 * self.BITS)
+        ports = {f"o_P{k}": product[k] for k in range(2 * self.BITS)}
+        for name, operand in (("A", self.a), ("B", self.b)):
+            bits = Signal(signed(self.BITS), name=f"port_{name.lower()}")
+            m.d.comb += bits.eq(operand)
+            ports |= {f"i_{name}{k}": bits[k] for k in range(self.BITS)}
+        ports |= {f"i_C{k}": Const(0, 1) for k in range(self.BITS)}
+        m.submodules.cell = Instance(
+            "MULT18X18D",
+            p_REG_INPUTA_CLK="CLK0",
+            p_REG_INPUTA_CE="CE0",
+            p_REG_INPUTB_CLK="CLK0",
+            p_REG_INPUTB_CE="CE1",
+            p_REG_OUTPUT_CLK="CLK0",
+            p_REG_OUTPUT_CE="CE0",
+            i_SIGNEDA=Const(1, 1),
+            i_SIGNEDB=Const(1, 1),
+            i_SOURCEA=Const(0, 1),
+            i_SOURCEB=Const(0, 1),
+            i_CLK0=ClockSignal(),
+            i_CE0=Const(1, 1),
+            i_CE1=self.take,
+            i_RST0=Const(0, 1),
+            **ports,
+        )
+        m.d.comb += self.p.eq(product[: len(self.p)].as_signed())
         return m

@@ -106,7 +106,9 @@ def test_stalls_and_a_reset_in_mid_run(name, reset_at):
         assert np.array_equal(results, expected(geometry.layer, codes))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 12))]
+)
 def test_random_sizes(seed):
     rng = np.random.default_rng(seed)
     kinds = [(4, 4, 1), (8, 0, 2), (4, 3, 0)]
