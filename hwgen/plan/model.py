@@ -94,13 +94,14 @@ class Multiplier:
     ----------
     kind
         ``plain``: a multiplier per product; ``packed``: the weights of neighbouring outputs of a
-        group share one, see ``docs/packing.md``.
+        group share one, see ``docs/packing.md``; ``lut``: none, lookup tables multiply.
     weights
         So many of them, and products per multiplier.
     pitch
         Bits from one to the next in the multiplier's port; 0 of a plain one.
     x, w
-        Least and largest code of activations and of weights, for which the lanes are exact.
+        Least and largest code of activations and of weights, for which it is exact; of a plain
+        one their types say so.
     """
 
     kind: str = "plain"
@@ -152,7 +153,7 @@ class Engine:
     @property
     def hard_multipliers(self) -> int:
         """Multipliers of the device that make these products."""
-        if not self.multipliers:
+        if not self.multipliers or self.multiplier.kind == "lut":
             return 0
         blocks = -(-self.fold.outputs // self.multiplier.weights)
         return self.fold.multipliers // self.fold.outputs * blocks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -48,16 +48,14 @@ def with_multipliers(
             where=accelerator.mark,
             hint=f"family: one of {', '.join(PORTS)}",
         )
-    if accelerator.multiplier == "plain" or accelerator.family is None:
-        return plan
-    if accelerator.multiplier == "auto" and (
-        accelerator.parts is None or needed(plan) <= accelerator.parts
-    ):
-        return plan
-    ports = PORTS[accelerator.family]
-    engines = tuple(_packed(engine, plan, qgraph, items, ports) for engine in plan.engines)
-    shorter = tuple(replace(one, engines=engines) for one in plan.shorter)
-    return replace(plan, engines=engines, shorter=shorter)
+    kind, family, parts = accelerator.multiplier, accelerator.family, accelerator.parts
+    if kind == "auto":
+        if family is None or parts is None or needed(plan) <= parts:
+            return plan
+        return _saving(_with(plan, _packed, qgraph, items, PORTS[family]), qgraph, items, parts)
+    if kind == "packed" and family is not None:
+        return _with(plan, _packed, qgraph, items, PORTS[family])
+    return _with(plan, _lut, qgraph, items) if kind == "lut" else plan
 
 
 def needed(plan: Plan) -> int:
@@ -65,19 +63,28 @@ def needed(plan: Plan) -> int:
     return plan.hard_multipliers + sum(engine.fold.lanes for engine in plan.engines)
 
 
-def _packed(
-    engine: Engine,
+def _with(
     plan: Plan,
+    change: Callable[..., Engine],
     qgraph: QGraph,
     items: Sequence[Item],
-    ports: tuple[int, int],
-) -> Engine:
+    *more: object,
+    names: Container[str] | None = None,
+) -> Plan:
+    """Return a plan with some ``mac`` engines (all by default) changed, for each length."""
+    engines = []
+    for engine in plan.engines:
+        if engine.template == "mac" and (names is None or engine.name in names):
+            nodes = {task.node for task in plan.tasks if task.engine == engine.name}
+            mine = [item for item in items if item.name in nodes]
+            engine = change(engine, _activations(mine), _weights(mine, qgraph), *more)
+        engines.append(engine)
+    shorter = tuple(replace(one, engines=tuple(engines)) for one in plan.shorter)
+    return replace(plan, engines=tuple(engines), shorter=shorter)
+
+
+def _packed(engine: Engine, x: Range, w: Range, ports: tuple[int, int]) -> Engine:
     """Return an engine whose multipliers hold as many weights as they can, if more than one."""
-    if engine.template != "mac":
-        return engine
-    nodes = {task.node for task in plan.tasks if task.engine == engine.name}
-    mine = [item for item in items if item.name in nodes]
-    x, w = _activations(mine), _weights(mine, qgraph)
     form = vector_form(x, w, ports, engine.fold.outputs)
     if form is None:
         return engine
@@ -86,6 +93,26 @@ def _packed(
     )
     digit = Range(w.low - 1, w.high)
     return replace(engine, multiplier=multiplier, weight_bits=max(2, digit.bits))
+
+
+def _lut(engine: Engine, x: Range, w: Range) -> Engine:
+    """Return an engine that takes no multiplier for its products."""
+    multiplier = Multiplier("lut", x=(x.low, x.high), w=(w.low, w.high))
+    bits = max(2, Range(min(w.low, -1), w.high).bits)
+    return replace(engine, multiplier=multiplier, weight_bits=bits)
+
+
+def _saving(plan: Plan, qgraph: QGraph, items: Sequence[Item], parts: int) -> Plan:
+    """Return a plan with as few engines in lookup tables as the device asks for.
+
+    Those with the narrowest products first, as they take the fewest tables for each multiplier.
+    """
+    engines = [engine for engine in plan.engines if engine.template == "mac"]
+    for engine in sorted(engines, key=lambda engine: engine.in_bits * engine.weight_bits):
+        if needed(plan) <= parts:
+            break
+        plan = _with(plan, _lut, qgraph, items, names={engine.name})
+    return plan
 
 
 def _activations(items: Sequence[Item]) -> Range:

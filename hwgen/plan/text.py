@@ -28,7 +28,7 @@ def describe(plan: Plan) -> str:
         summary,
         _lengths(plan),
         _table(
-            ["engine", "template", *_SIZES, "lanes", "multipliers", "packed"],
+            ["engine", "template", *_SIZES, "lanes", "multipliers", "of the device"],
             [_engine(engine) for engine in plan.engines],
         ),
         _table(
@@ -80,8 +80,7 @@ def _engine(engine: Engine) -> list[str]:
         return [engine.name, engine.template, *("" for _ in _SIZES), str(fold.lanes), "", ""]
     sizes = (getattr(fold, size) for size in _SIZES)
     numbers = (*sizes, fold.lanes, engine.multipliers)
-    packed = str(engine.hard_multipliers) if engine.multiplier.kind == "packed" else ""
-    return [engine.name, engine.template, *map(str, numbers), packed]
+    return [engine.name, engine.template, *map(str, numbers), str(engine.hard_multipliers)]
 
 
 def _task(plan: Plan, task: Task) -> list[str]:

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["DotProduct", "tree_depth"]
+__all__ = ["DotProduct", "sum_tree", "tree_depth"]
 
 RADIX = 4
 
@@ -66,13 +66,26 @@ class DotProduct(wiring.Component):
             w = self.w.word_select(k, self.w_bits).as_signed()
             m.d.sync += product.eq((x.as_signed() if self.x_shape.signed else x) * w)
             level.append(product)
-        while len(level) > 1:
-            sums = []
-            for k in range(0, len(level), RADIX):
-                total = sum(level[k + 1 : k + RADIX], start=level[k])
-                partial = Signal(signed(total.shape().width), name=f"sum_{len(level)}_{k}")
-                m.d.sync += partial.eq(total)
-                sums.append(partial)
-            level = sums
-        m.d.comb += self.o.eq(level[0])
+        m.d.comb += self.o.eq(sum_tree(m, level, "sum"))
         return m
+
+
+def sum_tree(m, level, name):
+    """Return the sum of signed values ``tree_depth(len(level))`` cycles later, as wide as it gets.
+
+    Parameters
+    ----------
+    m : Module
+    level : list of Value
+    name : str
+        Prefix of the registers.
+    """
+    while len(level) > 1:
+        sums = []
+        for k in range(0, len(level), RADIX):
+            total = sum(level[k + 1 : k + RADIX], start=level[k])
+            partial = Signal(signed(total.shape().width), name=f"{name}_{len(level)}_{k}")
+            m.d.sync += partial.eq(total)
+            sums.append(partial)
+        level = sums
+    return level[0]

@@ -1,15 +1,20 @@
 """A pipelined reduction of many values, four a level."""
 
-from amaranth.hdl import Mux, Signal, signed
+from amaranth.hdl import Cat, Mux, Signal, signed
 
 from rtl_templates.arith.dot_product import RADIX
 
-__all__ = ["larger", "reduce_tree"]
+__all__ = ["add_with_carry", "larger", "reduce_tree"]
 
 
 def larger(left, right):
     """Return the larger of two values."""
     return Mux(left > right, left, right)
+
+
+def add_with_carry(left, right, carry):
+    """Return ``left + right + carry`` of signed numbers: one adder, whose carry comes in below."""
+    return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()
 
 
 def reduce_tree(m, values, combine, bits, name):

@@ -8,12 +8,15 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.dot_product import DotProduct, tree_depth
+from rtl_templates.arith.lut_dots import LutDots
 from rtl_templates.arith.requantize import Scale, finish
+from rtl_templates.arith.tree import add_with_carry
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.memory.walk import Walk
 from rtl_templates.packing.forms import Form
-from rtl_templates.packing.packed_dots import PackedDots, add_with_carry
+from rtl_templates.packing.lanes import Range
+from rtl_templates.packing.packed_dots import PackedDots
 from rtl_templates.streams.delay import delay
 
 __all__ = ["MacCore", "MacShape", "MacTask"]
@@ -69,6 +72,7 @@ class MacShape:
     ``lanes`` (L) results per beat.  Widths in bits.  ``flat``: elements run on into the next kernel
     row, where a second read lies ``row_pitch`` further.  ``form``: how the weights of neighbouring
     outputs of a group share a multiplier, if they do; the memory then holds their digits.
+    ``lut``: range of the activations, if lookup tables multiply them.
     """
 
     rows: int
@@ -85,6 +89,7 @@ class MacShape:
     groups: int = 1
     flat: bool = False
     form: Form | None = None
+    lut: Range | None = None
 
     @property
     def reads(self):
@@ -207,7 +212,11 @@ class MacCore(wiring.Component):
 
         operands = self._operands(m, field)
         words = self._weight_words(m, field)
-        dots = self._dots if self.shape.form is None else self._packed_dots
+        dots = self._dots
+        if self.shape.form is not None:
+            dots = self._packed_dots
+        elif self.shape.lut is not None:
+            dots = self._lut_dots
         sums = dots(m, operands, words)
         # Flags: 1 cycle to the memory's data, 1 to the operands, then the dot product.
         flags = delay(
@@ -352,6 +361,22 @@ class MacCore(wiring.Component):
             m.d.comb += dot.w.eq(word[k * bits : (k + 1) * bits])
             m.d.comb += dot.x.eq(Cat(operands[k // shape.outputs]))
             sums.append((dot.o, None))
+        return sums
+
+    def _lut_dots(self, m, operands, word):
+        shape, x = self.shape, self.shape.lut
+        terms = len(operands[0])
+        code = (signed if x.is_signed else unsigned)(x.bits)
+        sums = []
+        for group, numbers in enumerate(operands):
+            dots = LutDots(shape.outputs, terms, code, shape.weight_bits)
+            m.submodules[f"dots_{group}"] = dots
+            m.d.comb += [
+                dots.x.eq(Cat(number[: x.bits] for number in numbers)),
+                dots.w.eq(word.word_select(group, len(dots.w))),
+            ]
+            totals = (dots.o.word_select(k, dots.sum_bits) for k in range(shape.outputs))
+            sums += [(total.as_signed(), None) for total in totals]
         return sums
 
     def _packed_dots(self, m, operands, word):

@@ -5,10 +5,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.dot_product import RADIX, tree_depth
+from rtl_templates.arith.tree import add_with_carry
 from rtl_templates.packing.decode import Decode, lane_widths
 from rtl_templates.packing.forms import matrix_form
 
-__all__ = ["PackedDots", "add_with_carry"]
+__all__ = ["PackedDots"]
 
 
 class PackedDots(wiring.Component):
@@ -124,8 +125,3 @@ class PackedDots(wiring.Component):
                 following.append((part, left))
             level = following
         return level[0]
-
-
-def add_with_carry(left, right, carry):
-    """Return ``left + right + carry`` of signed numbers: one adder, whose carry comes in below."""
-    return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()

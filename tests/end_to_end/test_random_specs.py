@@ -136,4 +136,5 @@ def test_shards_cover_ops_schedules_and_joins():
     assert {spec["accelerator"]["schedule"] for spec in drawn} == {"sequential", "dataflow"}
     assert sum(bool(names & {"add", "concat"}) for names in ops) >= 8
     assert sum("folding" in spec["accelerator"] for spec in drawn) >= 4
-    assert sum("multiplier" in spec["accelerator"] for spec in drawn) >= 8
+    kinds = [spec["accelerator"]["multiplier"] for spec in drawn]
+    assert min(kinds.count(kind) for kind in ("plain", "packed", "lut")) >= 3

@@ -55,6 +55,13 @@ def test_auto_packs_where_the_board_has_too_few():
     assert enough.engines == plain.engines
     short = packed(multiplier="auto", parts=needed(plain) - 1)[0]
     assert short.hard_multipliers < plain.hard_multipliers
+    few = packed(multiplier="auto", parts=needed(short) - 1)[0]
+    kinds = {engine.name: engine.multiplier.kind for engine in few.engines}
+    assert "lut" in kinds.values()
+    assert "packed" in kinds.values()  # no more of them than it takes
+    assert needed(few) <= needed(short) - 1
+    none = packed(multiplier="auto", parts=0)[0]
+    assert none.hard_multipliers == 0
     assert packed(multiplier="auto", family=None)[0].hard_multipliers == plain.hard_multipliers
 
 

@@ -345,9 +345,11 @@ def specs(draw, first=()):
     }
     if folding:
         spec["accelerator"]["folding"] = folding
-    family = draw(st.sampled_from([None, *FAMILIES]))
-    if family is not None:
+    family = draw(st.sampled_from(["plain", "lut", *FAMILIES]))
+    if family in FAMILIES:
         spec["accelerator"] |= {"multiplier": "packed", "family": family}
+    else:
+        spec["accelerator"]["multiplier"] = family
     if not layers:
         del spec["quantize"]["layers"]
     return yaml.safe_dump(spec, sort_keys=False, default_flow_style=None, width=100)

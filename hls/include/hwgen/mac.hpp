@@ -124,8 +124,15 @@ void multiply_add(const typename C::In (&x)[C::T * C::G * C::P],
 #pragma HLS unroll
       for (int e = 0; e < C::P; ++e) {
 #pragma HLS unroll
-        sum += x[(t * C::G + o / C::PO) * C::P + e] *
-               typename C::Weight(weight[(o * C::T + t) * C::P + e]);
+        const typename C::In factor = x[(t * C::G + o / C::PO) * C::P + e];
+        const typename C::Weight by = weight[(o * C::T + t) * C::P + e];
+        if constexpr (C::FABRIC) {
+          const auto product = factor * by;
+#pragma HLS bind_op variable = product op = mul impl = fabric
+          sum += product;
+        } else {
+          sum += factor * by;
+        }
       }
     }
     acc[o] = sum;
@@ -267,6 +274,7 @@ rows:
 //   In, Weight, Acc, Out      element types
 //   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
 //   N, PITCH, PORT, WIDE, NEGATIVE   how weights share a multiplier, if N is more than 1
+//   FABRIC                    whether lookup tables multiply
 //   FLAT                      whether words run on from one kernel row into the next
 //   SKIP                      whether steps in padding are left out
 //   IN_LANES, DEPTH, BANKS    the window buffer

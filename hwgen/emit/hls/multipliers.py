@@ -14,10 +14,10 @@ def multiplier_sizes(multiplier: Multiplier) -> tuple[tuple[str, int], ...]:
 
     ``N`` weights per multiplier; of packed ones ``PITCH``, the bits from one to the next, ``PORT``
     and ``WIDE``, the widths of the port and of the product, and ``NEGATIVE``, the least field that
-    stands for a negative number.
+    stands for a negative number.  ``FABRIC`` of others: whether lookup tables multiply.
     """
     if multiplier.kind != "packed":
-        return (("N", 1),)
+        return (("N", 1), ("FABRIC", int(multiplier.kind == "lut")))
     x, w = Range(*multiplier.x), Range(*multiplier.w)
     form = matrix_form(x, w, (1, multiplier.weights), multiplier.pitch)
     threshold = form.lanes.threshold(0)

@@ -12,10 +12,10 @@ from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.memories import channel_words, weight_words
 from hwgen.emit.rtl.rows import norm_core, softmax_core, walk_of_rows
 from hwgen.emit.rtl.tasks import (
-    form_of,
     input_types,
     mac_task,
     multiplier_bits,
+    products_of,
     vector_acc_bits,
     vector_task,
 )
@@ -118,7 +118,7 @@ class DataflowAccelerator(Accelerator):
             acc_bits=node.acc_bits,
             multiplier_bits=factor_bits,
             out_bits=node.out.type.bits,
-            form=form_of(engine.multiplier),
+            **products_of(engine.multiplier),
         )
         walk = mac_walk(work, fold)
         shapes = [self.qgraph.tensor(name).shape for name in node.inputs]

@@ -16,7 +16,7 @@ from hwgen.quant.model import QGraph, QNode
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.mac.mac_core import MacTask
 from rtl_templates.memory.walk import Walk
-from rtl_templates.packing.forms import Form, matrix_form
+from rtl_templates.packing.forms import matrix_form
 from rtl_templates.packing.lanes import Range
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.turns import Turn
@@ -24,10 +24,10 @@ from rtl_templates.vector.vector_core import VectorTask
 
 __all__ = [
     "by_raw_bits",
-    "form_of",
     "input_types",
     "mac_task",
     "multiplier_bits",
+    "products_of",
     "vector_acc_bits",
     "vector_task",
 ]
@@ -62,13 +62,15 @@ def mac_task(
     )
 
 
-def form_of(multiplier: Multiplier) -> Form | None:
-    """Return the packing of a multiplier, None of a plain one."""
-    if multiplier.kind != "packed":
-        return None
+def products_of(multiplier: Multiplier) -> dict[str, Any]:
+    """Return what a :class:`MacShape` says about its multipliers."""
     x, w = Range(*multiplier.x), Range(*multiplier.w)
-    form: Form = matrix_form(x, w, (1, multiplier.weights), multiplier.pitch)
-    return form
+    match multiplier.kind:
+        case "packed":
+            return {"form": matrix_form(x, w, (1, multiplier.weights), multiplier.pitch)}
+        case "lut":
+            return {"lut": x}
+    return {}
 
 
 def vector_task(

@@ -8,7 +8,7 @@ from amaranth.hdl import Module
 
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.emit.rtl.memories import channel_words, weight_words
-from hwgen.emit.rtl.tasks import form_of, mac_task, multiplier_bits
+from hwgen.emit.rtl.tasks import mac_task, multiplier_bits, products_of
 from hwgen.emit.rtl.walks import mac_walk
 from hwgen.ops import get_op
 from hwgen.plan.model import Engine, Plan
@@ -45,7 +45,7 @@ class BoundMac(Bound):
             acc_bits=max(node.acc_bits for node in self.nodes),
             multiplier_bits=factor_bits,
             out_bits=self.buffer.bits,
-            form=form_of(engine.multiplier),
+            **products_of(engine.multiplier),
         )
         tasks: list[Any] = []
         weights: list[int] = []
