@@ -90,9 +90,7 @@ class Ecp5Multiplier(wiring.Component):
     """``MULT18X18D`` with its registers, as ``rtl_templates.mac_array.multiplier.Multiplier``.
 
     Yosys puts no register into the cell, whose product would then come too late for a fast clock.
-    ``b`` lies in the input register and takes no flip-flop of the fabric.  Lattice, "ECP5 and
-    ECP5-5G sysDSP Usage Guide" (FPGA-TN-02205): operands 18 bits signed, registers with clock
-    enable (CE0 always, CE1 of ``b``).
+    Lattice, "ECP5 and ECP5-5G sysDSP Usage Guide" (FPGA-TN-02205): operands of 18 bits, signed.
 
     Parameters
     ----------
@@ -110,7 +108,6 @@ class Ecp5Multiplier(wiring.Component):
             {
                 "a": In(signed(a_bits)),
                 "b": In(signed(b_bits)),
-                "take": In(1),
                 "p": Out(signed(a_bits + b_bits)),
             }
         )
@@ -129,7 +126,7 @@ class Ecp5Multiplier(wiring.Component):
             p_REG_INPUTA_CLK="CLK0",
             p_REG_INPUTA_CE="CE0",
             p_REG_INPUTB_CLK="CLK0",
-            p_REG_INPUTB_CE="CE1",
+            p_REG_INPUTB_CE="CE0",
             p_REG_OUTPUT_CLK="CLK0",
             p_REG_OUTPUT_CE="CE0",
             i_SIGNEDA=Const(1, 1),
@@ -138,7 +135,6 @@ class Ecp5Multiplier(wiring.Component):
             i_SOURCEB=Const(0, 1),
             i_CLK0=ClockSignal(),
             i_CE0=Const(1, 1),
-            i_CE1=self.take,
             i_RST0=Const(0, 1),
             **ports,
         )

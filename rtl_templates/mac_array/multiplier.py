@@ -1,4 +1,4 @@
-"""One wide multiplier whose second operand stays: what a tile asks of an FPGA family."""
+"""One wide multiplier with its registers: what a tile asks of an FPGA family."""
 
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
@@ -8,7 +8,7 @@ __all__ = ["Multiplier"]
 
 
 class Multiplier(wiring.Component):
-    """``p = a * b`` with registers: ``a`` every cycle, ``b`` when told, then the product.
+    """``p = a * b`` with registers of both operands and of the product.
 
     Latency: 2 cycles.  Throughput: one product per cycle.  No reset.  Infers one
     multiplier; a family whose synthesis does not put these registers into the multiplier has an
@@ -23,8 +23,6 @@ class Multiplier(wiring.Component):
     -------
     a : ``In(signed(a_bits))``
     b : ``In(signed(b_bits))``
-    take : ``In(1)``
-        ``b`` is taken together with ``a``, for this product and those that follow.
     p : ``Out(signed(a_bits + b_bits))``
 
     Attributes
@@ -38,13 +36,12 @@ class Multiplier(wiring.Component):
     def __init__(self, a_bits, b_bits):
         self.operands = tuple(
             Signal(signed(bits), name=name, reset_less=True)
-            for name, bits in (("operand", a_bits), ("held", b_bits))
+            for name, bits in (("operand_a", a_bits), ("operand_b", b_bits))
         )
         super().__init__(
             {
                 "a": In(signed(a_bits)),
                 "b": In(signed(b_bits)),
-                "take": In(1),
                 "p": Out(signed(a_bits + b_bits)),
             }
         )
@@ -53,8 +50,6 @@ class Multiplier(wiring.Component):
         m = Module()
         a, b = self.operands
         product = Signal.like(self.p, reset_less=True)
-        m.d.sync += [a.eq(self.a), product.eq(a * b)]
+        m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b)]
         m.d.comb += self.p.eq(product)
-        with m.If(self.take):
-            m.d.sync += b.eq(self.b)
         return m

@@ -73,10 +73,15 @@ class Tile(wiring.Component):
         next train with ``swap`` or after it.
     sums, sums_o : ``In``, ``Out``
         Sums of ``row`` and of ``row + 1`` products, lane by lane as in the form.
+
+    Attributes
+    ----------
+    kept : Signal
+        The next weights: a proof looks at them.
     """
 
-    LATENCY = Multiplier.LATENCY + 2
-    """Operands, product, product half of the way to the adders, sums."""
+    LATENCY = 1 + Multiplier.LATENCY + 2
+    """Operands, those of the multiplier, product, product half of the way to the adders, sums."""
 
     def __init__(self, form, row, multiplier=Multiplier):
         if any(form.lanes.overlap(lane) for lane in range(len(form.lanes.ranges))):
@@ -101,6 +106,7 @@ class Tile(wiring.Component):
                 "sums_o": Out(form.products * sum_bits(form, row + 1)),
             }
         )
+        self.kept = Signal.like(self.w, name="kept", reset_less=True)
 
     def elaborate(self, platform):
         m = Module()
@@ -108,20 +114,22 @@ class Tile(wiring.Component):
         m.submodules.multiplier = multiplier = self.multiplier
         m.submodules.decode = decode = self.decode
 
-        # What is kept moves on when another item comes: that one was not the last.
-        kept = Signal.like(self.w, reset_less=True)
+        # What is kept moves on when another item comes: that one was not the last.  Weights in
+        # use are not held in the multiplier: hard ones that are neighbours share few enables.
+        kept, used = self.kept, Signal.like(self.w, name="used", reset_less=True)
         holds = Signal()
         m.d.sync += [holds.eq(self.load), self.load_o.eq(self.load & holds)]
         a, w = self._register(m, self.a, "a"), self._register(m, kept, "w")
         m.d.comb += [self.a_o.eq(a), self.w_o.eq(w)]
         with m.If(self.load):
             m.d.sync += kept.eq(self.w)
+        with m.If(self.swap):
+            m.d.sync += used.eq(kept)
         m.d.sync += self.swap_o.eq(self.swap)
 
         m.d.comb += [
-            multiplier.a.eq(_port(self.a, form.a, form.counts[0], form.strides[0])),
-            multiplier.b.eq(_port(kept, form.w, form.counts[1], form.strides[1])),
-            multiplier.take.eq(self.swap),
+            multiplier.a.eq(_port(a, form.a, form.counts[0], form.strides[0])),
+            multiplier.b.eq(_port(used, form.w, form.counts[1], form.strides[1])),
             decode.product.eq(self._register(m, multiplier.p, "product")),
         ]
         self._add(m, decode)

