@@ -2,8 +2,9 @@
 
 ``python benchmarks/attention_area.py`` prints a table; ``--write docs/templates.md`` puts it
 between the markers of that page.  The parts of a 32 x 32 array are synthesised one by one and
-multiplied by how often they occur: a thousand elements at once would take Yosys hours.  Figures are
-those after synthesis, before place and route; distributed RAM counts as the LUTs that it takes.
+multiplied by how often they occur: a thousand elements at once would take Yosys hours.  There are
+as many normalisers as a plan has for this attention.  Figures are those after synthesis, before
+place and route; distributed RAM counts as the LUTs that it takes.
 """
 
 import argparse
@@ -13,19 +14,22 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
 from amaranth.back import rtlil
 from amaranth.hdl import UnusedElaboratable
 
 from hwgen.board.synth import synth_stats
 from hwgen.emit.rtl.yosys import verilog_of
+from hwgen.plan.shared_folds import fewest_normalisers
 from rtl_templates.arith.requantize import Scale
-from rtl_templates.attention.align import Align
 from rtl_templates.attention.lane import Lane
 from rtl_templates.attention.shape import LaneTask
 from rtl_templates.systolic.array_core import ArrayCore
 from rtl_templates.systolic.element import Element
 from rtl_templates.systolic.task import ArrayShape, ArrayTask
 from rtl_templates.systolic.tile_buffer import TileBuffer
+from support.array_bench import Case
 
 FAMILIES = {"ecp5": "ECP5 (LUT4)", "xilinx": "Xilinx 7 (LUT6)"}
 BEGIN, END = "<!-- attention area: begin -->", "<!-- attention area: end -->"
@@ -37,6 +41,16 @@ RAM_LUTS = {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D":
 warnings.simplefilter("ignore", UnusedElaboratable)
 
 
+QUERIES, KEYS, HEADS, BEAT = 256, 1024, 12, 8
+
+
+def planned_normalisers(rows: int, columns: int, head: int) -> int:
+    """Return the normalisers that a plan would give the attention of :func:`core_of`."""
+    shapes = [(tokens, HEADS * head) for tokens in (QUERIES, KEYS, KEYS)]
+    case = Case("attention", {"heads": HEADS, "tile": rows, "causal": True}, shapes)
+    return fewest_normalisers([case.work], rows, columns, BEAT)
+
+
 def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
     """Return an array for causal 8-bit attention of 256 queries to 1,024 keys."""
     lane = LaneTask(
@@ -45,10 +59,10 @@ def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
         shift=20,
         result_multiplier=40001,
         scale=Scale(31, 0, -128, 127),
-        queries=256,
-        keys=1024,
-        heads=12,
-        kv_heads=12,
+        queries=QUERIES,
+        keys=KEYS,
+        heads=HEADS,
+        kv_heads=HEADS,
         features=head,
         causal=True,
     )
@@ -56,7 +70,7 @@ def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
         rows=rows,
         columns=columns,
         lanes=8,
-        beat=8,
+        beat=BEAT,
         data_bits=8,
         row_bits=8,
         column_bits=9,
@@ -68,7 +82,7 @@ def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
     )
     task = ArrayTask(
         kind="attention",
-        tokens=256,
+        tokens=QUERIES,
         inner=head,
         features=head,
         column_signed=True,
@@ -118,52 +132,54 @@ def parts(core: ArrayCore) -> dict[str, tuple[bool, int, Callable]]:
         ),
         "loader": (False, 1, lambda: core.operands),
         "slots": (False, 1, lambda: core.slots),
-        "lanes": (True, shape.columns, lambda: Lane(lanes.shape, lanes.tasks)),
+        "lanes": (True, lanes.shape.units, lambda: Lane(lanes.shape, lanes.tasks)),
         "bounds": (True, 1, lambda: lanes.bounds),
-        "alignment": (True, 1, lambda: Align(shape.columns, lanes.shape.total_bits)),
+        "alignment": (True, 1, lambda: lanes.align),
         "normalisers": (True, 1, lambda: lanes.results),
     }
 
 
-def luts_of(component: object, family: str) -> tuple[int, int]:
-    """Return the LUTs and multipliers of a component."""
+def area_of(component: object, family: str) -> tuple[int, int, int]:
+    """Return the LUTs, multipliers and block RAMs of a component."""
     text = verilog_of(rtlil.convert(component, name="top"))
     stats = synth_stats(text, "top", family)
     ram = sum(stats.get(cell, 0) * luts for cell, luts in RAM_LUTS.items())
-    return stats.get("lut4", stats.get("lut6", 0)) + ram, stats["multipliers"]
+    luts = stats.get("lut4", stats.get("lut6", 0)) + ram
+    return luts, stats["multipliers"], stats["block_ram"]
 
 
 def table(rows: int, columns: int, head: int, normalisers: int) -> str:
     """Return the table in Markdown."""
-    size = f"{rows} x {columns} elements, heads of {head}, {normalisers} normalisers"
+    size = f"{rows} x {columns} elements, heads of {head}, normalisers: {normalisers}"
     lines = [
-        f"Yosys {version('pyosys')}, {size}: LUTs / multipliers.",
+        f"Yosys {version('pyosys')}, {size}: LUTs / multipliers / block RAMs.",
         "",
         f"| part | number | {' | '.join(FAMILIES.values())} |",
         "|---|---:|---:|---:|",
     ]
-    totals = {(of_lanes, family): [0, 0] for of_lanes in (False, True) for family in FAMILIES}
+    totals = {(of_lanes, family): [0, 0, 0] for of_lanes in (False, True) for family in FAMILIES}
     # A component is elaborated once: each family gets an array of its own.
     cores = {family: core_of(rows, columns, head, normalisers) for family in FAMILIES}
     components = {family: parts(core) for family, core in cores.items()}
     for name, (of_lanes, count, _) in components["ecp5"].items():
         cells = [name, f"{count:,}"]
         for family in FAMILIES:
-            area = luts_of(components[family][name][2](), family)
+            area = area_of(components[family][name][2](), family)
             total = totals[of_lanes, family]
             for k, value in enumerate(area):
                 total[k] += value * count
-            cells.append(f"{area[0] * count:,} / {area[1] * count:,}")
+            cells.append(" / ".join(f"{value * count:,}" for value in area))
         lines.append(f"| {' | '.join(cells)} |")
         print(lines[-1], file=sys.stderr)
     for of_lanes, name in ((False, "the array"), (True, "attention beside it")):
         values = (totals[of_lanes, family] for family in FAMILIES)
-        cells = [f"{luts:,} / {multipliers:,}" for luts, multipliers in values]
+        cells = [" / ".join(f"{value:,}" for value in area) for area in values]
         lines.append(f"| **{name}** | | {' | '.join(cells)} |")
     shares = [
         " / ".join(
-            f"{100 * part / whole:.0f} %"
+            f"{100 * part / whole:.1f} %"
             for part, whole in zip(totals[True, family], totals[False, family], strict=True)
+            if whole
         )
         for family in FAMILIES
     ]
@@ -177,10 +193,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--columns", type=int, default=32)
     parser.add_argument("--head", type=int, default=64, help="elements of a head")
-    parser.add_argument("--normalisers", type=int, default=4)
+    parser.add_argument("--normalisers", type=int, help="as many as a plan has by default")
     parser.add_argument("--write", type=Path, help="page with the markers")
     args = parser.parse_args()
-    text = table(args.rows, args.columns, args.head, args.normalisers)
+    size = args.rows, args.columns, args.head
+    text = table(*size, args.normalisers or planned_normalisers(*size))
     if args.write is None:
         print(text)
         return

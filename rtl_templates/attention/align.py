@@ -6,6 +6,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.attention.shape import OCTAVE_BITS
+from rtl_templates.memory.block_memory import BlockMemory
 from rtl_templates.streams.delay import delay
 
 __all__ = ["TOTAL_BITS", "Align"]
@@ -26,25 +27,33 @@ class Align(wiring.Component):
     the two shifts is more than the halving by ``over``: the larger operand stays, the other one is
     shifted.  A tile that is not the larger one is shifted by 1 more than ``amount``.
 
-    Latency: with ``begin`` in c, column p's exponent and total are taken in c + p, how to align
-    its sums stands on the outputs in c + p + 2, and its denominator can be addressed from
-    c + p + 5 on if the tile is the last.  Throughput: two ``begin`` are ``max(columns, 5)``
-    or more cycles apart.  Infers a memory of ``columns`` words of 38 bits and one of 24 bits,
-    and no multiplier.
+    What a tile brings along waits in a memory until its sums come: two tiles may be there.
+
+    Latency: with ``take`` in c, lane p's exponent and total are taken in c + p.  With ``begin``
+    in c, from one cycle after column 0 was taken on, how to align column p's sums stands on the
+    outputs in c + p + 2, and its denominator can be addressed from c + p + 5 on if the tile is the
+    last; with two turns the same holds for column ``units + p`` and ``again``.  Throughput: two
+    ``begin`` are ``LaneShape.merge_step`` or more cycles apart.  Infers memories: ``2 * columns``
+    words of ``12 + total_bits``, ``columns`` of 38 and of 24 bits; and no multiplier.
 
     Parameters
     ----------
-    columns, total_bits : int
-        Width of a tile's total.
+    shape : LaneShape
 
     Members
     -------
+    start : ``In(1)``
+        A task begins.
+    take, take_second : ``In(1)``
+        A tile's totals are complete in lane 0; with two turns: they are those of its second column.
+    exponents : ``In(units * 12)``
+        Of the tile, signed; lane 0 in the low bits.
+    totals : ``In(units * total_bits)``
+        Sums of the tile's numerators; 0 if no key of it is seen.
     begin, first, last : ``In(1)``
         A tile begins in column 0; it is the first, the last of its query block.
-    exponents : ``In(columns * 12)``
-        Of the tile, signed; column 0 in the low bits.
-    totals : ``In(columns * total_bits)``
-        Sums of the tile's numerators; 0 if no key of it is seen.
+    again : ``In(1)``
+        With two turns: it begins in column ``units``.
     amount : ``Out(5)``
     tile_is_larger, halve, nothing : ``Out(1)``
         The tile stays as it is; the sums before it are halved, if they are the larger ones; nothing
@@ -56,16 +65,20 @@ class Align(wiring.Component):
 
     DENOMINATOR = 5
 
-    def __init__(self, columns, total_bits):
-        self.columns = columns
-        column = range(max(2, columns))
+    def __init__(self, shape):
+        self.shape = shape
+        column = range(max(2, shape.columns))
         super().__init__(
             {
+                "start": In(1),
+                "take": In(1),
+                "take_second": In(1),
+                "exponents": In(shape.units * OCTAVE_BITS),
+                "totals": In(shape.units * shape.total_bits),
                 "begin": In(1),
+                "again": In(1),
                 "first": In(1),
                 "last": In(1),
-                "exponents": In(columns * OCTAVE_BITS),
-                "totals": In(columns * total_bits),
                 "amount": Out(5),
                 "tile_is_larger": Out(1),
                 "halve": Out(1),
@@ -74,34 +87,19 @@ class Align(wiring.Component):
                 "denominator": Out(TOTAL_BITS),
             }
         )
-        self.total_bits = total_bits
 
     def elaborate(self, platform):
         m = Module()
-        columns = self.columns
-        depth = max(2, columns)
+        depth = max(2, self.shape.columns)
         # Stage 0: the columns in turn.
-        count = Signal(range(depth))
-        more, now_first, now_last = Signal(), Signal(), Signal()
-        column, valid, first, last = Signal.like(count), Signal(), Signal(), Signal()
+        column, valid = self._columns(m, self.begin | self.again, self.again, "begin")
+        first, last, now_first, now_last = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            column.eq(Mux(self.begin, 0, count)),
-            valid.eq(self.begin | more),
             first.eq(Mux(self.begin, self.first, now_first)),
             last.eq(Mux(self.begin, self.last, now_last)),
         ]
-        with m.If(valid):
-            m.d.sync += [
-                count.eq(column + 1),
-                more.eq(column != columns - 1),
-                now_first.eq(first),
-                now_last.eq(last),
-            ]
-        tile, total = Signal(signed(OCTAVE_BITS)), Signal(self.total_bits)
-        m.d.sync += [
-            tile.eq(self.exponents.word_select(column, OCTAVE_BITS)),
-            total.eq(self.totals.word_select(column, self.total_bits)),
-        ]
+        m.d.sync += [now_first.eq(first), now_last.eq(last)]
+        tile, total = self._tile(m, column)
         # Stage 1: how far the tile's exponent lies above that of what was before.
         flags = delay(m, Cat(valid, first, last, column), 1, "flags_1")
         exponents = Memory(shape=signed(EXPONENT_BITS), depth=depth, init=[])
@@ -173,3 +171,52 @@ class Align(wiring.Component):
             self.denominator.eq(reader.data),
         ]
         return m
+
+    def _columns(self, m, begin, second, name):
+        """Return the column, one after the other from ``begin`` on, and whether there is one.
+
+        A run has as many columns as there are lanes; ``second``: it is the second one.
+        """
+        units = self.shape.units
+        column, count = (
+            Signal(range(max(2, self.shape.columns)), name=f"{name}_{which}")
+            for which in ("column", "next_column")
+        )
+        more = Signal(name=f"{name}_more")
+        ends = (column == units - 1) | (column == self.shape.columns - 1)
+        m.d.comb += column.eq(Mux(begin, Mux(second, units, 0), count))
+        with m.If(begin | more):
+            m.d.sync += [count.eq(column + 1), more.eq(~ends)]
+        return column, begin | more
+
+    def _tile(self, m, column):
+        """Keep what tiles bring along; return what it is for a column, a cycle later."""
+        shape = self.shape
+        taken, taking = self._columns(m, self.take, self.take_second, "take")
+        lane = Signal(range(max(2, shape.units)))
+        m.d.comb += lane.eq(Mux(taken >= shape.units, taken - shape.units, taken))
+        # A tile's columns are read after they were written, and before its half is written again.
+        m.submodules.tiles = tiles = BlockMemory(OCTAVE_BITS + shape.total_bits, 2 * shape.columns)
+        newer, older = Signal(), Signal()  # which half is written, read
+        now_newer, now_older = Signal(), Signal()
+        m.d.comb += [
+            now_newer.eq(newer ^ (self.take & ~self.take_second)),
+            now_older.eq(older ^ self.begin),
+        ]
+        m.d.sync += [newer.eq(now_newer), older.eq(now_older)]
+        with m.If(self.start):
+            m.d.sync += [newer.eq(0), older.eq(0)]
+        tile, total = Signal(signed(OCTAVE_BITS)), Signal(shape.total_bits)
+        m.d.comb += [
+            tiles.write.eq(taking),
+            tiles.written.eq(Mux(now_newer, taken + shape.columns, taken)),
+            tiles.value.eq(
+                Cat(
+                    self.exponents.word_select(lane, OCTAVE_BITS),
+                    self.totals.word_select(lane, shape.total_bits),
+                )
+            ),
+            tiles.address.eq(Mux(now_older, column + shape.columns, column)),
+            Cat(tile, total).eq(tiles.data),
+        ]
+        return tile, total

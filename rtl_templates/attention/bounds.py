@@ -22,8 +22,9 @@ class Bounds(wiring.Component):
       query sees is a run of slots that may pass the ring's end.
     - Sinks share no tile with other keys, which begin at slot ``base``.
 
-    Latency: the bounds of column p come ``2 + p`` cycles after ``score``.  Throughput: two
-    ``score`` are ``columns`` or more cycles apart.  Infers no multiplier.
+    Latency: the bounds of column p come ``2 + p`` cycles after ``score``, with two turns those of
+    column ``units + p`` as long after ``again``.  Throughput: two ``score`` are
+    ``LaneShape.score_step`` or more cycles apart.  Infers no multiplier.
 
     Parameters
     ----------
@@ -36,6 +37,9 @@ class Bounds(wiring.Component):
         ``start``: the next block is the first one of this task.
     score, first, key : ``In``
         A tile begins; it is the first of its block; its first key or slot.
+    again : ``In(1)``
+        With two turns: the second half of the columns begins, ``units`` cycles or more after
+        ``score``.
     seen : ``In``
         Tokens in the cache before this tensor; with a ring, ``ring + sinks`` stands for all
         larger numbers.
@@ -60,6 +64,7 @@ class Bounds(wiring.Component):
                 "task": In(range(max(2, len(self.tasks)))),
                 "start": In(1),
                 "score": In(1),
+                "again": In(1),
                 "first": In(1),
                 "key": In(range(max(2, slots))),
                 "seen": In(range(most + 1)),
@@ -119,7 +124,7 @@ class Bounds(wiring.Component):
                 m.d.comb += stepped.slot.eq(Mux(entry.slot == last_slot, 0, entry.slot + 1))
         # After the block's columns the entry is the next block's, or there is none left.
         fresh = Signal(init=1)
-        count = Signal(range(self.shape.columns + 1))
+        count = Signal(range(self.shape.units + 1))
         m.d.comb += [upcoming.eq(Mux(count != 0, stepped, entry)), chosen.eq(block)]
         with m.If(self.first):
             m.d.comb += chosen.eq(upcoming)
@@ -136,9 +141,11 @@ class Bounds(wiring.Component):
             m.d.sync += [
                 entry.eq(chosen),
                 block.eq(chosen),
-                count.eq(self.shape.columns),
+                count.eq(self.shape.units),
                 fresh.eq(0),
             ]
+        with m.If(self.again):
+            m.d.sync += count.eq(self.shape.units)
         with m.If(self.start):
             m.d.sync += fresh.eq(1)
         return entry

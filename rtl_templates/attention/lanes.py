@@ -25,10 +25,12 @@ RESULT = "beat_valid beat index masked row_ends busy"
 
 
 class Lanes(wiring.Component):
-    """A :class:`Lane` per column, and what they share: bounds, alignment, normalisers, control.
+    """A :class:`Lane` per column or two, and what they share: bounds, alignment, normalisers.
 
     Every event below is that of column 0; column p has it p cycles later.  Nothing here stalls:
-    the array calls, and each call has a fixed latency.
+    the array calls, and each call has a fixed latency.  With two turns, lane c serves column c and
+    then column ``units + c``, whose scores and numerators come ``LaneShape.score_turn`` cycles
+    after those of column c.  Its sums come when the array has them, and wait.
 
     =========== ========================================================================
     ``score``   in c: ``s`` carries key ``tile - 1`` in c + SCORE and then one key per
@@ -42,16 +44,17 @@ class Lanes(wiring.Component):
     =================================================== ================================
     legal                                               why
     =================================================== ================================
-    score >= score before + max(tile, columns)          one key per cycle; one column of
+    score >= score before + LaneShape.score_step        one key per cycle; one column of
                                                         bounds per cycle
     reload >= its score + tile + READY                  the exponent is known
     reload <= next score + SCORE + 2                    the next exponent is not
     lag 3: reload <= next score but one + SCORE + 2     two tiles of logarithms
-    reload >= reload before + tile                      one key per cycle
-    merge >= its reload + tile + RELOAD                 the denominator is known
-    lag 1: merge <= next reload + 2                     it is still there
-    lag 2, 3: merge <= next reload + tile               so is the exponent
-    merge >= merge before + max(features, columns, 5)   one feature per cycle; one column
+    reload >= reload before + LaneShape.score_step      one key per cycle; one column's total
+                                                        per cycle
+    merge >= its reload + tile + RELOAD + 1 +           the denominator is known
+    LaneShape.later
+    merge <= next reload + tile                         tiles wait in two places
+    merge >= merge before + LaneShape.merge_step        one feature per cycle; one column
                                                         of alignments per cycle
     last merge >= last merge before + interval          normalisers are free
     =================================================== ================================
@@ -62,9 +65,9 @@ class Lanes(wiring.Component):
     Latency: :attr:`SCORE`, :attr:`READY`, :attr:`RELOAD`, :attr:`MERGE`; :meth:`latency` from a
     last ``merge`` to the last beat of its block.  Throughput: :meth:`interval`.  Memory: per
     column ``tile`` words of 18 bits (lag 3: twice as many) and twice ``features`` words of 32
-    bits, whatever the number of keys.  Infers ``columns`` multipliers ``score_bits`` by 16 and
-    those of :class:`Results`, and one more for sizes of keys; exponentials and rescaling take
-    none.
+    bits, with two turns per lane ``features`` words of ``sum_bits`` more, whatever the number of
+    keys.  Infers ``units`` multipliers ``score_bits`` by 16 and those of :class:`Results`, and one
+    more for sizes of keys; exponentials and rescaling take none.
 
     Parameters
     ----------
@@ -113,7 +116,10 @@ class Lanes(wiring.Component):
         self.tasks = tuple(tasks)
         self.bounds = bounds = Bounds(shape, self.tasks)
         self.results = results = Results(shape, self.tasks)
+        self.align = Align(shape)
         self.sized = any(task.kv4 for task in self.tasks)
+        if self.sized and shape.turns > 1:
+            raise ValueError("Sizes of keys and values come once: lanes of one column each")
         sizes = ("key_size", "value_size") if self.sized else ()
         super().__init__(
             {
@@ -150,7 +156,7 @@ class Lanes(wiring.Component):
         shape = self.shape
         m.submodules.bounds = bounds = self.bounds
         m.submodules.results = results = self.results
-        m.submodules.align = align = Align(shape.columns, shape.total_bits)
+        m.submodules.align = align = self.align
         m.d.comb += [
             *(bounds_in.eq(own) for bounds_in, own in self._same(bounds, "seen slot length")),
             *(own.eq(out) for out, own in self._same(results, RESULT)),
@@ -162,26 +168,33 @@ class Lanes(wiring.Component):
             results.task.eq(self.task),
             results.start.eq(self.start),
             results.begin.eq(self.merge & self.merge_last),
+            align.start.eq(self.start),
             align.begin.eq(self.merge),
             align.first.eq(self.merge_first),
             align.last.eq(self.merge_last),
             align.read.eq(results.column),
             results.denominator.eq(align.denominator),
         ]
-        scores = self._scores(m)
-        reads = self._reads(m)
-        words = self._merges(m)
+        scores, bounds_again = self._keys(m, self.score, self.score_pinned, self.SCORE + 3, "key")
+        reads, _ = self._keys(m, self.reload, 0, self.RELOAD, "numerator")
+        words, align_again = self._merges(m)
+        done = reads[self.RELOAD]
+        m.d.comb += [bounds.again.eq(bounds_again), align.again.eq(align_again)]
+        m.d.sync += [
+            align.take.eq(done.valid & done.last),
+            align.take_second.eq(done.second),
+        ]
         factors, lowered = self._sizes(m) if self.sized else ([], [])
-        clamped = Signal(shape.columns)
+        clamped = Signal(shape.units)
         bits = results.address_bits
-        for p in range(shape.columns):
+        for p in range(shape.units):
             m.submodules[f"lane_{p}"] = lane = Lane(shape, self.tasks)
             score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
-            read, numerator = reads[p + 1], reads[p + self.RELOAD]
+            placed, read, numerator = (reads[p + k] for k in (0, 1, self.RELOAD))
             addressed, aligned, written = (words[p + k] for k in (1, 2, 5))
             m.d.comb += [
                 lane.task.eq(self.task),
-                lane.s.eq(self.s.word_select(p, shape.score_bits)),
+                lane.s.eq(self._of_lane(self.s, p, shape.score_bits)),
                 lane.score_load.eq(score.valid & score.first),
                 lane.score_pinned.eq(score.pinned),
                 lane.lo.eq(bounds.lo),
@@ -191,13 +204,15 @@ class Lanes(wiring.Component):
                 lane.key_valid.eq(key.valid),
                 lane.key_first.eq(key.first),
                 lane.key_last.eq(key.last),
-                lane.key_place.eq(Cat(key.row, key.bank)),
-                lane.read_place.eq(Cat(read.row, read.bank)),
+                lane.key_place.eq(self._place(key)),
+                lane.read_place.eq(self._place(placed)),
                 lane.read_last.eq(read.valid & read.last),
                 lane.total_valid.eq(numerator.valid),
                 lane.total_first.eq(numerator.first),
-                lane.total_last.eq(numerator.last),
-                self.p.word_select(p, 8).eq(lane.p),
+                *(
+                    self.p.word_select(column, 8).eq(lane.p)
+                    for column in range(p, shape.columns, shape.units)
+                ),
                 clamped[p].eq(key.valid & lane.clamped),
                 align.totals.word_select(p, shape.total_bits).eq(lane.total),
                 align.exponents.word_select(p, OCTAVE_BITS).eq(lane.exponent),
@@ -206,14 +221,23 @@ class Lanes(wiring.Component):
                 lane.tile_is_larger.eq(align.tile_is_larger),
                 lane.halve.eq(align.halve),
                 lane.nothing.eq(align.nothing),
-                lane.read.eq(addressed.word),
-                lane.sum.eq(self.sum.word_select(p, shape.sum_bits)),
+                lane.read.eq(self._address(addressed)),
+                lane.sum.eq(self._of_lane(self.sum, p, shape.sum_bits)),
                 lane.write.eq(written.valid),
                 lane.write_last.eq(written.last),
-                lane.written.eq(written.word),
+                lane.written.eq(self._address(written)),
                 lane.result_read.eq(results.address.word_select(p % shape.normalisers, bits)),
                 results.words.word_select(p, WORD).eq(lane.result),
             ]
+            if shape.turns == 2:
+                queued, taken, merged = (words[k] for k in (p + shape.units + 3, p + 2, p + 3))
+                m.d.comb += [
+                    lane.score_second.eq(score.second),
+                    lane.queue_write.eq(queued.valid & ~queued.second),
+                    lane.queued.eq(queued.word),
+                    lane.queue_read.eq(taken.word),
+                    lane.sum_second.eq(merged.second),
+                ]
             if self.sized:
                 m.d.comb += [lane.factor.eq(factors[p]), lane.lowered.eq(lowered[p])]
         m.d.sync += self.clamped.eq(sum(clamped[1:], start=clamped[0]))
@@ -222,34 +246,75 @@ class Lanes(wiring.Component):
     def _same(self, other, names):
         return [(getattr(other, name), getattr(self, name)) for name in names.split()]
 
+    def _of_lane(self, value, p, bits):
+        """Return what belongs to the columns of a lane."""
+        shape = self.shape
+        return Cat(value.word_select(k, bits) for k in range(p, shape.columns, shape.units))
+
+    def _place(self, key):
+        """Return the place of a key's logarithm in its lane."""
+        return (
+            Cat(key.row, key.second, key.bank) if self.shape.turns == 2 else Cat(key.row, key.bank)
+        )
+
+    def _address(self, word):
+        """Return the place of a feature's sum in its lane."""
+        return Cat(word.word, word.second) if self.shape.turns == 2 else word.word
+
+    def _again(self, m, call, cycles, name):
+        """Return ``call`` as it was so many cycles ago, if lanes have a second column."""
+        again = Signal(name=f"{name}_again")
+        if self.shape.turns == 1:
+            return again
+        left = Signal(range(max(task.features for task in self.tasks) + self.shape.columns + 64))
+        m.d.comb += again.eq(left == 1)
+        with m.If(left != 0):
+            m.d.sync += left.eq(left - 1)
+        with m.If(call):
+            m.d.sync += left.eq(cycles)
+        with m.If(self.start):
+            m.d.sync += left.eq(0)
+        return again
+
     def _keys(self, m, call, pinned, count, name):
-        """Count a tile's keys down from the cycle after ``call`` on; return it ever later."""
+        """Count a tile's keys down from the cycle after ``call`` on, once per turn.
+
+        Return that, from one cycle earlier on, ever later, up to ``count`` cycles behind the last
+        lane; and the cycle in which the second turn begins.
+        """
         tile = self.shape.tile
         layout = data.StructLayout(
-            {"valid": 1, "first": 1, "last": 1, "pinned": 1, "row": range(tile), "bank": 1}
+            {
+                **dict.fromkeys(("valid", "first", "last", "pinned", "second", "bank"), 1),
+                "row": range(tile),
+            }
         )
-        key = Signal(layout, name=name)
+        key, following = Signal(layout, name=name), Signal(layout, name=f"next_{name}")
+        m.d.comb += following.eq(key)
+        m.d.sync += key.eq(following)
         bank = Signal(name=f"{name}_bank")  # of the next tile
+        again = self._again(m, call, self.shape.score_turn, name)
         with m.If(call):
-            m.d.sync += [
-                key.bank.eq(bank),
-                bank.eq(~bank if self.shape.banks == 2 else 0),
-                key.valid.eq(1),
-                key.first.eq(1),
-                key.last.eq(0),
-                key.pinned.eq(pinned),
-                key.row.eq(tile - 1),
+            m.d.comb += [following.bank.eq(bank), following.pinned.eq(pinned)]
+            m.d.sync += bank.eq(~bank if self.shape.waiting == 2 else 0)
+        with m.If(call | again):
+            m.d.comb += [
+                following.valid.eq(1),
+                following.first.eq(1),
+                following.last.eq(0),
+                following.second.eq(again),
+                following.row.eq(tile - 1),
             ]
         with m.Elif(key.valid):
-            m.d.sync += [
-                key.valid.eq(~key.last),
-                key.first.eq(0),
-                key.last.eq(key.row == 1),
-                key.row.eq(key.row - 1),
+            m.d.comb += [
+                following.valid.eq(~key.last),
+                following.first.eq(0),
+                following.last.eq(key.row == 1),
+                following.row.eq(key.row - 1),
             ]
         with m.If(self.start):
             m.d.sync += bank.eq(0)
-        return [call, *_travel(m, key, count)]
+        return [following, *_travel(m, key, self.shape.units + count)], again
 
     def _sizes(self, m):
         """Return factor of the score and drop of the numerator of each column, in its cycle."""
@@ -271,25 +336,28 @@ class Lanes(wiring.Component):
         m.d.sync += drop.eq(Mux(sized, drops[self.value_size], 0))
         return _travel(m, factor, columns), _travel(m, drop, columns)
 
-    def _scores(self, m):
-        count = self.shape.columns + self.SCORE + 3
-        return self._keys(m, self.score, self.score_pinned, count, "key")
-
-    def _reads(self, m):
-        return self._keys(m, self.reload, 0, self.shape.columns + self.RELOAD, "numerator")
-
     def _merges(self, m):
-        """Count a tile's features from the cycle after ``merge`` on; return them ever later."""
+        """Count a tile's features from the cycle after ``merge`` on, once per turn.
+
+        Return them ever later, and the cycle in which the second turn begins.
+        """
+        shape = self.shape
         field = TaskField(m, self.task)
         last_word = field([task.features - 1 for task in self.tasks], "last_word")
         words = max(2, *(task.features for task in self.tasks))
-        layout = data.StructLayout({"valid": 1, "first": 1, "last": 1, "word": range(words)})
+        layout = data.StructLayout(
+            {"valid": 1, "first": 1, "last": 1, "second": 1, "word": range(words)}
+        )
         word = Signal(layout)
+        turn = field([shape.merge_turn(task.features) for task in self.tasks], "merge_turn")
+        again = self._again(m, self.merge, turn, "merge")
         with m.If(self.merge):
+            m.d.sync += word.last.eq(self.merge_last)
+        with m.If(self.merge | again):
             m.d.sync += [
                 word.valid.eq(1),
                 word.first.eq(1),
-                word.last.eq(self.merge_last),
+                word.second.eq(again),
                 word.word.eq(0),
             ]
         with m.Elif(word.valid):
@@ -298,7 +366,10 @@ class Lanes(wiring.Component):
                 word.first.eq(0),
                 word.word.eq(word.word + 1),
             ]
-        return [None, *_travel(m, word, self.shape.columns + self.MERGE + 1)]
+        return [
+            None,
+            *_travel(m, word, max(shape.columns, shape.units + 2) + self.MERGE + 1),
+        ], again
 
 
 def _travel(m, value, count):

@@ -1,11 +1,11 @@
 """Adds a tile's sums to those of the tiles before it, aligned to the larger exponent."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.attention.align import FEED
+from rtl_templates.memory.block_memory import BlockMemory
 from rtl_templates.streams.delay import delay
 
 __all__ = ["Merge"]
@@ -21,8 +21,9 @@ class Merge(wiring.Component):
     stay to be read while the next query is at work.
 
     Latency: a feature is addressed 2 cycles before its sum comes, and kept at the end of the
-    second cycle after that.  Throughput: a feature per cycle.  Infers two memories of
-    ``features`` words of 32 bits, and no multiplier.
+    second cycle after that, 5 cycles or more before it is addressed again; a result is not
+    read while it changes.  Throughput: a feature per cycle.  Infers two memories of ``features``
+    words of 32 bits, and no multiplier.
 
     Parameters
     ----------
@@ -71,8 +72,8 @@ class Merge(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         depth = max(2, self.features)
-        m.submodules.kept = kept = Memory(shape=unsigned(SUM_BITS), depth=depth, init=[])
-        m.submodules.results = results = Memory(shape=unsigned(SUM_BITS), depth=depth, init=[])
+        m.submodules.kept = kept = BlockMemory(SUM_BITS, depth)
+        m.submodules.results = results = BlockMemory(SUM_BITS, depth)
         amount, tile_is_larger, halve, nothing = Signal(5), Signal(), Signal(), Signal()
         with m.If(self.load):
             m.d.sync += [
@@ -81,12 +82,10 @@ class Merge(wiring.Component):
                 halve.eq(self.halve),
                 nothing.eq(self.nothing),
             ]
-        reader = kept.read_port()
-        m.d.comb += [reader.en.eq(1), reader.addr.eq(self.read)]
         old, new = Signal(signed(SUM_BITS)), Signal(signed(SUM_BITS))
         # Block RAM is slow: what it reads waits a cycle.
-        m.d.sync += old.eq(reader.data)
-        m.d.comb += new.eq(self.sum << FEED)
+        m.d.sync += old.eq(kept.data)
+        m.d.comb += [kept.address.eq(self.read), new.eq(self.sum << FEED)]
         # The last bit shifted out rounds: it stays below the result.  A tile that is not the
         # larger one is shifted by 1 in any case, which is not part of `amount`.
         smaller, nearer, shifted = (
@@ -102,16 +101,10 @@ class Merge(wiring.Component):
         ]
         total = Cat(1, delay(m, larger, 1, "larger")).as_signed() + shifted
         for memory, enable in ((kept, self.write), (results, self.write & self.write_last)):
-            writer = memory.write_port()
             m.d.comb += [
-                writer.en.eq(enable),
-                writer.addr.eq(self.written),
-                writer.data.eq(total >> 1),
+                memory.write.eq(enable),
+                memory.written.eq(self.written),
+                memory.value.eq(total >> 1),
             ]
-        result_reader = results.read_port()
-        m.d.comb += [
-            result_reader.en.eq(1),
-            result_reader.addr.eq(self.result_read),
-            self.result.eq(result_reader.data),
-        ]
+        m.d.comb += [results.address.eq(self.result_read), self.result.eq(results.data)]
         return m

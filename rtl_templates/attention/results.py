@@ -46,7 +46,8 @@ class Results(wiring.Component):
         The last tile of a block begins in column 0 (:class:`Align`).
     address : ``Out(normalisers * address_bits)``
         Feature to address in the columns of each normaliser; arrives one cycle later.
-    words : ``In(columns * 32)``
+    words : ``In(units * 32)``
+        Of the lanes; with two turns a lane has those of its second column behind the first's.
     column, denominator : ``Out``, ``In(24)``
         Column whose denominator to address; it arrives one cycle later.
     beat_valid, beat, index : ``Out``
@@ -63,7 +64,8 @@ class Results(wiring.Component):
         for task in self.tasks:
             if task.features % shape.lanes:
                 raise ValueError(f"Lanes must divide {task.features} features, not {shape.lanes}")
-        self.address_bits = (max(2, *(task.features for task in self.tasks)) - 1).bit_length()
+        self.word_bits = (max(2, *(task.features for task in self.tasks)) - 1).bit_length()
+        self.address_bits = self.word_bits + shape.turns - 1
         outputs = max(task.queries * task.heads * task.features for task in self.tasks)
         super().__init__(
             {
@@ -71,7 +73,7 @@ class Results(wiring.Component):
                 "start": In(1),
                 "begin": In(1),
                 "address": Out(shape.normalisers * self.address_bits),
-                "words": In(shape.columns * WORD),
+                "words": In(shape.units * WORD),
                 "column": Out(range(max(2, shape.columns))),
                 "denominator": In(TOTAL_BITS),
                 "beat_valid": Out(1),
@@ -120,7 +122,7 @@ class Results(wiring.Component):
             arrived = delay(m, bundle[: -self.address_bits], 1, f"arrived_{w}")
             words = [
                 self.words.word_select(column, WORD)
-                for column in range(w, shape.columns, shape.normalisers)
+                for column in range(w, shape.units, shape.normalisers)
             ]
             m.d.comb += [
                 normaliser.task.eq(self.task),
@@ -183,14 +185,16 @@ class Results(wiring.Component):
             m.d.sync += running.eq(0)
         first = running & (word == 0)
         flags = Cat(first & (column != count), first & (column != 0))
-        select = Signal(range(max(2, count)))
+        lanes = shape.units // shape.normalisers
+        select, second = Signal(range(max(2, lanes))), Signal()
         at_work = running & (column != 0) & (word <= last_word)
         full, ends = Signal(), Signal()
         leaving = Cat(full, full & ends, full & ends & (column == count))
         low = (shape.lanes - 1).bit_length()
         m.d.comb += [
-            self._word.eq(word),
-            select.eq(column - 1),
+            second.eq((column > lanes) if shape.turns == 2 else 0),
+            self._word.eq(Cat(word[: self.word_bits], second)),
+            select.eq(column - 1 - Mux(second, lanes, 0)),
             full.eq(at_work & word[:low].all() if low else at_work),
             ends.eq(word == last_word),
         ]

@@ -73,19 +73,16 @@ class ScoreScale(wiring.Component):
         if self.sized:
             sized = field([task.kv4 for task in tasks], "sized")
             multiplier = Mux(sized, self.factor, multiplier)
-        rounding = field(
-            [((1 << task.shift) >> 1) + (full << task.shift) for task in tasks], "rounding"
-        )
-        bits = len(self.s) + 16
-        product = Signal(signed(bits))
-        total = Signal(signed(max(bits, len(rounding) + 1) + 1))
-        m.d.sync += [product.eq(self.s * multiplier), total.eq(product + rounding)]
-
+        # One bit more than the logarithm: the last one shifted out rounds it.
+        product = Signal(signed(len(self.s) + 16))
         shifts = sorted({task.shift for task in tasks})
-        z = total >> shifts[0]
+        shifted = (product << 1) >> shifts[0]
         for shift in shifts[1:]:
             here = field([task.shift == shift for task in tasks], f"shift_is_{shift}")
-            z = Mux(here, total >> shift, z)
+            shifted = Mux(here, (product << 1) >> shift, shifted)
+        total = Signal(signed(max(len(shifted), FRACTION + 3) + 1))
+        m.d.sync += [product.eq(self.s * multiplier), total.eq(shifted + (2 * full + 1))]
+        z = total >> 1
         octave, below = z >> FRACTION, z[:FRACTION]
         above, beneath = Signal(), Signal()
         m.d.comb += [above.eq(octave > ~EMPTY), beneath.eq(octave <= EMPTY + 1)]

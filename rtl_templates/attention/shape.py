@@ -34,6 +34,8 @@ class LaneShape:
         Width of a result.
     lag
         Slots from a tile's scores to its sums, at most: how many tiles are in the lanes at once.
+    turns
+        Columns of a lane, 1 or 2: with 2, lane c serves column c and then ``c + columns / 2``.
     """
 
     columns: int
@@ -44,23 +46,67 @@ class LaneShape:
     lanes: int
     out_bits: int
     lag: int = 1
+    turns: int = 1
 
     def __post_init__(self):
         if self.lag not in (1, 2, 3):
             raise ValueError(f"Lag must be 1, 2 or 3, not {self.lag}")
-        if self.tile < 2 or self.tile & (self.tile - 1):
-            raise ValueError(f"Tile must be a power of two, not {self.tile}")
+        if self.tile < 4 or self.tile & (self.tile - 1):
+            raise ValueError(f"Tile must be a power of two from 4 on, not {self.tile}")
         if self.columns % self.normalisers:
             raise ValueError(
                 f"Normalisers must divide {self.columns} columns, not {self.normalisers}"
             )
         if self.normalisers > self.lanes:
             raise ValueError(f"Normalisers must be at most {self.lanes}, not {self.normalisers}")
+        if self.turns not in (1, 2) or self.columns % (self.turns * self.normalisers):
+            raise ValueError(
+                f"Turns must be 1, or 2 if {self.columns} columns are a multiple of twice the "
+                f"{self.normalisers} normalisers, not {self.turns}"
+            )
+
+    @property
+    def units(self):
+        """Lanes."""
+        return self.columns // self.turns
+
+    @property
+    def waiting(self):
+        """Tiles of logarithms that wait for their numerators to be wanted."""
+        return 2 if self.lag == 3 else 1
 
     @property
     def banks(self):
-        """Tiles of logarithms that wait for their numerators to be wanted."""
-        return 2 if self.lag == 3 else 1
+        """Parts of a lane's memory of logarithms: a tile of one column each."""
+        return self.waiting * self.turns
+
+    @property
+    def score_turn(self):
+        """Cycles from the scores, and numerators, of a lane's first column to its second's."""
+        return max(self.tile, self.units)
+
+    @property
+    def later(self):
+        """Cycles that numerators of the second columns come later than those of their row."""
+        return self.score_turn - self.units if self.turns == 2 else 0
+
+    def merge_turn(self, features):
+        """Return the cycles from the sums of a lane's first column to its second's.
+
+        Those of the second one come from a queue, which they must be in first.
+        """
+        return max(features, self.units + 2)
+
+    def merge_step(self, features):
+        """Return the least cycles between two tiles' sums."""
+        second = self.merge_turn(features) if self.turns == 2 else 0
+        return second + max(features, self.units, 5)
+
+    @property
+    def score_step(self):
+        """Least cycles between two tiles' scores."""
+        second = self.score_turn if self.turns == 2 else 0
+        return second + max(self.tile, self.units)
 
     @property
     def row_bits(self):

@@ -1,6 +1,6 @@
 """The exponent of a tile."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,23 +21,24 @@ class TileMaximum(wiring.Component):
     Parameters
     ----------
     banks : int
-        Tiles, 1 or 2, whose exponents are kept.
+        Tiles whose exponents are kept: 1, 2 or 4.
 
     Members
     -------
     valid, first, last : ``In(1)``
         A key is there; it is the tile's first, its last.
     octave : ``In(signed(12))``
-    bank, read_bank : ``In(1)``
-        Where the exponent goes with ``last``, and which one to see; only if there are two.
+    bank, read_bank : ``In(range(banks))``
+        Where the exponent goes with ``last``, and which one to see; only if there are several.
     exponent : ``Out(signed(12))``
     """
 
     def __init__(self, banks=1):
         self.banks = banks
+        bank = range(banks)
         super().__init__(
             {
-                **({"bank": In(1), "read_bank": In(1)} if banks == 2 else {}),
+                **({"bank": In(bank), "read_bank": In(bank)} if banks > 1 else {}),
                 "valid": In(1),
                 "first": In(1),
                 "last": In(1),
@@ -50,16 +51,14 @@ class TileMaximum(wiring.Component):
         m = Module()
         largest = Signal(signed(OCTAVE_BITS))
         following = Signal.like(largest)
-        exponent, other = Signal.like(largest), Signal.like(largest)
+        exponents = [Signal.like(largest, name=f"exponent_{k}") for k in range(self.banks)]
         m.d.comb += following.eq(Mux(self.first | (self.octave > largest), self.octave, largest))
         with m.If(self.valid):
             m.d.sync += largest.eq(following)
-            with m.If(self.last & (~self.bank if self.banks == 2 else 1)):
-                m.d.sync += exponent.eq(following)
-            if self.banks == 2:
-                with m.If(self.last & self.bank):
-                    m.d.sync += other.eq(following)
+            for k, exponent in enumerate(exponents):
+                with m.If(self.last & (self.bank == k if self.banks > 1 else 1)):
+                    m.d.sync += exponent.eq(following)
         m.d.comb += self.exponent.eq(
-            Mux(self.read_bank, other, exponent) if self.banks == 2 else exponent
+            Array(exponents)[self.read_bank] if self.banks > 1 else exponents[0]
         )
         return m

@@ -1,8 +1,10 @@
 """How a task is cut into tiles, chunks and slots: what loader, slots and predictions share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtl_templates.attention.lanes import Lanes
+from rtl_templates.attention.results import row_cycles
+from rtl_templates.attention.shape import LaneShape
 
 __all__ = ["Geometry", "span_of"]
 
@@ -87,21 +89,9 @@ class Geometry:
 
     @property
     def tiles(self):
-        """Tiles of a block: of output features, of elements that stay, or of all slots of keys."""
-        if self.task.operands_stay:
-            return -(-self.task.inner // self.shape.rows)
+        """Tiles of a block: of output features, or of all slots of keys."""
         results = self.key_slots if self.attention else self.task.features
         return -(-results // self.shape.rows)
-
-    @property
-    def height(self):
-        """Products: results that a column gives at a time, the last feature first."""
-        return self.task.features if self.task.operands_stay else self.shape.rows
-
-    @property
-    def words(self):
-        """Products: words of results of a column, of those that it gives at a time."""
-        return self.height // self.shape.beat
 
     @property
     def span(self):
@@ -122,14 +112,10 @@ class Geometry:
     def slot(self):
         """Cycles from the start of a slot to the earliest start of the next one.
 
-        Products: as many as their results take down the drain chain, or out as beats; where
-        operands stay, as the next tile takes on its way in, one cycle after the slot's start.
-        Attention: numerators must be back in the array ``lag`` slots later.
+        Products: as many as their results take down the drain chain, or out as beats.  Attention:
+        numerators must be back in the array ``lag`` slots later.
         """
         shape = self.shape
-        if self.task.operands_stay:
-            beats = self.words * shape.columns
-            return max(self.work, shape.rows + 1, -(-beats // self.tiles))
         if not self.attention:
             return max(self.work, shape.rows, shape.rows // shape.beat * shape.columns)
         return self._slot(self.lag)
@@ -137,20 +123,48 @@ class Geometry:
     @property
     def work(self):
         """Steps of a slot."""
-        if self.task.operands_stay:
-            return self.task.features
         return self.task.inner + (self.task.features if self.attention else 0)
 
     def _slot(self, lag):
         """Return the cycles of a slot of attention with this lag.
 
-        Numerators are in the last row ``turn`` cycles after the first score went onto the drain
-        chain, and enter the shadows when those of the tile before are in use.
+        Numerators enter the shadows when those of the tile before are in use.
         """
-        rows = self.shape.rows
-        turn = 3 * rows + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
         least = max(self.work, self.shape.columns, self.task.features + 1)
-        return max(least, rows + 1, -(-turn // lag))
+        return max(least, self.shape.rows + 1, -(-self._turn // lag))
+
+    @property
+    def turns(self):
+        """Columns that a lane of attention can serve without lengthening the slot: 1 or 2.
+
+        The second column's scores wait in the drain chain, and its sums in a queue; a block's
+        results must all be there when normalisers come to them.
+        """
+        shape, task = self.shape, self.task
+        lanes = LaneShape(
+            columns=shape.columns,
+            tile=shape.rows,
+            score_bits=shape.acc_bits,
+            sum_bits=shape.acc_bits,
+            normalisers=shape.normalisers,
+            lanes=shape.beat,
+            out_bits=shape.out_bits,
+            lag=self.lag,
+        )
+        if task.lane.kv4 or shape.columns % (2 * shape.normalisers):
+            return 1
+        lanes = replace(lanes, turns=2)
+        fits = (
+            self.slot >= max(lanes.score_step, lanes.merge_step(task.features))
+            and self.lag * self.slot >= self._turn + lanes.later
+            and lanes.merge_turn(task.features) <= row_cycles(task.features)
+        )
+        return 2 if fits else 1
+
+    @property
+    def _turn(self):
+        """Cycles from the first score on the drain chain until numerators are in the last row."""
+        return 3 * self.shape.rows + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
 
     @property
     def column_words(self):
@@ -161,14 +175,6 @@ class Geometry:
     def column_parts(self):
         """Operands of a column: 2 with queries for the sinks."""
         return 1 + self.task.pinned
-
-    @property
-    def column_chunk(self):
-        """Words from a column's chunk to the next one: of whole tiles, if they stay."""
-        words = self.column_words
-        if self.task.operands_stay:
-            words = -(-self.tiles * self.shape.rows // self.shape.lanes)
-        return words * self.column_parts
 
     @property
     def row_words(self):
@@ -225,7 +231,7 @@ class Geometry:
     @property
     def column_depth(self):
         """Words of a column's memory: two blocks."""
-        return 2 * self.column_chunk
+        return 2 * self.column_words * self.column_parts
 
     @property
     def query_pitch(self):

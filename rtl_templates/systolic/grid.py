@@ -1,9 +1,10 @@
 """Rows and columns of processing elements, with the waves that drain and reload them."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.streams.delay import delay
 from rtl_templates.systolic.element import CONTROL, Element
 
 __all__ = ["Grid"]
@@ -17,6 +18,8 @@ class Grid(wiring.Component):
     is p cycles later.  The drain of a row stops as soon as it has passed on what is above it, so
     captures may follow each other every ``rows`` cycles.  P enters at the top: what comes
     first ends in the last row; row 0 of the chain moves from ``reload`` on for ``rows`` cycles.
+    With a ``turn``, the chains of P of the columns from ``columns / 2`` on move ``turn`` cycles
+    after those of the columns before, and with ``waits`` so do the drain chains.
     Latency: ``rows`` cycles from a row 0 step to the sum below the last row (operand
     stationary).  Initiation interval 1; utilisation bound: 1.
 
@@ -26,6 +29,8 @@ class Grid(wiring.Component):
         At least 2 rows.
     row_bits, column_bits, acc_bits, p_bits : int
         See :class:`Element`.
+    turn : int
+        0, or at least half the columns; with ``p_bits``.
 
     Members
     -------
@@ -37,6 +42,8 @@ class Grid(wiring.Component):
         Sums at the bottom of the drain chains.
     drained : ``Out(1)``
         Column 0 of ``drain`` carries the last row's result in the next cycle.
+    waits : ``In(1)``
+        Stable, with a ``turn``.
     reload : ``In(1)``
         Pulse: column 0 of ``p`` carries the first of ``rows`` values.
     p : ``In(columns * p_bits)``
@@ -44,11 +51,12 @@ class Grid(wiring.Component):
         Below the last row, operand stationary.
     """
 
-    def __init__(self, *, rows, columns, row_bits, column_bits, acc_bits, p_bits=0):
+    def __init__(self, *, rows, columns, row_bits, column_bits, acc_bits, p_bits=0, turn=0):
         if rows < 2 or columns < 1:
             raise ValueError(f"A grid has 2 rows and 1 column at least, not {rows} x {columns}")
         self.rows = rows
         self.columns = columns
+        self.turn = turn
         self.widths = {
             "row_bits": row_bits,
             "column_bits": column_bits,
@@ -64,6 +72,7 @@ class Grid(wiring.Component):
         }
         if p_bits:
             members |= {
+                **({"waits": In(1)} if turn else {}),
                 "reload": In(1),
                 "p": In(columns * p_bits),
                 "sums": Out(columns * acc_bits),
@@ -79,7 +88,14 @@ class Grid(wiring.Component):
             m.d.comb += Cat(edge.first, edge.capture, edge.flow, edge.copy).eq(
                 self.control.word_select(r, 4)
             )
-        self._waves(m, edges)
+        done = edges[-1].capture
+        m.d.comb += self.drained.eq(done)
+        self._waves(m, edges, done, self.reload if p_bits else None)
+        half, later = self.columns // 2, []
+        if self.turn > half:
+            later = [Signal(CONTROL, name=f"later_{r}") for r in range(self.rows)]
+            done = Mux(self.waits, delay(m, done, self.turn, "wait"), delay(m, done, half, "pass"))
+            self._waves(m, later, done, delay(m, self.reload, self.turn, "later_reload"))
 
         above = []
         for r, edge in enumerate(edges):
@@ -89,6 +105,11 @@ class Grid(wiring.Component):
                 if c:
                     left = elements[c - 1]
                     m.d.comb += [element.row.eq(left.row_o), element.control.eq(left.control_o)]
+                    if later and c == half:
+                        m.d.comb += [
+                            element.control.shift.eq(later[r].shift),
+                            element.control.reload.eq(later[r].reload),
+                        ]
                 else:
                     m.d.comb += [
                         element.row.eq(self.row.word_select(r, widths["row_bits"]).as_signed()),
@@ -113,14 +134,12 @@ class Grid(wiring.Component):
                 m.d.comb += self.sums.word_select(c, acc_bits).eq(element.sum)
         return m
 
-    def _waves(self, m, edges):
+    def _waves(self, m, edges, done, reload):
         """Move the drain chains once the last row is captured, and those of P while it comes.
 
-        Row r of the drain moves r times, from the cycle after the last row's capture on; row r
-        of P moves from r cycles after ``reload`` until row 0 has moved ``rows`` times.
+        Row r of the drain moves r times, from the cycle after ``done`` on; row r of P moves from
+        r cycles after ``reload`` until row 0 has moved ``rows`` times.
         """
-        done = edges[-1].capture
-        m.d.comb += self.drained.eq(done)
         stop = Signal(name="stop_1")
         m.d.sync += stop.eq(done)
         for r in range(1, self.rows):
@@ -134,18 +153,18 @@ class Grid(wiring.Component):
                 following = Signal(name=f"stop_{r + 1}")
                 m.d.sync += following.eq(stop)
                 stop = following
-        if not self.widths["p_bits"]:
+        if reload is None:
             return
         left = Signal(range(self.rows))
-        with m.If(self.reload):
+        with m.If(reload):
             m.d.sync += left.eq(self.rows - 1)
         with m.Elif(left != 0):
             m.d.sync += left.eq(left - 1)
-        start = self.reload
+        start = reload
         for r in range(self.rows):
             moving = Signal(name=f"reloading_{r}")
             m.d.comb += edges[r].reload.eq(start | moving)
-            with m.If(self.reload if r == 0 else start):
+            with m.If(start):
                 m.d.sync += moving.eq(1)
             with m.If(left == 1):
                 m.d.sync += moving.eq(0)

@@ -1,6 +1,6 @@
 """Nodes of linear layers, products and attention on one array core, compiled by Verilator."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from amaranth.back import rtlil
@@ -34,7 +34,6 @@ class Case:
     out: QType = SIGNED
     weight_bits: int = 8
     seed: int = 0
-    stays: bool = False  # linear: operand stationary
 
     def __post_init__(self):
         self.meaning = op = get_op(self.op)
@@ -101,10 +100,7 @@ class ArrayBench:
             first = len(weights[0]) if linear else 0
             tasks.append(
                 array_task(
-                    *(case.work, case.lowered, case.types),
-                    weights=first,
-                    channels=len(channels),
-                    stays=case.stays,
+                    case.work, case.lowered, case.types, weights=first, channels=len(channels)
                 )
             )
             if case.op == "attention":
@@ -112,9 +108,8 @@ class ArrayBench:
             bias = np.zeros(1, np.int64)
             if case.op == "linear":
                 bias = case.lowered.constants["bias"]
-                words = array_weights(case.weights, rows, stays=case.stays)
-                for line, more in zip(weights, words, strict=True):
-                    line += more
+                for line, words in zip(weights, array_weights(case.weights, rows), strict=True):
+                    line += words
             requant = case.lowered.requant
             channels += array_channels(bias, requant, rows, acc_bits, max(factors))
         self.core = ArrayCore(self.shape, tasks, weights, channels)
@@ -155,8 +150,7 @@ class ArrayBench:
             assert trace.clamped == count, label
             if not (item.latency or item.pauses):
                 count = item.length if case.keys.get("padded") else None
-                size = replace(self.size, stays=case.stays)
-                plan = array_slots(case.work, size, seen=self._seen(case, item), length=count)
+                plan = array_slots(case.work, self.size, seen=self._seen(case, item), length=count)
                 ran = (trace.last_beat, trace.steps)
                 assert (plan.last_beat, plan.steps) == ran, f"{label}: {plan} {ran}"
         return traces

@@ -141,25 +141,24 @@ class Pass:
 
 def timetable(lanes, task, slots, rng, begin=5, slack=0):
     """Give every slot its calls, as early as is legal or up to ``slack`` cycles later."""
-    tile, columns = lanes.shape.tile, lanes.shape.columns
+    shape, tile = lanes.shape, lanes.shape.tile
     last = None
     for number, slot in enumerate(slots):
         before = slots[number - 1] if number else None
         slot.score = begin
-        read = number - lanes.shape.banks  # the tile whose logarithms this one overwrites
+        read = number - shape.waiting  # the tile whose logarithms this one overwrites
         if before:
-            slot.score = before.score + max(tile, columns)
+            slot.score = before.score + shape.score_step
         if read >= 0:
             slot.score = max(slot.score, slots[read].reload - lanes.SCORE - 2)
         slot.score += rng.randint(0, slack)
         slot.reload = slot.score + tile + lanes.READY
         if before:
-            kept = tile if lanes.shape.lag > 1 else 2
-            slot.reload = max(slot.reload, before.reload + tile, before.merge - kept)
+            slot.reload = max(slot.reload, before.reload + shape.score_step, before.merge - tile)
         slot.reload += rng.randint(0, slack)
-        slot.merge = slot.reload + tile + lanes.RELOAD
+        slot.merge = slot.reload + tile + lanes.RELOAD + 1 + shape.later
         if before:
-            slot.merge = max(slot.merge, before.merge + max(task.features, columns, 5))
+            slot.merge = max(slot.merge, before.merge + shape.merge_step(task.features))
         slot.merge += rng.randint(0, slack)
         if slot.last:
             if last is not None:
@@ -207,10 +206,12 @@ async def _one(ctx, dut, index, tensor, end):
         for name in ("score", "reload", "merge"):
             calls.setdefault(getattr(slot, name), {})[name] = slot
         for p in range(shape.columns):
+            turn, lane = divmod(p, shape.units)
             for k in range(shape.tile):
                 key = shape.tile - 1 - k
-                scores[slot.score + dut.SCORE + p + k, p] = slot.scores[p, key]
-                due[slot.reload + dut.RELOAD + p + k, p] = slot.numerators[p, key]
+                later = turn * shape.score_turn + lane + k
+                scores[slot.score + dut.SCORE + later, p] = slot.scores[p, key]
+                due[slot.reload + dut.RELOAD + later, p] = slot.numerators[p, key]
         for name, begin, of_slot in (
             ("key_size", slot.score, slot.key_sizes),
             ("value_size", slot.reload, slot.value_sizes),

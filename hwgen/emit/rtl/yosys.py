@@ -8,6 +8,15 @@ from pathlib import Path
 
 __all__ = ["verilog_of"]
 
+_STRIP = (
+    "attrmap -remove src -remove generator -remove full_case -remove parallel_case",
+    "setattr -mod -unset src -unset generator -unset top *",
+)
+"""Leave the attributes of memories, which say how they may be built, and no others."""
+
+_INIT = re.compile(r"^ *\(\* init = .* \*\)\n", flags=re.MULTILINE)
+"""Which is also where the signal is declared."""
+
 _NUMBER = re.compile(r"(?<=dump_module)\$1\d{9}\b")
 
 
@@ -17,8 +26,9 @@ def verilog_of(rtlil: str, *, readable: bool = True) -> str:
     Parameters
     ----------
     readable
-        Keep decisions as always blocks with if and case.  Else they become multiplexers, and
-        the attributes stay: a vendor primitive has settings among them.
+        Keep decisions as always blocks with if and case, and of attributes those of memories.
+        Else decisions become multiplexers, and all attributes stay: a vendor primitive has
+        settings among them.
     """
     import pyosys.libyosys as ys
 
@@ -33,9 +43,12 @@ def verilog_of(rtlil: str, *, readable: bool = True) -> str:
             f"proc -noopt -norom {'-nomux' if readable else ''}",
             "opt_clean -purge",
             "memory_collect",
-            f"write_verilog {'-noattr -norename' if readable else ''} {target}",
+            *(_STRIP if readable else ()),
+            f"write_verilog {'-norename' if readable else ''} {target}",
         ):
             design.run_pass(f"tee -q {command}")
         text = target.read_text()
+    if readable:
+        text = _INIT.sub("", text)
     # The first line names the Yosys build; the design must not depend on it.
     return _NUMBER.sub("", text.split("\n", 1)[1])
