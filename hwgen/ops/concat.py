@@ -1,12 +1,12 @@
-"""Tensors one after the other along the channels."""
+"""Tensors one after the other, along the channels or the rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import (
@@ -20,39 +20,56 @@ from hwgen.ops.base import (
     channel_axis,
 )
 from hwgen.ops.elementwise import rows_of
-from hwgen.ops.scaling import rescale
+from hwgen.ops.history import RowWindow, row_axis
+from hwgen.ops.scaling import identity, rescale
 from hwgen.ops.types import QType
-from hwgen.ops.work import Loop, Work
+from hwgen.ops.work import Loop, Port, Work
 
 __all__ = ["OP", "Concat", "ConcatParams"]
 
 
 class ConcatParams(OpParams):
-    """concat has no spec keys of its own."""
+    """Spec keys of concat."""
+
+    axis: Literal["channels", "rows"] = Field(
+        "channels", description="channels (or features), or rows (of an image, or tokens)"
+    )
 
 
 class Concat(Op):
-    """Channels (or features) of the inputs in order, brought to one type."""
+    """Channels (or features) of the inputs in order, or their rows, brought to one type."""
 
     name: ClassVar[str] = "concat"
-    summary: ClassVar[str] = "two or more tensors one after the other along the channels"
+    summary: ClassVar[str] = (
+        "two or more tensors one after the other along the channels, or the rows"
+    )
     Params: ClassVar[type[OpParams]] = ConcatParams
     arity: ClassVar[tuple[int, int | None]] = (2, None)
     row_by_row: ClassVar[bool] = True
     example: ClassVar[str] = "{name: y, op: concat, in: [x, x]}"
 
     def shape(self, params: ConcatParams, inputs: Sequence[Shape]) -> Shape:
-        """Return the shape with the channels summed."""
+        """Return the shape with the channels, or the rows, summed."""
+        along = params.axis == "rows"
+        if along and len(inputs[0]) == 1:
+            raise ParamError(
+                "a vector has no rows", key="axis", hint="channels, or inputs with rows"
+            )
         for shape in inputs[1:]:
-            if _places(shape) != _places(inputs[0]):
+            if _others(shape, rows=along) != _others(inputs[0], rows=along):
+                hint = "images of one height and width, sequences of as many tokens, or vectors"
+                if along:
+                    hint = (
+                        "images of one width and as many channels, or sequences of as many features"
+                    )
                 raise ParamError(
-                    "concat needs inputs that differ in their channels only, "
+                    f"concat needs inputs that differ in their {params.axis} only, "
                     f"got {list(inputs[0])} and {list(shape)}",
                     key="in",
-                    hint="images of one height and width, sequences of as many tokens, or vectors",
+                    hint=hint,
                 )
         result = list(inputs[0])
-        axis = channel_axis(inputs[0])
+        axis = _axis(inputs[0], rows=along)
         result[axis] = sum(shape[axis] for shape in inputs)
         return tuple(result)
 
@@ -60,7 +77,8 @@ class Concat(Op):
         self, params: ConcatParams, inputs: Sequence[Real], weights: Mapping[str, Real]
     ) -> Real:
         """Return the concatenation."""
-        return np.concatenate(list(inputs), axis=_channels(inputs[0]))
+        along = params.axis == "rows"
+        return np.concatenate(list(inputs), axis=1 + _axis(inputs[0].shape[1:], rows=along))
 
     def lower(
         self,
@@ -72,7 +90,13 @@ class Concat(Op):
         options: LowerOptions,
     ) -> Lowered:
         """Return a multiplier and a constant per input."""
-        return Lowered(requant=rescale(types, out))
+        attrs = {"rows": True} if params.axis == "rows" else {}
+        return Lowered(attrs=attrs, requant=rescale(types, out))
+
+    @staticmethod
+    def of_rows(inputs: int, out: QType) -> Lowered:
+        """Return the integer form of rows one after the other, whose codes stay."""
+        return Lowered(attrs={"rows": True}, requant=identity(out, inputs))
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return each input rescaled, one after the other."""
@@ -84,11 +108,21 @@ class Concat(Op):
                 inputs, requant.multiplier, requant.offset, strict=True
             )
         ]
-        return np.concatenate(parts, axis=_channels(inputs[0]))
+        along = "rows" in lowered.attrs
+        return np.concatenate(parts, axis=1 + _axis(inputs[0].shape[1:], rows=along))
+
+    def row_window(self, params: ConcatParams, inputs: Sequence[Shape]) -> RowWindow | None:
+        """Return that it works row by row, unless along the rows."""
+        return None if params.axis == "rows" else super().row_window(params, inputs)
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
-        """Return ``concat`` work: per row, the ports' rows one after the other."""
+        """Return ``concat`` work: per row, the ports' rows one after the other.
+
+        Along the rows a port is one row.
+        """
         ports = tuple(rows_of(shape) for shape in inputs)
+        if "rows" in lowered.attrs:
+            ports = tuple(Port(1, port.elements) for port in ports)
         return Work(
             kind="concat",
             ports=ports,
@@ -98,16 +132,15 @@ class Concat(Op):
         )
 
 
-def _places(shape: Shape) -> list[int | None]:
-    """Return the shape without its channels."""
-    places: list[int | None] = list(shape)
-    places[channel_axis(shape)] = None
-    return places
+def _axis(shape: Shape, *, rows: bool) -> int:
+    """Return the axis along which inputs follow one another."""
+    return row_axis(len(shape) + 1) - 1 if rows else channel_axis(shape)
 
 
-def _channels(batch: npt.NDArray[Any]) -> int:
-    """Return the axis of the channels of an array with a batch axis."""
-    return 1 + channel_axis(batch.shape[1:])
+def _others(shape: Shape, *, rows: bool) -> list[int]:
+    """Return the sizes along the other axes."""
+    along = _axis(shape, rows=rows)
+    return [len(shape), *(size for axis, size in enumerate(shape) if axis != along)]
 
 
 OP = Concat()

@@ -21,6 +21,7 @@ _NAMES = (
     "conv2d",
     "conv_phase2d",
     "conv_transpose1d",
+    "crop",
     "delay",
     "embedding",
     "flatten",

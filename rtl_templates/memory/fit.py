@@ -25,10 +25,14 @@ def granule_of(walk, banks, pitch=0):
 def buffer_depth(walk, beat, banks):
     """Return elements that hold the rows of a position and those that the next row needs.
 
-    A position waits for less than its window's rows and the step to the next ones; two whole
-    tensors and a history are always enough.
+    A position waits for less than its window's rows and the step to the next ones, the first one
+    also for rows that it leaves out, and the last one for the rest of the tensor; two whole tensors
+    and a history are always enough.
     """
-    rows = max(walk.reach[0], walk.history) + walk.row + walk.levels[0].dy + _SLACK_BEATS * beat
+    count, step = walk.levels[0].count, walk.levels[0].dy
+    window = max(walk.reach[0], walk.history) + walk.row + step + max(walk.origin[0], 0)
+    rest = walk.elements - walk.origin[0] - (count - 1) * step
+    rows = max(window, rest) + _SLACK_BEATS * beat
     return -(-min(rows, walk.history + 2 * walk.fresh) // banks) * banks
 
 

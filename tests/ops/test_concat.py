@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwgen.ops import ParamError, QType, get_op
-from support.op_cases import cases, check_walk, shapes_of
+from support.op_cases import cases, check_walk, each, images, shapes_of
+from support.walk import finish
 
 OP = get_op("concat")
 
@@ -69,3 +70,52 @@ def test_sizes_must_agree(one, other):
 
 def test_sequences_are_joined_along_their_features():
     assert OP.shape(OP.Params(), [(3, 4), (3, 1)]) == (3, 5)
+
+
+@st.composite
+def row_cases(draw):
+    sequences = st.tuples(st.just(1), st.integers(1, 8))
+    shape = draw(st.one_of(images(4), sequences))
+    axis = len(shape) - 2
+    shapes = [(*shape[:axis], draw(st.integers(1, 4)), *shape[axis + 1 :]) for _ in range(3)]
+    return draw(cases("concat", {"axis": "rows"}, shapes, same_type=draw(st.booleans())))
+
+
+@settings(max_examples=60, deadline=None)
+@given(row_cases())
+def test_rows_follow_one_another(case):
+    check_walk(case)
+    got = OP.integer(case.lowered, case.codes)
+    real = OP.real(case.params, case.real_inputs, {})
+    shape = OP.shape(case.params, case.shapes)
+    axis = len(shape) - 2
+    assert got.shape[1:] == real.shape[1:] == shape
+    start = 0
+    for port, source in enumerate(case.shapes):
+        requant = case.lowered.requant
+        for index in each(source):
+            place = (*index[:axis], start + index[axis], *index[axis + 1 :])
+            code = int(case.codes[port][(0, *index)])
+            scaled = code * int(requant.multiplier[port]) + int(requant.offset[port])
+            assert got[(0, *place)] == finish(scaled, requant)
+            assert real[(0, *place)] == case.real_inputs[port][(0, *index)]
+        start += source[axis]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "key", "message"),
+    [
+        (((2, 4, 4), (2, 5, 3)), "in", "differ in their rows only"),
+        (((3, 4), (2, 5)), "in", "differ in their rows only"),
+        (((3,), (3,)), "axis", "no rows"),
+    ],
+)
+def test_rows_must_fit(shapes, key, message):
+    with pytest.raises(ParamError, match=message) as error:
+        OP.shape(OP.Params(axis="rows"), shapes)
+    assert error.value.key == key
+
+
+def test_rows_in_a_stream_are_no_window():
+    assert OP.row_window(OP.Params(axis="rows"), [(3, 4), (3, 4)]) is None
+    assert OP.row_window(OP.Params(), [(3, 4), (3, 4)]) is not None

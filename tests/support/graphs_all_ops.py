@@ -52,7 +52,9 @@ SEQUENCE_LAYERS = (
     {"name": "sm", "op": "softmax", "in": "sc"},
     {"name": "mp", "op": "max_pool1d", "in": "sm", "kernel": 2},
     {"name": "ap", "op": "avg_pool1d", "in": "mp", "kernel": 2, "stride": 1},
-    {"name": "up", "op": "upsample1d", "in": "ap", "factor": 3},
+    {"name": "cr", "op": "crop", "in": "ap", "first": 1, "rows": 1},
+    {"name": "cx", "op": "concat", "in": ["ap", "cr"], "axis": "rows"},
+    {"name": "up", "op": "upsample1d", "in": "cx", "factor": 3},
     {"name": "ct", "op": "conv_transpose1d", "in": "up", "channels": 3, "kernel": 4, "stride": 2,
      "padding": 1},
 )  # fmt: skip

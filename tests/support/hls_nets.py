@@ -217,6 +217,13 @@ def _rows_shape(rng):
     return [image(rng), (int(rng.integers(1, 6)), int(rng.integers(1, 9)))][int(rng.integers(2))]
 
 
+def _crop(rng):
+    shape = _rows_shape(rng)
+    rows = shape[len(shape) - 2]
+    first = int(rng.integers(0, rows))
+    return [shape], {"first": first, "rows": int(rng.integers(1, rows - first + 1))}
+
+
 CASES = {
     "add": _add,
     "argmax": lambda rng: ([(int(rng.integers(2, 30)),)], {}),
@@ -230,6 +237,7 @@ CASES = {
     "conv_transpose1d": _conv_transpose1d,
     "interleave": lambda rng: ([image(rng)] * int(rng.integers(2, 4)), {}),
     "upsample1d": _upsample1d,
+    "crop": _crop,
     "delay": lambda rng: ([_rows_shape(rng)], {"rows": int(rng.integers(1, 7))}),
     "embedding": _embedding,
     "flatten": lambda rng: ([_any_shape(rng)], {}),

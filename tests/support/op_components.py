@@ -14,6 +14,7 @@ from rtl_templates.mac.linear import Linear
 from rtl_templates.vector.add import Add
 from rtl_templates.vector.argmax import Argmax
 from rtl_templates.vector.concat import Concat
+from rtl_templates.vector.crop import Crop
 from rtl_templates.vector.delay import Delay
 from rtl_templates.vector.embedding import Embedding
 from rtl_templates.vector.flatten import Flatten
@@ -52,7 +53,7 @@ __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
 OPS = (
     *("conv1d", "conv2d", "conv_phase2d", "conv_transpose1d", "linear", "relu", *DRAW_POOL),
-    *("add", "concat", "delay", "flatten", "argmax", "requantize"),
+    *("add", "concat", "crop", "delay", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding", "upsample1d", "interleave"),
     *("layer_norm", "rms_norm", "softmax"),
 )
@@ -192,6 +193,13 @@ def _draw_upsample1d(rng):
     return {"factor": factor, "axis": ["height", "width"][int(rng.integers(2))]}, [_draw_image(rng)]
 
 
+def _draw_crop(rng):
+    channels, height, width = _draw_image(rng)
+    first = int(rng.integers(0, height))
+    rows = int(rng.integers(1, height - first + 1))
+    return {"first": first, "rows": rows}, [(channels, height, width)]
+
+
 def _draw_rope(rng):
     heads, pairs = int(rng.integers(1, 4)), int(rng.choice([1, 2, 4, 6]))
     start = int(rng.choice([0, 0, 5, 70_000]))
@@ -224,6 +232,7 @@ _DRAW = {
     "upsample1d": _draw_upsample1d,
     "linear": _draw_linear,
     "argmax": lambda rng: ({}, [(int(rng.integers(1, 20)),)]),
+    "crop": _draw_crop,
     "delay": lambda rng: ({"rows": int(rng.integers(1, 7))}, [_draw_image(rng)]),
     "flatten": lambda rng: ({}, [_draw_image(rng)]),
     "gelu": lambda rng: (
@@ -296,6 +305,19 @@ def _concat(node, sizes):
         offsets=offsets,
         scale=scale,
         out_bits=node.out.bits,
+        **_common(node),
+        **sizes,
+    )
+
+
+def _crop(node, sizes):
+    channels, height, width = node.shapes[0]
+    attrs = node.lowered.attrs
+    return Crop(
+        height=height,
+        row=width * channels,
+        first=attrs["first"],
+        rows=attrs["rows"],
         **_common(node),
         **sizes,
     )
@@ -419,6 +441,7 @@ _BUILD = {
     "relu": _relu,
     "add": _add,
     "concat": _concat,
+    "crop": _crop,
     "delay": _delay,
     "flatten": _flatten,
     "argmax": _argmax,

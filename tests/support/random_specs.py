@@ -77,6 +77,14 @@ def _delay(draw, net, source):
     return net.add("delay", [source], net.shapes[source], rows=draw(st.integers(1, 9)))
 
 
+def _crop(draw, net, source):
+    shape = list(net.shapes[source])
+    axis = len(shape) - 2
+    first = draw(st.integers(0, shape[axis] - 1))
+    shape[axis] = draw(st.integers(1, shape[axis] - first))
+    return net.add("crop", [source], tuple(shape), first=first, rows=shape[axis])
+
+
 def _argmax(draw, net, source):
     name = net.add("argmax", [source], (1,))
     net.unread.remove(name)
@@ -102,7 +110,9 @@ def _add(draw, net, source):
 
 
 def _concat(draw, net, source):
-    axis = 1 if len(net.shapes[source]) == 2 else 0
+    rank = len(net.shapes[source])
+    along = rank > 1 and draw(st.booleans())
+    axis = rank - 2 if along else 1 if rank == 2 else 0
 
     def places(shape):
         return [None if k == axis else size for k, size in enumerate(shape)]
@@ -113,7 +123,8 @@ def _concat(draw, net, source):
     shape = list(net.shapes[source])
     shape[axis] = sum(net.shapes[name][axis] for name in sources)
     shape = tuple(shape)
-    return None if prod(shape) > MAX_ELEMENTS else net.add("concat", sources, shape)
+    keys = {"axis": "rows"} if along else {}
+    return None if prod(shape) > MAX_ELEMENTS else net.add("concat", sources, shape, **keys)
 
 
 def _mul(draw, net, source):
@@ -210,7 +221,11 @@ VECTOR_OPS = {"argmax": _argmax, "embedding": _embedding}
 ARRAY_OPS = {"matmul": _matmul, "attention": _attention}  # of sequences, schedule sequential
 TABLE_OPS = {"gelu": _plain("gelu"), "silu": _plain("silu")}  # of 10 bits at most
 TURN_OPS = {"rope": _rope}  # of a sequence or a vector
-PLACE_OPS = {"flatten": _plain("flatten"), "delay": _delay}  # of an image or a sequence
+PLACE_OPS = {
+    "flatten": _plain("flatten"),
+    "crop": _crop,
+    "delay": _delay,
+}  # of an image or a sequence
 ANY_OPS = {
     "linear": _linear,
     "relu": _plain("relu"),
@@ -236,7 +251,7 @@ CHOICE = {  # by rank
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
 KEPT = {"relu", "upsample1d", "max_pool1d", "max_pool2d", "global_max_pool", "flatten", "argmax"}
-SIZED_OPS = set(DRAWN_OPS) - {*KEPT, "delay"}
+SIZED_OPS = set(DRAWN_OPS) - {*KEPT, "crop", "delay"}
 
 
 def _shape(draw, ranks=(1, 3, 2, 3)):
