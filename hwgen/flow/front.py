@@ -111,9 +111,10 @@ class Front:
         if saved is not None:
             return saved
         offline = self.offline
-        if self.spec.stream is None:
+        setting = self.spec.stream
+        if setting is None:
             return offline
-        return stream(offline, self.graph, self.spec.stream.chunk)
+        return stream(offline, self.graph, setting.chunk, exact=setting.exact)
 
     @cached_property
     def offline(self) -> QGraph:

@@ -13,8 +13,9 @@ from fractions import Fraction
 from math import ceil, gcd, pi
 
 from hwgen.errors import Diagnostic
+from hwgen.graph.cones import Cones
 from hwgen.graph.model import Graph, Input, Node
-from hwgen.graph.streaming import check_rows, multiples, row_windows, total_stride
+from hwgen.graph.streaming import check_rows, multiples, paces, row_windows, total_stride
 from hwgen.ops.base import Shape
 from hwgen.ops.history import RowWindow, row_axis
 from hwgen.ops.pooling import Pool
@@ -70,11 +71,10 @@ def check_windows(
     ]
     problems = problems or check_rows(inputs, parts.body, stream.mark)
     if not parts.pools:
-        message, hint = (
-            "stream: no layer folds the rows of a window",
-            f"{_POOLS}; or stream: {{chunk}}",
+        message = "stream: no layer folds the rows of a window"
+        problems.append(
+            Diagnostic("HG499", message, stream.mark, f"{_POOLS}; or stream: {{chunk}}")
         )
-        problems.append(Diagnostic("HG499", message, stream.mark, hint))
     assert stream.windows is not None
     rows, mark = stream.windows.rows, stream.windows.mark
     wrong = next((item for item in inputs if _rows(item.shape) != rows), None)
@@ -96,7 +96,55 @@ def check_windows(
         message = f"window {rows} is shorter than the {reach} rows that one row before pooling sees"
         hint = f"a window, and inputs, of at least {-(-reach // total) * total} rows"
         problems.append(Diagnostic("HG498", message, mark, hint))
+    if stream.exact and not problems:
+        problems = _more_rows(parts, shapes) or _cone_problems(names, parts, shapes, stream, total)
     return problems
+
+
+def _more_rows(parts: Split, shapes: Mapping[str, Shape]) -> list[Diagnostic]:
+    """Return which layers make more rows than they read, whose cones nothing makes yet."""
+    windows = row_windows(parts.body, shapes)
+    return [
+        Diagnostic(
+            "HG499",
+            f"padding: window_exact, and {node.op} {node.name} makes more rows than it reads",
+            node.mark,
+            "padding: signal, or no up-sampling before pooling",
+        )
+        for node in parts.body
+        if windows[node.name].rows > 1
+    ]
+
+
+def _cone_problems(
+    names: Sequence[str], parts: Split, shapes: Mapping[str, Shape], stream: Stream, total: int
+) -> list[Diagnostic]:
+    """Return why windows cannot have zero padding of their own."""
+    windows = row_windows(parts.body, shapes)
+    links = [(node.name, node.inputs) for node in parts.body]
+    found = paces(names, links, windows)
+    cones = Cones({name: _rows(shapes[name]) for name in found}, links, windows, found)
+    least = cones.least_hop([name for node in parts.pools for name in node.inputs])
+    assert stream.windows is not None
+    rows, mark = stream.windows.rows, stream.windows.mark
+    legal = [
+        hop
+        for hop in range(total, rows + 1, total)
+        if least is not None and hop >= least and not rows % hop
+    ]
+    if not legal:
+        message = f"padding: window_exact, and no hop of a window of {rows} has room for its ends"
+        hint = "a longer window, or padding: signal"
+        return [Diagnostic("HG498", message, mark, hint)]
+    if stream.chunk in legal:
+        return []
+    message = f"padding: window_exact, and a hop of {stream.chunk} does not divide the window"
+    if not rows % stream.chunk:
+        message = (
+            f"padding: window_exact, and a hop of {stream.chunk} has no room for the ends of a "
+            f"window, which need {least} rows"
+        )
+    return [Diagnostic("HG495", message, stream.mark, f"{', '.join(map(str, legal))}")]
 
 
 def _misfit(

@@ -285,6 +285,14 @@ class Op(ABC):
         attrs = {"pad": zero, **lowered.attrs, "history": history, "warmup": warmup}
         return replace(lowered, attrs=attrs)
 
+    def padded(self, lowered: Lowered, before: int, after: int) -> Lowered:
+        """Return the integer form with other numbers of padding rows, if it has any."""
+        if "padding" not in lowered.attrs:
+            return lowered
+        columns = lowered.attrs["padding"][1]
+        attrs = {**lowered.attrs, "padding": ((before, after), columns)}
+        return replace(lowered, attrs=attrs)
+
     def part(self, lowered: Lowered, shape: Shape, kind: QType, rows: int) -> Part:
         """Return what is left of every ``rows`` rows of an input of ``shape`` and ``kind``.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from hwgen.graph.cones import Cones
 from hwgen.graph.model import Graph
 from hwgen.graph.streaming import Pace, history_of, paces
 from hwgen.graph.windows import body_windows
@@ -16,13 +17,14 @@ from hwgen.ops.delay import Delay
 from hwgen.ops.history import RowWindow, row_axis
 from hwgen.ops.registry import get_op
 from hwgen.quant.check import check_qgraph
+from hwgen.quant.exact_windows import ExactWindows
 from hwgen.quant.model import QGraph, QNode, QTensor, Streamed, StreamPace
-from hwgen.quant.windows import fold, rows_of, span_of
+from hwgen.quant.windows import Span, fold, rows_of, span_of
 
 __all__ = ["stream"]
 
 
-def stream(qgraph: QGraph, graph: Graph, chunk: int) -> QGraph:
+def stream(qgraph: QGraph, graph: Graph, chunk: int, *, exact: bool = False) -> QGraph:
     """Return the streamed form of the integer graph of ``graph``.
 
     Row ``j`` of a tensor is row ``j - delay`` of the offline one, for all ``j`` from the delay on,
@@ -35,8 +37,10 @@ def stream(qgraph: QGraph, graph: Graph, chunk: int) -> QGraph:
     chunk
         Rows of each input in a tensor; where nodes fold all rows of a window, its hop: a tensor
         ends with the result of the last window that is complete in all of them.
+    exact
+        Whether a window is padded as it is offline, not with the signal around it.
     """
-    made = _Streamer(qgraph, graph, chunk)
+    made = _Streamer(qgraph, graph, chunk, exact=exact)
     for node in qgraph.nodes:
         made.add(node)
     result = replace(
@@ -59,7 +63,7 @@ def stream(qgraph: QGraph, graph: Graph, chunk: int) -> QGraph:
 class _Streamer:
     """The nodes so far; ``paces`` and ``tensors`` of those and of what they read."""
 
-    def __init__(self, qgraph: QGraph, graph: Graph, chunk: int) -> None:
+    def __init__(self, qgraph: QGraph, graph: Graph, chunk: int, *, exact: bool) -> None:
         self.nodes: list[QNode] = []
         self.tensors: dict[str, QTensor] = {}
         self._chunk = chunk
@@ -69,7 +73,14 @@ class _Streamer:
         self.paces = paces(inputs, links, self._windows)
         pools = [node.inputs[0] for node in qgraph.nodes if get_op(node.op).in_parts]
         self._pooled = {name: rows_of(qgraph.tensor(name).shape) for name in pools}
-        self.span = span_of(rows_of(qgraph.inputs[0].shape), self._pooled, self.paces)
+        window = rows_of(qgraph.inputs[0].shape)
+        self.span = span_of(window, self._pooled, self.paces)
+        self._exact: ExactWindows | None = None
+        if exact:
+            rows = {name: rows_of(qgraph.tensor(name).shape) for name in self.paces}
+            cones = Cones(rows, links, self._windows, self.paces)
+            self._exact = ExactWindows(qgraph, cones, self._windows, self._keep, self.tensors)
+            self.span = Span(window, window, self.span.stride) if self.span else None
         for item in qgraph.inputs:
             self.tensors[item.name] = self._chunked(item)
 
@@ -86,6 +97,9 @@ class _Streamer:
         """Add a node that folds all rows of a window."""
         assert self.span is not None
         (name,) = node.inputs
+        if self._exact is not None:
+            self._once(self._exact.fold(node, self.span.rows // self._chunk))
+            return
         rows = self._pooled[name]
         name = self._delayed(name, self.span.late(self.paces[name], rows))
         parts = fold(node, self.tensors[name], rows, self.paces[name].delay)

@@ -19,7 +19,7 @@ from hwgen.ops.registry import get_op
 from hwgen.quant.check import acc_bits_of
 from hwgen.quant.model import QNode, QTensor
 
-__all__ = ["Span", "fold", "rows_of", "span_of"]
+__all__ = ["Span", "fold", "of_rows", "rows_of", "span_of"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Span:
 
     def late(self, pace: Pace, rows: int) -> int:
         """Return by how many rows a tensor is early of which a window has ``rows``."""
-        return self.reach // pace.stride - pace.delay - rows
+        return int(self.reach / pace.stride) - pace.delay - rows
 
     @property
     def pace(self) -> Pace:
@@ -86,7 +86,7 @@ def fold(node: QNode, source: QTensor, rows: int, warmup: int) -> list[QNode]:
         lowered = get_op(part.op).streamed(part.lowered, 0, warmup, source.type.zero_point)
         bits = acc_bits_of(part.op, lowered, [source.shape], [source.type])
         name = f"{node.name}_P{size}"  # a capital: no layer has such a name
-        out = QTensor(name, _of_parts(source.shape, hop // size), part.type)
+        out = QTensor(name, of_rows(source.shape, hop // size, columns=1), part.type)
         found.append(QNode(name, part.op, (source.name,), lowered, out, bits))
         source, warmup, columns = out, 0, 1
     whole = op.of_parts(node.lowered, rows // size, columns)
@@ -103,8 +103,11 @@ def rows_of(shape: Shape) -> int:
     return shape[row_axis(len(shape) + 1) - 1]
 
 
-def _of_parts(shape: Shape, parts: int) -> Shape:
-    return (shape[0], parts, 1) if len(shape) == 3 else (parts, shape[1])
+def of_rows(shape: Shape, rows: int, columns: int | None = None) -> Shape:
+    """Return a shape with so many rows, and columns if it is an image's."""
+    if len(shape) == 2:
+        return rows, shape[1]
+    return shape[0], rows, shape[2] if columns is None else columns
 
 
 def _columns(shape: Shape) -> int:

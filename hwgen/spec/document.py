@@ -408,8 +408,9 @@ class StreamDoc(_Doc):
     """Rows or tokens from one window to the next, and of every tensor that is sent: a multiple of
     the product of the strides, at most `window`."""
 
-    padding: Literal["signal"] = "signal"
-    """With `window`: `signal` takes the signal around a window instead of zeros."""
+    padding: Literal["signal", "window_exact"] = "signal"
+    """With `window`: `signal` takes the signal around a window instead of zeros; `window_exact`
+    keeps the zeros, bit for bit, and computes the rows that depend on them for each window."""
 
     @model_validator(mode="after")
     def _chunks_or_windows(self) -> StreamDoc:

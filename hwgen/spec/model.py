@@ -201,7 +201,10 @@ class Verify:
 
 @dataclass(frozen=True)
 class Windows:
-    """The network judges windows of ``rows`` rows, padded with the ``signal`` around them."""
+    """The network judges windows of ``rows`` rows.
+
+    They are padded with the ``signal`` around them, or ``window_exact``: as offline.
+    """
 
     rows: int
     padding: str
@@ -218,6 +221,11 @@ class Stream:
     chunk: int
     mark: Mark
     windows: Windows | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether windows have the padding of the offline network."""
+        return self.windows is not None and self.windows.padding == "window_exact"
 
 
 @dataclass(frozen=True)

@@ -56,19 +56,28 @@ def check(text, seed, folder):
 
 @pytest.mark.verilator
 @pytest.mark.hls
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_windows_of_three_hops(schedule, tmp_path):
+@pytest.mark.parametrize(
+    ("padding", "schedule"),
+    [
+        ("signal", "dataflow"),
+        pytest.param("signal", "sequential", marks=pytest.mark.nightly),
+        pytest.param("window_exact", "dataflow", marks=pytest.mark.nightly),
+        ("window_exact", "sequential"),
+    ],
+)
+def test_windows_of_three_hops(padding, schedule, tmp_path):
     layers = [
         {"name": "a", "op": "conv1d", "in": "x", "channels": 4, "kernel": 3, "padding": "same"},
         {"name": "b", "op": "max_pool1d", "in": "a", "kernel": 2},
         {"name": "p", "op": "global_avg_pool", "in": "b"},
         {"name": "y", "op": "linear", "in": "p", "features": 3},
     ]
-    plan = check(spec(layers, (24, 2), {"window": 24, "hop": 8}, schedule), 1, tmp_path)
+    stream = {"window": 24, "hop": 8, "padding": padding}
+    plan = check(spec(layers, (24, 2), stream, schedule), 1, tmp_path)
 
-    # Sums of 4 codes of 5 bits, of two hops.
-    assert plan.stream.state["p" if schedule == "dataflow" else "p_P4"] == 2 * 4 * 7
-    assert plan.stream.latency == {"y": 2}
+    if padding == "signal":  # sums of 4 codes of 5 bits, of two hops
+        assert plan.stream.state["p" if schedule == "dataflow" else "p_P4"] == 2 * 4 * 7
+    assert plan.stream.latency == {"y": 2 if padding == "signal" else 0}
 
 
 @pytest.mark.verilator
@@ -80,9 +89,24 @@ def test_many_random_windows(seed, schedule, tmp_path):
     rng = np.random.default_rng([13, seed])
     sequence = bool(seed % 2)
     layers, rest, stride = random_windows(rng, sequence=sequence)
-    hop = stride * int(rng.integers(1, WINDOW // stride + 1))
     shape = (WINDOW, *rest) if sequence else (rest[0], WINDOW, rest[1])
-    check(spec(layers, shape, {"window": WINDOW, "hop": hop}, schedule, seed), seed, tmp_path)
+    stream = {"window": WINDOW, "hop": stride * int(rng.integers(1, WINDOW // stride + 1))}
+    check(spec(layers, shape, stream, schedule, seed), seed, tmp_path)
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+@pytest.mark.nightly
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("seed", range(12))
+def test_many_random_windows_with_zero_padding(seed, schedule, tmp_path):
+    rng = np.random.default_rng([17, seed])
+    sequence = bool(seed % 2)
+    layers, rest, _ = random_windows(rng, sequence=sequence)
+    shape = (WINDOW, *rest) if sequence else (rest[0], WINDOW, rest[1])
+    stream = {"window": WINDOW, "hop": int(rng.choice([WINDOW // 2, WINDOW]))}
+    stream["padding"] = "window_exact"
+    check(spec(layers, shape, stream, schedule, seed), seed, tmp_path)
 
 
 def test_the_example_is_as_documented():

@@ -56,6 +56,46 @@ def test_every_hop_judges_a_window(seed):
             assert got[name].tolist() == rows.tolist()
 
 
+@pytest.mark.parametrize("seed", SEEDS[::3])
+def test_zero_padding_is_that_of_each_window(seed):
+    """Rows of the stream between cones equal every window, padded with zeros, by itself."""
+    graph, qgraph, codes, stride = network(seed)
+    tried = 0
+    for hop in (n for n in range(stride, WINDOW + 1, stride) if WINDOW % n == 0):
+        setting = Stream(hop, MARK, Windows(WINDOW, "window_exact", MARK))
+        if check_windows(graph.inputs, graph.nodes, setting):
+            continue
+        streamed = stream(qgraph, graph, hop, exact=True)
+        got = golden.run(streamed, {"x": hops(codes, hop)})
+        assert streamed.stream.pace("y").latency == 0
+        # As many windows as there is time for, the first and the last complete one too.
+        last = SIGNAL // hop - 1
+        for place in dict.fromkeys((WINDOW // hop - 1, last // 2 + 1, last)):
+            end = (place + 1) * hop
+            window = codes.take(range(end - WINDOW, end), axis=codes.ndim - 2)
+            for name, rows in windowed(qgraph, {"x": window}, [0]).items():
+                assert got[name][place].tolist() == rows[0].tolist()
+        tried += 1
+    assert tried > 2
+
+
+def test_the_cones_of_three_layers():
+    layers = [
+        {"name": f"c{k}", "op": "conv1d", "in": f"c{k - 1}" if k else "x", "channels": 2 + k,
+         "kernel": 3, "padding": "same"}
+        for k in range(3)
+    ]  # fmt: skip
+    layers.append({"name": "p", "op": "global_max_pool", "in": "c2"})
+    graph = make_graph({"x": (96, 2)}, layers)
+    qgraph = quantize(graph, make_spec(graph, Precision(4, 6)))
+    streamed = stream(qgraph, graph, 16, exact=True)
+
+    # One row more with every layer, on either side; nothing else is computed twice.
+    rows = {node.name: node.out.shape[0] for node in streamed.nodes if node.op == "conv1d"}
+    cones = {f"c{k}_{side}": k + 1 for k in range(3) for side in "LR"}
+    assert rows == {f"c{k}": 16 for k in range(3)} | cones
+
+
 @pytest.mark.parametrize("hop", [8, 12, 40])
 def test_without_padding_it_is_the_network_of_each_window(hop):
     """Then there is nothing that the signal around a window could change."""
@@ -77,6 +117,30 @@ def test_without_padding_it_is_the_network_of_each_window(hop):
     ends = [end for end in range(hop, 241, hop) if end >= 80]
     windows = np.stack([codes[end - 80 : end] for end in ends])
 
+    assert np.array_equal(got[-len(ends) :], golden.run(qgraph, {"x": windows})["y"])
+
+
+def test_layers_before_pooling_can_make_more_rows_than_they_read():
+    layers = [
+        {"name": "a", "op": "conv1d", "in": "x", "channels": 3, "kernel": 3, "stride": 2},
+        {"name": "b", "op": "upsample1d", "in": "a", "factor": 3},
+        {"name": "c", "op": "conv1d", "in": "b", "channels": 2, "kernel": 4},
+        {"name": "y", "op": "global_avg_pool", "in": "c"},
+    ]
+    graph = make_graph({"x": (48, 2)}, layers)
+    qgraph = quantize(graph, make_spec(graph, Precision(4, 6)))
+    kind = qgraph.inputs[0].type
+    codes = np.random.default_rng(5).integers(kind.low, kind.high, size=(96, 2), endpoint=True)
+    setting = Stream(8, MARK, Windows(48, "signal", MARK))
+    assert not check_windows(graph.inputs, graph.nodes, setting)
+
+    streamed = stream(qgraph, graph, 8)
+    got = golden.run(streamed, {"x": codes.reshape(-1, 8, 2)})["y"]
+    late = streamed.stream.pace("y").latency
+    ends = [end for end in range(8, 97, 8) if end - late >= 48]
+    windows = np.stack([codes[end - late - 48 : end - late] for end in ends])
+
+    assert len(ends) > 4
     assert np.array_equal(got[-len(ends) :], golden.run(qgraph, {"x": windows})["y"])
 
 

@@ -137,3 +137,39 @@ def test_the_body_works_row_by_row(tmp_path):
 def test_chunks_still_have_no_global_pooling(tmp_path):
     found = mistake(tmp_path, ["name: y, op: global_avg_pool, in: x"], "{chunk: 8}")
     assert found.code == "HG456"
+
+
+@pytest.mark.parametrize(
+    ("hop", "message"),
+    [
+        (16, "a hop of 16 does not divide the window"),
+        # The first row of c that sees no padding, its delay, and a row beside: (1 + 1 + 1) * 8.
+        (8, "a hop of 8 has no room for the ends of a window, which need 24 rows"),
+    ],
+)
+def test_hops_of_windows_with_zero_padding(tmp_path, hop, message):
+    stream = f"{{window: 72, hop: {hop}, padding: window_exact}}"
+    found = mistake(tmp_path, [*BODY, POOL, LINEAR], stream, 72)
+
+    assert found.code == "HG495"
+    assert message in found.message
+    assert found.hint == "24, 72"
+    assert (found.where.line, found.where.column) == (14, 27)
+
+
+def test_padding_must_leave_room(tmp_path):
+    stream = "{window: 16, hop: 8, padding: window_exact}"
+    found = mistake(tmp_path, [*BODY, POOL, LINEAR], stream, 16)
+
+    assert found.code == "HG498"
+    assert "no hop of a window of 16 has room for its ends" in found.message
+    assert (found.where.line, found.where.column) == (14, 18)
+
+
+def test_cones_of_up_sampling_are_missing(tmp_path):
+    layers = ["name: c, op: upsample1d, in: x, factor: 2", POOL, LINEAR]
+    found = mistake(tmp_path, layers, "{window: 48, hop: 24, padding: window_exact}")
+
+    assert found.code == "HG499"
+    assert "upsample1d c makes more rows than it reads" in found.message
+    assert found.where.line == 6

@@ -19,5 +19,5 @@ def compile_file(path):
     graph = build_graph(spec)
     qgraph = quantize(graph, spec)
     if spec.stream is not None:
-        qgraph = stream(qgraph, graph, spec.stream.chunk)
+        qgraph = stream(qgraph, graph, spec.stream.chunk, exact=spec.stream.exact)
     return qgraph, make_plan(qgraph, spec.accelerator)
