@@ -21,7 +21,7 @@ from math import lcm
 
 from hwgen.errors import Diagnostic, Mark
 from hwgen.graph.model import Input, Node
-from hwgen.ops.base import Shape
+from hwgen.ops.base import ParamError, Shape
 from hwgen.ops.history import RowWindow, row_axis
 from hwgen.ops.registry import get_op
 from hwgen.spec.model import Stream
@@ -107,7 +107,7 @@ def total_stride(inputs: Iterable[str], nodes: Sequence[Node], shapes: Mapping[s
 def check_stream(
     inputs: Sequence[Input], nodes: Sequence[Node], stream: Stream
 ) -> list[Diagnostic]:
-    """Return why a network cannot run in a stream of chunks: HG455 to HG458."""
+    """Return why a network cannot run in a stream of chunks: HG440, HG455 to HG458."""
     problems = check_rows(inputs, nodes, stream.mark)
     if problems:
         return problems
@@ -126,14 +126,19 @@ def multiples(count: int, step: int) -> str:
 
 
 def check_rows(inputs: Sequence[Input], nodes: Sequence[Node], mark: Mark) -> list[Diagnostic]:
-    """Return which nodes do not work on the rows of a stream: HG456 to HG458."""
+    """Return which nodes do not work on the rows of a stream: HG440, HG456 to HG458."""
     problems = _input_problems(inputs, mark)
     if problems:
         return problems
     shapes = _shapes(inputs, nodes)
     windows: dict[str, RowWindow] = {}
     for node in nodes:
-        window = _window(node, shapes)
+        try:
+            window = _window(node, shapes)
+        except ParamError as error:
+            message = f"stream: {node.op} {node.name}: {error}"
+            problems.append(Diagnostic("HG440", message, node.mark, error.hint))
+            continue
         if window is None or window.right < 0:
             message = f"{node.op} {node.name} makes a row of more than a window of rows"
             if window is not None:

@@ -11,12 +11,20 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.convolution import check_groups, window_of, window_sums, without_ends
+from hwgen.ops.convolution import (
+    check_groups,
+    mirrored,
+    rows_in_stream,
+    window_attrs,
+    window_of,
+    window_sums,
+    without_ends,
+)
 from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.types import QType
-from hwgen.ops.window import Padding1d, Window, image_of, pads_of_sequence, sequence_of
+from hwgen.ops.window import Padding1d, PaddingMode, Window, image_of, pads_of_sequence, sequence_of
 from hwgen.ops.work import Loop, Port, Work
 
 __all__ = ["OP", "Conv1d", "Conv1dParams"]
@@ -36,6 +44,10 @@ class Conv1dParams(OpParams):
         description="same, valid, causal (all of it before the first token), one number, or "
         "[before, after]; same gives ceil(tokens / stride) outputs",
     )
+    padding_mode: PaddingMode = Field(
+        "zero",
+        description="what padding reads as: zero, or reflect (mirrored at the edges)",
+    )
     groups: Count = Field(1, description="groups; divides the input and the output features")
     bias: bool = Field(True, description="whether <layer>.bias is added")
     activation: Activation = Field("none", description="none or relu, before requantisation")
@@ -44,7 +56,7 @@ class Conv1dParams(OpParams):
 class Conv1d(Op):
     """``y[t, o] = act(sum x[t * stride + j * dilation - before, c] * weight[o, c, j] + bias[o])``.
 
-    Tokens outside of the sequence are zero.
+    Tokens outside of the sequence are zero, or those as far inside of its end.
     """
 
     name: ClassVar[str] = "conv1d"
@@ -98,13 +110,7 @@ class Conv1d(Op):
             types[0],
             out,
             relu=params.activation == "relu",
-            attrs={
-                "kernel": window.kernel,
-                "stride": window.stride,
-                "dilation": window.dilation,
-                "padding": window.pads,
-                "groups": params.groups,
-            },
+            attrs={**window_attrs(window), "groups": params.groups},
             options=options,
         )
 
@@ -120,7 +126,7 @@ class Conv1d(Op):
 
     def row_window(self, params: Conv1dParams, inputs: Sequence[Shape]) -> RowWindow:
         """Return the window along the tokens."""
-        return _window(params, inputs[0][0]).rows
+        return rows_in_stream(_window(params, inputs[0][0]))
 
     def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
         """Return it without padding before and behind."""
@@ -149,6 +155,7 @@ class Conv1d(Op):
             elements=per_group,
             origin=(skipped - window.pads[0][0], 0),
             pad=lowered.attrs["pad"],
+            mirror=mirrored(window, features),
         )
 
     def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
@@ -158,7 +165,8 @@ class Conv1d(Op):
 
 def _window(params: Conv1dParams, tokens: int) -> Window:
     window = Window((params.kernel, 1), (params.stride, 1), (params.dilation, 1))
-    return replace(window, pads=pads_of_sequence(params.padding, tokens, window))
+    pads = pads_of_sequence(params.padding, tokens, window)
+    return replace(window, pads=pads, mode=params.padding_mode)
 
 
 OP = Conv1d()

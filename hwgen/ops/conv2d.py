@@ -11,12 +11,20 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.convolution import check_groups, window_of, window_sums, without_ends
+from hwgen.ops.convolution import (
+    check_groups,
+    mirrored,
+    rows_in_stream,
+    window_attrs,
+    window_of,
+    window_sums,
+    without_ends,
+)
 from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, Pair, Size2d, expect_image, pair
 from hwgen.ops.types import QType
-from hwgen.ops.window import Padding, Window, pads_of
+from hwgen.ops.window import Padding, PaddingMode, Window, pads_of
 from hwgen.ops.work import Loop, Port, Work
 
 __all__ = ["OP", "Conv2d", "Conv2dParams"]
@@ -35,6 +43,10 @@ class Conv2dParams(OpParams):
         "valid",
         description="same, valid, one number, or [[top, bottom], [left, right]]; "
         "same gives ceil(size / stride) outputs",
+    )
+    padding_mode: PaddingMode = Field(
+        "zero",
+        description="what padding reads as: zero, or reflect (mirrored at the edges)",
     )
     groups: Count = Field(1, description="groups; divides the input and the output channels")
     bias: bool = Field(True, description="whether <layer>.bias is added")
@@ -94,13 +106,7 @@ class Conv2d(Op):
             out,
             relu=params.activation == "relu",
             options=options,
-            attrs={
-                "kernel": window.kernel,
-                "stride": window.stride,
-                "dilation": window.dilation,
-                "padding": window.pads,
-                "groups": params.groups,
-            },
+            attrs={**window_attrs(window), "groups": params.groups},
         )
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
@@ -115,7 +121,7 @@ class Conv2d(Op):
 
     def row_window(self, params: Conv2dParams, inputs: Sequence[Shape]) -> RowWindow:
         """Return the window along the height."""
-        return _window(params, (inputs[0][1], inputs[0][2])).rows
+        return rows_in_stream(_window(params, (inputs[0][1], inputs[0][2])))
 
     def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
         """Return it without padding before and behind."""
@@ -128,7 +134,10 @@ class Conv2d(Op):
         return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
-        """Return ``mac`` work; a kernel row without groups and dilation is one segment."""
+        """Return ``mac`` work; a kernel row without groups and dilation is one segment.
+
+        Unless its columns are reflected, which turns their order.
+        """
         channels, height, width = inputs[0]
         window, groups = window_of(lowered), lowered.attrs["groups"]
         (down, across), (top, _), (left, _) = window.stride, *window.pads
@@ -148,6 +157,7 @@ class Conv2d(Op):
             elements=window.kernel[1] * channels if whole else channels // groups,
             origin=(skipped - top, -left * channels),
             pad=lowered.attrs["pad"],
+            mirror=mirrored(window, channels),
         )
 
     def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
@@ -161,12 +171,15 @@ class Conv2d(Op):
 
 def _window(params: Conv2dParams, size: Pair) -> Window:
     window = Window(pair(params.kernel), pair(params.stride), pair(params.dilation))
-    return replace(window, pads=pads_of(params.padding, size, window.extent, window.stride))
+    pads = pads_of(params.padding, size, window.extent, window.stride)
+    return replace(window, pads=pads, mode=params.padding_mode)
 
 
 def _contiguous(lowered: Lowered) -> bool:
     """Return whether the columns of a kernel row lie one after the other."""
-    return bool(lowered.attrs["groups"] == 1 and lowered.attrs["dilation"][1] == 1)
+    window = window_of(lowered)
+    reflects = window.mode == "reflect" and any(window.pads[1])
+    return lowered.attrs["groups"] == 1 and window.dilation[1] == 1 and not reflects
 
 
 OP = Conv2d()

@@ -10,9 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from hwgen.ops.base import Lowered, ParamError
-from hwgen.ops.window import Window
+from hwgen.ops.history import RowWindow
+from hwgen.ops.window import NO_PADS, Window
 
-__all__ = ["check_groups", "window_of", "window_sums", "without_ends"]
+__all__ = [
+    "check_groups",
+    "mirrored",
+    "rows_in_stream",
+    "window_attrs",
+    "window_of",
+    "window_sums",
+    "without_ends",
+]
 
 Product = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
 
@@ -38,7 +47,41 @@ def check_groups(groups: int, inputs: int, outputs: int) -> None:
 def window_of(lowered: Lowered) -> Window:
     """Return the window that a lowered convolution has in its attributes."""
     attrs = lowered.attrs
-    return Window(attrs["kernel"], attrs["stride"], attrs["dilation"], attrs["padding"])
+    kernel, stride, dilation = attrs["kernel"], attrs["stride"], attrs["dilation"]
+    return Window(kernel, stride, dilation, attrs["padding"], attrs.get("padding_mode", "zero"))
+
+
+def window_attrs(window: Window) -> dict[str, Any]:
+    """Return the attributes of a lowered convolution that :func:`window_of` reads."""
+    return {
+        "kernel": window.kernel,
+        "stride": window.stride,
+        "dilation": window.dilation,
+        "padding": window.pads,
+        "padding_mode": window.mode,
+    }
+
+
+def mirrored(window: Window, column: int) -> int:
+    """Return ``Work.mirror`` of a convolution whose columns have so many elements."""
+    return column if window.mode == "reflect" and window.pads != NO_PADS else 0
+
+
+def rows_in_stream(window: Window) -> RowWindow:
+    """Return the window along the rows.
+
+    Raises
+    ------
+    ParamError
+        If its first rows reflect later ones: in a stream they would come before those.
+    """
+    if window.mode == "reflect" and any(window.pads[0]):
+        raise ParamError(
+            "padding_mode reflect in front reads rows that have not come yet",
+            key="padding_mode",
+            hint="padding_mode: zero, or no padding before and behind the rows",
+        )
+    return window.rows
 
 
 def without_ends(streamed: Lowered) -> Lowered:

@@ -18,6 +18,7 @@ __all__ = [
     "NO_PADS",
     "Padding",
     "Padding1d",
+    "PaddingMode",
     "Window",
     "image_of",
     "pads_of",
@@ -31,6 +32,7 @@ Padding = (
     Literal["same", "valid"] | Side | Annotated[list[Sides], Field(min_length=2, max_length=2)]
 )
 Padding1d = Literal["same", "valid", "causal"] | Side | Sides
+PaddingMode = Literal["zero", "reflect"]
 
 NO_PADS: Pads = ((0, 0), (0, 0))
 
@@ -49,12 +51,16 @@ class Window:
         Distance between two elements of a window.
     pads
         Elements of padding before and after each axis.
+    mode
+        What padding reads as: zero, or the elements as far inside of the edge (``reflect``),
+        without the edge itself.
     """
 
     kernel: Pair
     stride: Pair = (1, 1)
     dilation: Pair = (1, 1)
     pads: Pads = NO_PADS
+    mode: PaddingMode = "zero"
 
     @property
     def extent(self) -> Pair:
@@ -73,9 +79,16 @@ class Window:
         Raises
         ------
         ParamError
-            If the window is larger than the padded input.
+            If the window is larger than the padded input, or reflects more of it than there is.
         """
         for k, axis in enumerate(axes):
+            if self.mode == "reflect" and max(self.pads[k]) >= size[k]:
+                raise ParamError(
+                    f"padding {max(self.pads[k])} along the {axis} reflects more than the "
+                    f"{size[k] - 1} elements beside the edge",
+                    key="padding_mode",
+                    hint=f"padding of at most {size[k] - 1}, or padding_mode: zero",
+                )
             room = size[k] + sum(self.pads[k])
             if self.extent[k] > room:
                 raise ParamError(
@@ -97,7 +110,11 @@ class Window:
 
         The result has shape (n, channels, out height, out width, kernel height, kernel width).
         """
-        padded = np.pad(data, ((0, 0), (0, 0), *self.pads), constant_values=fill)
+        sides = ((0, 0), (0, 0), *self.pads)
+        if self.mode == "reflect":
+            padded = np.pad(data, sides, mode="reflect")
+        else:
+            padded = np.pad(data, sides, constant_values=fill)
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.extent, axis=(2, 3))
         (down, across), (rows, columns) = self.stride, self.dilation
         return windows[:, :, ::down, ::across, ::rows, ::columns]

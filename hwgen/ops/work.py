@@ -146,6 +146,10 @@ class Work:
         Position (y in rows, x in elements) of the first element; negative with padding.
     pad
         Code of a padding element.
+    mirror
+        If not 0, there is no padding: an element outside is the one as far inside of the edge, its
+        column of ``mirror`` elements and its row reflected.  No port has a history then, and runs
+        of ``elements`` that reach over an end of a row lie inside of a column.
     attend
         The products of ``matmul`` and ``attention``, whose row loop counts queries, channel
         loop heads, and ``outputs`` a head's features.
@@ -161,6 +165,7 @@ class Work:
     elements: int = 1
     origin: tuple[int, int] = (0, 0)
     pad: int = 0
+    mirror: int = 0
     attend: Attend | None = None
 
     @property

@@ -64,8 +64,11 @@ class Option:
 
 
 def legal_rows(work: Work) -> tuple[int, ...]:
-    """Return the values that ``Fold.rows`` may have: 1, and all kernel rows."""
-    outer = work.reduce[0].count if work.reduce else 1
+    """Return the values that ``Fold.rows`` may have: 1, and all kernel rows.
+
+    Reflected rows do not lie at one distance from each other.
+    """
+    outer = work.reduce[0].count if work.reduce and not work.mirror else 1
     return (1,) if outer == 1 else (1, outer)
 
 
@@ -181,7 +184,8 @@ def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterat
 
 def can_be_flat(work: Work) -> bool:
     """Return whether words may run on into the next kernel row: each is one segment."""
-    return len(work.reduce) == 1 and work.reduce[0].count > 1 and not work.reduce[0].dx
+    one_segment = len(work.reduce) == 1 and work.reduce[0].count > 1 and not work.reduce[0].dx
+    return one_segment and not work.mirror
 
 
 def _flat_options(work: Work, budget: int) -> Iterator[Option]:

@@ -58,7 +58,7 @@ def real_taps(work: Work, fold: Fold) -> Taps | None:
 
     At least one step is left where a whole window lies in padding.
     """
-    if work.kind != "mac" or not work.reduce or not _separable(work):
+    if work.kind != "mac" or not work.reduce or work.mirror or not _separable(work):
         return None
     return _flat_taps(work, fold) if fold.flat else _real_taps(work, fold.rows, fold.elements)
 
@@ -94,7 +94,7 @@ def _flat_taps(work: Work, fold: Fold) -> Taps | None:
 @lru_cache(maxsize=256)
 def real_macs(work: Work) -> int:
     """Return the multiplications of a ``mac`` work by elements that are no padding."""
-    if not work.reduce or not _separable(work):
+    if not work.reduce or work.mirror or not _separable(work):
         return work.macs
     rows = sum(
         sum(0 <= y < work.ports[0].rows for y in _starts(top, work.reduce[0].count, step))

@@ -54,16 +54,22 @@ def visits(work: Work, fold: Fold) -> Iterator[Visit]:
     beats = group_beats(work, fold)
     reach_y, reach_x = reach(work)
     taps, steps = taps_of(work, fold), steps_of(work, fold)
+    # Reflected rows and columns in front are those behind the first ones; last rows stay longer.
+    first, left, most = port.history, 0, port.rows - port.history
+    if work.mirror:
+        end = work.origin[0] + (work.row.count - 1) * work.row.dy + reach_y
+        first, most = max(0, -work.origin[0]), port.rows - 1 - max(0, end - (port.rows - 1))
+        left = work.mirror - work.origin[1] if work.origin[1] < 0 else 0
     for row in range(work.row.count):
         top = work.origin[0] + row * work.row.dy
-        kept = max(0, min(top + work.row.dy, port.rows - port.history)) * port.row
+        kept = max(0, min(top + work.row.dy, most)) * port.row
         done = row == work.row.count - 1
         release = port.fresh if done else kept
         for column in range(work.column.count):
             y = top + column * work.column.dy + reach_y
             x = work.origin[1] + row * work.row.dx + column * work.column.dx + reach_x
-            last = max(min(y, port.rows - 1), port.history)  # never before its tensor begins
-            need = last * port.row + min(x + 1, port.row)
+            last = max(min(y, port.rows - 1), first)  # never before its tensor begins
+            need = last * port.row + max(min(x + 1, port.row), left)
             row_ends = column == work.column.count - 1
             if row_ends:
                 need = max(need, release)

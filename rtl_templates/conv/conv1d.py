@@ -38,6 +38,8 @@ class Conv1d(MacOp):
         Tokens between windows, and between the taps of a window.
     padding : tuple
         Tokens (before, after), each less than the window is long.
+    reflect : bool
+        Padding reads as the sequence mirrored at its ends, not as ``pad``; no tap is skipped then.
     groups : int
         Divides the features and the outputs.
     fold, pad, beat, depth, queue
@@ -61,6 +63,7 @@ class Conv1d(MacOp):
         stride=1,
         dilation=1,
         padding=(0, 0),
+        reflect=False,
         groups=1,
         fold=None,
         **keys,
@@ -73,6 +76,11 @@ class Conv1d(MacOp):
         extent = (taps - 1) * dilation + 1
         if not 0 <= min(padding) <= max(padding) < extent:
             raise ValueError(f"Padding must be in [0, {extent}) for this kernel, not {padding}")
+        if reflect and max(padding) >= tokens:
+            raise ValueError(f"Padding of {max(padding)} reflects more than {tokens} tokens")
+        reflect = reflect and any(padding)
+        if reflect and fold is not None and fold.rows > 1:
+            raise ValueError("Reflected tokens are not read together")
         walk = self.window_walk(
             tokens,
             features,
@@ -83,7 +91,8 @@ class Conv1d(MacOp):
             padding=padding,
             groups=groups,
             fold=fold,
-            skip=keys.get("pad", 0) == 0,
+            skip=keys.get("pad", 0) == 0 and not reflect,
+            reflect=reflect,
         )
         super().__init__(
             walk=walk,
@@ -92,7 +101,9 @@ class Conv1d(MacOp):
             kernel_rows=taps,
             pitch=dilation * features,
             fold=fold,
-            useful=_useful(weights, walk, tokens, stride, dilation, padding[0]),
+            useful=None
+            if reflect
+            else _useful(weights, walk, tokens, stride, dilation, padding[0]),
             **keys,
         )
 
@@ -109,6 +120,7 @@ class Conv1d(MacOp):
         groups=1,
         fold=None,
         skip=True,
+        reflect=False,
     ):
         """Return the walk: tokens, groups, blocks of outputs; taps, words of a tap.
 
@@ -139,6 +151,7 @@ class Conv1d(MacOp):
             origin=(-padding[0] * features, 0),
             reach=(reach * features, features - 1),
             idle=max(0, -(-results // fold.lanes) - rows.count * words),
+            mirror=features if reflect else 0,
         )
         if not skip or fold.rows > 1:
             return walk

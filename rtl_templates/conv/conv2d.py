@@ -39,6 +39,8 @@ class Conv2d(MacOp):
         (down, across): between windows, and between the elements of a window.
     padding : tuple
         ((top, bottom), (left, right)), each less than the window is long.
+    reflect : bool
+        Padding reads as the image mirrored at its edges, not as ``pad``; no step is skipped then.
     groups : int
         Divides the input and the output channels.
     fold, pad, beat, depth, queue
@@ -63,6 +65,7 @@ class Conv2d(MacOp):
         stride=(1, 1),
         dilation=(1, 1),
         padding=((0, 0), (0, 0)),
+        reflect=False,
         groups=1,
         fold=None,
         **keys,
@@ -77,7 +80,13 @@ class Conv2d(MacOp):
             size = (taps - 1) * apart + 1
             if not 0 <= min(sides) <= max(sides) < size:
                 raise ValueError(f"Padding must be in [0, {size}) for this kernel, not {sides}")
-        skip = keys.get("pad", 0) == 0
+        for sides, size in zip(padding, (height, width), strict=True):
+            if reflect and max(sides) >= size:
+                raise ValueError(f"Padding of {max(sides)} reflects more than {size} elements")
+        reflect = reflect and any(map(any, padding))
+        if reflect and fold.rows > 1:
+            raise ValueError("Reflected rows are not read together")
+        skip = keys.get("pad", 0) == 0 and not reflect
         walk = self.window_walk(
             height,
             width,
@@ -90,15 +99,18 @@ class Conv2d(MacOp):
             groups=groups,
             fold=fold,
             skip=skip,
+            reflect=reflect,
         )
         super().__init__(
             walk=walk,
-            weights=[_segments(c, groups == 1 and dilation[1] == 1) for c in weights],
+            weights=[_segments(c, _whole(groups, dilation, padding, reflect)) for c in weights],
             groups=groups,
             kernel_rows=kernel[0],
             pitch=dilation[0] * width * channels,
             fold=fold,
-            useful=_useful(weights, walk, (height, width), stride, dilation, padding),
+            useful=None
+            if reflect
+            else _useful(weights, walk, (height, width), stride, dilation, padding),
             **keys,
         )
 
@@ -116,6 +128,7 @@ class Conv2d(MacOp):
         groups=1,
         fold=None,
         skip=True,
+        reflect=False,
     ):
         """Return the walk: rows, columns, groups, blocks; kernel rows, kernel columns, words.
 
@@ -130,8 +143,7 @@ class Conv2d(MacOp):
             raise ValueError(f"A {kernel} kernel does not fit a {height} x {width} image")
         row = width * channels
         per_group = channels // groups
-        # The columns of a kernel row are one contiguous segment, unless something is between.
-        whole = groups == 1 and dilation[1] == 1
+        whole = _whole(groups, dilation, padding, reflect)
         segment = kernel[1] * channels if whole else per_group
         columns = Level(1) if whole else Level(kernel[1], 0, dilation[1] * channels)
         rows = Level(kernel[0], dilation[0] * row) if fold.rows == 1 else Level(1)
@@ -154,6 +166,7 @@ class Conv2d(MacOp):
             origin=(-top * row, -left * channels),
             reach=(down * row, (across + 1) * channels - 1),
             idle=max(0, -(-results // fold.lanes) - steps),
+            mirror=channels if reflect else 0,
         )
         if not skip:
             return walk
@@ -165,6 +178,11 @@ class Conv2d(MacOp):
             first = [c * stride[1] * channels - left * channels for c in range(out_columns)]
             taps = real_words(words, fold.elements, segment, first, row)
         return skip_padding(walk, taken, taps, -(-results // fold.lanes))
+
+
+def _whole(groups, dilation, padding, reflect):
+    """Return whether the columns of a kernel row are one contiguous segment in their order."""
+    return groups == 1 and dilation[1] == 1 and not (reflect and any(padding[1]))
 
 
 def _useful(weights, walk, size, stride, dilation, padding):

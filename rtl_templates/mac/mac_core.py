@@ -170,7 +170,11 @@ class MacCore(wiring.Component):
         high = max(
             task.walk.x_range()[1] + task.walk.y_range()[1] + shape.span for task in self.tasks
         )
-        self.address_range = (low, high)
+        self.address_range = (
+            low,
+            max(high, *(task.walk.elements if task.walk.mirror else 0 for task in self.tasks)),
+        )
+        low, high = self.address_range
         mover = self.mover
         super().__init__(
             {
@@ -251,12 +255,15 @@ class MacCore(wiring.Component):
         elements = field([task.walk.elements for task in tasks], "elements")
         pad = field([task.pad for task in tasks], "pad")
         is_signed = field([task.signed for task in tasks], "is_signed")
+        reflects = field([task.walk.mirror > 0 for task in tasks], "reflects")
         code = signed if shape.x_signed else unsigned
         wide = shape.x_bits + (shape.x_signed and not all(task.signed for task in tasks))
         operands = [[] for _ in range(shape.groups)]
         for k in range(shape.rows):
             y = mover.y + k * shape.row_pitch
             m.d.comb += self.address[k].eq(y + mover.x)
+            if any(task.walk.mirror for task in tasks):
+                m.d.comb += self.address[k].eq(self._reflected(field))
             for e in range(shape.reads):
                 raw = self.data[k].word_select(e, shape.x_bits)
                 x = mover.x + e
@@ -267,12 +274,36 @@ class MacCore(wiring.Component):
                     value = Cat(raw, raw[-1] & is_signed).as_signed()
                 if padded:
                     inside = Signal(name=f"inside_{k}_{e}")
-                    m.d.sync += inside.eq((y >= first) & (y < elements) & (x >= 0) & (x < row))
+                    within = (y >= first) & (y < elements) & (x >= 0) & (x < row)
+                    m.d.sync += inside.eq(within | reflects)
                     value = Mux(inside, value, pad)
                 operand = Signal(code(wide), name=f"operand_{k}_{e}")
                 m.d.sync += operand.eq(value)
                 operands[e // shape.elements].append(operand)
         return operands
+
+    def _reflected(self, field):
+        """Return the address of what a place outside of the tensor reflects; inside, its own.
+
+        Rows are turned over at the first and the last one, columns one by one, as their elements
+        keep their order.
+        """
+        mover, walks = self.mover, [task.walk for task in self.tasks]
+        reflects = field([walk.mirror > 0 for walk in walks], "reflects_rows")
+        last = field([walk.elements - walk.row for walk in walks], "last_row")
+        inner = Mux(mover.y > last, 2 * last - mover.y, mover.y)
+        y = Mux(reflects, Mux(mover.y < 0, -mover.y, inner), mover.y)
+        # Two columns further for each by which a place lies outside; 0 for a task with padding.
+        twice = field([2 * walk.mirror for walk in walks], "two_columns")
+        x = mover.x
+        left, right = map(max, zip(*(walk.mirrored_columns for walk in walks), strict=True))
+        for k in range(left):
+            edge = field([-k * walk.mirror for walk in walks], f"left_{k}")
+            x = x + Mux(mover.x < edge, twice, 0)
+        for k in range(right):
+            edge = field([walk.row + k * walk.mirror for walk in walks], f"right_{k}")
+            x = x - Mux(mover.x >= edge, twice, 0)
+        return y + x
 
     def _bent(self, m, e, raw):
         """Return an element and its place: some words take it from the next segment."""

@@ -19,7 +19,8 @@ def granule_of(walk, banks, pitch=0):
     ``pitch`` separates parallel reads.
     """
     steps = [step for level in walk.levels if level.count > 1 for step in (level.dy, level.dx)]
-    return gcd(banks, pitch, *walk.origin, *steps)
+    edges = (walk.mirror, walk.row) if walk.mirror else ()
+    return gcd(banks, pitch, *walk.origin, *steps, *edges)
 
 
 def buffer_depth(walk, beat, banks):

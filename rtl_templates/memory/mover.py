@@ -298,19 +298,24 @@ def window_parts(walk):
     """
     rows, columns = walk.levels[:2]
     last_row = walk.elements - walk.row
+    first, left, most = walk.history, 0, walk.fresh
+    if walk.mirror:  # what lies in front is read behind the first rows and columns, and so on
+        first = max(0, -walk.origin[0])
+        left = walk.mirror - walk.origin[1] if walk.origin[1] < 0 else 0
+        most = last_row - max(0, walk.ends[0] - last_row)
     return {
         "bottom": {
             "count": rows.count,
             "start": walk.origin[0] + walk.reach[0],
             "step": rows.dy,
-            "low": walk.history,  # a position waits for its tensor, whatever it looks back to
+            "low": first,  # a position waits for its tensor, whatever it looks back to
             "high": last_row,
         },
         "right": {
             "count": columns.count,
             "start": walk.origin[1] + walk.reach[1] + 1,
             "step": columns.dx,
-            "low": 0,
+            "low": left,
             "high": walk.row,
         },
         "kept": {
@@ -318,7 +323,7 @@ def window_parts(walk):
             "start": walk.origin[0] + rows.dy,
             "step": rows.dy,
             "low": 0,
-            "high": walk.fresh,
+            "high": most,
             "last": walk.fresh,
         },
     }

@@ -99,6 +99,9 @@ class Walk:
     missing
         First elements that read as padding in the first tensor of a sequence: its history, and
         more if the first rows of a sequence do not count.
+    mirror
+        If not 0, elements outside are those as far inside of the edge: elements of a column.  No
+        step is skipped, there is no history, and where columns are reflected a step reads one.
     """
 
     elements: int
@@ -113,6 +116,7 @@ class Walk:
     history: int = 0
     missing: int = 0
     bend: Bend | None = None
+    mirror: int = 0
 
     def __post_init__(self):
         """Check what the mover's arithmetic rests on."""
@@ -189,16 +193,27 @@ class Walk:
 
     @property
     def padded(self) -> bool:
-        """Whether a position touches elements outside its row or the tensor, or missing ones."""
+        """Whether a position reads elements outside its row or the tensor, or missing ones."""
+        bottom, right = self.ends
+        outside = min(self.origin) < 0 or bottom >= self.elements or right >= self.row
+        return bool(self.missing) or (outside and not self.mirror)
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The furthest place (y, x) that a position touches."""
         rows, columns = self.levels[:2]
-        bottom = self.origin[0] + (rows.count - 1) * rows.dy + self.reach[0]
-        right = self.origin[1] + (columns.count - 1) * columns.dx + self.reach[1]
         return (
-            bool(self.missing)
-            or min(self.origin) < 0
-            or bottom >= self.elements
-            or right >= self.row
+            self.origin[0] + (rows.count - 1) * rows.dy + self.reach[0],
+            self.origin[1] + (columns.count - 1) * columns.dx + self.reach[1],
         )
+
+    @property
+    def mirrored_columns(self) -> tuple[int, int]:
+        """Columns that are reflected at the left and at the right end of a row."""
+        if not self.mirror:
+            return 0, 0
+        right = self.ends[1] + 1 - self.row
+        return -(min(0, self.origin[1]) // self.mirror), max(0, -(-right // self.mirror))
 
     def x_range(self) -> tuple[int, int]:
         """Return the smallest and largest x that a step starts at."""

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from hwgen.ops import LowerOptions, ParamError, QType, get_op
 from support.op_cases import cases, check_accumulator, check_close, check_walk, each
-from support.walk import requantise
+from support.walk import reflected, requantise
 
 OP = get_op("conv1d")
 
@@ -22,6 +22,8 @@ def convolve(data, weight, bias, keys, fill):
         total = bias[o]
         for j, c in each((kernel, inputs)):
             place = t * stride + j * dilation - before
+            if keys["padding_mode"] == "reflect":
+                place = reflected(place, tokens)
             feature = o // outputs * inputs + c
             total += (data[place][feature] if 0 <= place < tokens else fill) * weight[o][c][j]
         result[t, o] = total
@@ -64,6 +66,8 @@ def keys_and_shape(draw):
     }
     if placed(tokens, keys)[1] < 1:
         keys["padding"] = "causal"
+    modes = ["zero", "reflect"] if extent <= tokens else ["zero"]
+    keys["padding_mode"] = draw(st.sampled_from(modes))
     return keys, (tokens, groups * draw(st.integers(1, 3)))
 
 
@@ -156,6 +160,12 @@ def test_a_kernel_longer_than_the_sequence_sees_padding():
             "kernel's 5",
         ),
         ({"channels": 4, "kernel": 3, "padding": [0, 3]}, (5, 1), "padding", "not smaller"),
+        (
+            {"channels": 4, "kernel": 4, "padding": "causal", "padding_mode": "reflect"},
+            (3, 1),
+            "padding_mode",
+            "padding 3 along the length reflects more than the 2 elements",
+        ),
         ({"channels": 4, "kernel": 3}, (4, 5, 5), "", r"got \[4, 5, 5\]"),
     ],
 )

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from hwgen.ops import LowerOptions, ParamError, QType, get_op
 from support.op_cases import cases, check_accumulator, check_close, check_walk, each, images
-from support.walk import requantise
+from support.walk import reflected, requantise
 
 OP = get_op("conv2d")
 
@@ -47,6 +47,8 @@ def convolve(data, weight, bias, keys, fill):
         first = o // (len(weight) // groups) * (channels // groups)
         for c, di, dj in each((channels // groups, kh, kw)):
             y, x = i * sh + di * dh - top, j * sw + dj * dw - left
+            if keys["padding_mode"] == "reflect":
+                y, x = reflected(y, height), reflected(x, width)
             inside = 0 <= y < height and 0 <= x < width
             total += (data[first + c][y][x] if inside else fill) * weight[o][c][di][dj]
         result[o, i, j] = total
@@ -75,6 +77,7 @@ def keys_and_shape(draw):
         "groups": groups,
         "bias": draw(st.booleans()),
         "activation": draw(st.sampled_from(["none", "relu"])),
+        "padding_mode": "zero",
     }
     shape = (channels, height, width)
     try:
@@ -82,6 +85,8 @@ def keys_and_shape(draw):
     except ParamError as error:
         assert error.key == "kernel"
         keys["padding"] = "same"
+    if all(extent <= size for extent, size in zip(extents, (height, width), strict=True)):
+        keys["padding_mode"] = draw(st.sampled_from(["zero", "reflect"]))
     return keys, shape
 
 
@@ -160,6 +165,12 @@ def test_a_channel_of_zeros_gives_its_bias():
         ({"channels": 4, "kernel": 6}, (1, 5, 5), "kernel", "does not fit an input of height 5"),
         ({"channels": 4, "kernel": 3, "padding": 3}, (1, 5, 5), "padding", "not smaller"),
         ({"channels": 4, "kernel": 3, "dilation": [1, 3]}, (1, 5, 6), "kernel", "dilation 3 does"),
+        (
+            {"channels": 4, "kernel": 5, "padding": "same", "padding_mode": "reflect"},
+            (1, 5, 2),
+            "padding_mode",
+            "padding 2 along the width reflects more than the 1 elements",
+        ),
         ({"channels": 4, "kernel": 3}, (7,), "", r"got \[7\]"),
     ],
 )
@@ -178,6 +189,7 @@ def test_illegal_shapes_are_refused(keys, shape, key, text):
         {"channels": 4, "kernel": [3]},
         {"channels": 4, "kernel": 3, "stride": -1},
         {"channels": 4, "kernel": 3, "padding": "full"},
+        {"channels": 4, "kernel": 3, "padding_mode": "symmetric"},
         {"channels": 4, "kernel": 3, "padding": -1},
         {"channels": 4, "kernel": 3, "padding": [[1, 1]]},
         {"channels": 4, "kernel": 3, "padding": [[1, 1], [0]]},

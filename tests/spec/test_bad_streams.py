@@ -80,6 +80,18 @@ def test_a_dense_layer_of_an_image_takes_all_its_rows(tmp_path):
     assert mistake.code == "HG456"
 
 
+@pytest.mark.parametrize("padding", ["same", "causal", "[0, 1]"])
+def test_rows_are_not_reflected(tmp_path, padding):
+    layers = [conv("y", "x", padding=padding, padding_mode="reflect")]
+    (mistake,) = mistakes(tmp_path, layers)
+
+    assert mistake.code == "HG440"
+    assert "conv1d y" in mistake.message
+    assert "have not come yet" in mistake.message
+    assert mistake.where.line == 6
+    assert "padding_mode: zero" in mistake.hint
+
+
 def test_paths_of_different_strides_cannot_meet(tmp_path):
     # Offline both are 31 tokens long.
     layers = [

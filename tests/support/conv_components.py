@@ -37,9 +37,16 @@ def draw_conv2d(rng):
         "stride": [int(rng.integers(1, 4)) for _ in range(2)],
         "dilation": dilation,
         "padding": ["same", "valid", pads][int(rng.integers(3))] if fits else "same",
+        "padding_mode": _mode(rng, extents, shape[1:]),
         "groups": groups,
         "activation": ["none", "relu"][int(rng.integers(2))],
     }, [shape]
+
+
+def _mode(rng, extents, sizes):
+    """Draw what padding reads as; no side has more than the window is long, less one."""
+    fits = all(extent <= size for extent, size in zip(extents, sizes, strict=True))
+    return "reflect" if fits and rng.integers(2) else "zero"
 
 
 def draw_conv1d(rng):
@@ -54,6 +61,7 @@ def draw_conv1d(rng):
         "stride": int(rng.integers(1, 4)),
         "dilation": dilation,
         "padding": styles[int(rng.integers(len(styles)))],
+        "padding_mode": _mode(rng, [extent], [tokens]),
         "groups": groups,
         "activation": ["none", "relu"][int(rng.integers(2))],
     }, [(tokens, groups * int(rng.integers(1, 5)))]
@@ -125,6 +133,7 @@ def build_conv2d(node, sizes):
         stride=attrs["stride"],
         dilation=attrs["dilation"],
         padding=attrs["padding"],
+        reflect=attrs["padding_mode"] == "reflect",
         groups=attrs["groups"],
         pad=attrs["pad"],
         **mac_keys(node),
@@ -142,6 +151,7 @@ def build_conv1d(node, sizes):
         stride=attrs["stride"][0],
         dilation=attrs["dilation"][0],
         padding=attrs["padding"][0],
+        reflect=attrs["padding_mode"] == "reflect",
         groups=attrs["groups"],
         pad=attrs["pad"],
         **mac_keys(node),

@@ -27,6 +27,12 @@ def image(rng, least=1):
     return tuple(int(n) for n in rng.integers([1, least, least], [7, 7, 7]))
 
 
+def _mode(rng, pads, sizes):
+    """Draw what padding reads as, where there is as much beside the edges as it reflects."""
+    fits = all(max(sides) < size for sides, size in zip(pads, sizes, strict=True))
+    return str(rng.choice(["zero", "reflect"])) if fits else "zero"
+
+
 def _conv2d(rng):
     groups = int(rng.choice([1, 1, 2, 3]))
     depth, height, width = image(rng)
@@ -41,6 +47,7 @@ def _conv2d(rng):
         "stride": [int(n) for n in rng.integers(1, 4, size=2)],
         "dilation": dilation,
         "padding": pads,
+        "padding_mode": _mode(rng, pads, (height, width)),
         "groups": groups,
     }
     return [(depth * groups, height, width)], keys | _relu(rng)
@@ -57,6 +64,7 @@ def _conv1d(rng):
         "stride": int(rng.integers(1, 4)),
         "dilation": dilation,
         "padding": pads if valid else str(rng.choice(["same", "causal"])),
+        "padding_mode": _mode(rng, [pads], (tokens,)) if valid else "zero",
         "groups": groups,
     }
     return [(tokens, depth * groups)], keys | _relu(rng)

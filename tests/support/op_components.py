@@ -8,6 +8,7 @@ import numpy as np
 from hwgen.golden import to_stream
 from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.ops.base import channel_axis
+from hwgen.plan.folding import legal_rows
 from hwgen.plan.model import Fold
 from rtl_templates.arith.codes import Codes
 from rtl_templates.mac.linear import Linear
@@ -152,7 +153,7 @@ def _divisors(rng, *numbers):
 
 def _draw_fold(rng, work):
     if work.kind == "mac":
-        rows = work.reduce[0].count if work.reduce and rng.integers(2) else 1
+        rows = legal_rows(work)[-1] if rng.integers(2) else 1
         outputs = int(rng.integers(1, work.outputs + 1))
         last = work.outputs % outputs or outputs
         elements = int(rng.integers(1, work.elements + 1))

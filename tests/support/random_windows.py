@@ -48,6 +48,28 @@ def _channels(draw, channels):
     return groups, groups * draw(st.integers(1, 6 // groups if groups < 4 else 2))
 
 
+def _mode(draw, keys, sizes):
+    """Draw what padding reads as; return it, and how much of it is reflected by axis."""
+    triples = [keys[key] for key in ("kernel", "stride", "dilation")]
+    triples = [item if isinstance(item, list) else [item] for item in triples]
+    amounts = []
+    for axis, (size, kernel, stride, dilation) in enumerate(zip(sizes, *triples, strict=True)):
+        extent = _extent(kernel, dilation)
+        pads = keys["padding"]
+        if pads == "same":
+            total = max((-(-size // stride) - 1) * stride + extent - size, 0)
+            sides = [total // 2, total - total // 2]
+        elif isinstance(pads, str):
+            sides = [extent - 1 if pads == "causal" else 0, 0]
+        else:
+            sides = pads[axis] if len(sizes) == 2 else pads
+        if max(sides) >= size:
+            return "zero", [0] * len(sizes)
+        amounts.append(sum(sides))
+    mode = draw(st.sampled_from(["zero", "zero", "reflect"]))
+    return mode, amounts if mode == "reflect" else [0] * len(sizes)
+
+
 def _conv2d(draw, net, source):
     channels, height, width = net.shapes[source]
     groups, outputs = _channels(draw, channels)
@@ -57,21 +79,19 @@ def _conv2d(draw, net, source):
     shape = (outputs, *size)
     if prod(shape) * prod(kernel) * channels // groups > MAX_MACS:
         return None
-    name = net.add(
-        "conv2d",
-        [source],
-        shape,
-        channels=outputs,
-        kernel=kernel,
-        stride=stride,
-        dilation=dilation,
-        padding=pads if style == "pads" else style,
-        groups=groups,
-        **_mac_keys(draw),
-    )
-    whole = groups == 1 and dilation[1] == 1
+    keys = {
+        "kernel": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "padding": pads if style == "pads" else style,
+    }
+    mode, reflected = _mode(draw, keys, (height, width))
+    keys |= {"padding_mode": mode, "groups": groups, **_mac_keys(draw)}
+    name = net.add("conv2d", [source], shape, channels=outputs, **keys)
+    whole = groups == 1 and dilation[1] == 1 and not reflected[1]
     elements = channels * kernel[1] if whole else channels // groups
-    net.windows[name] = (kernel[0], elements, outputs // groups, groups)
+    rows = 1 if any(reflected) else kernel[0]
+    net.windows[name] = (rows, elements, outputs // groups, groups)
     return name
 
 
@@ -82,19 +102,17 @@ def _conv1d(draw, net, source):
     kernel, stride, dilation, pads, length = _axis(draw, tokens, style)
     if length * outputs * kernel * features // groups > MAX_MACS:
         return None
-    name = net.add(
-        "conv1d",
-        [source],
-        (length, outputs),
-        channels=outputs,
-        kernel=kernel,
-        stride=stride,
-        dilation=dilation,
-        padding=pads if style == "pads" else style,
-        groups=groups,
-        **_mac_keys(draw),
-    )
-    net.windows[name] = (kernel, features // groups, outputs // groups, groups)
+    keys = {
+        "kernel": kernel,
+        "stride": stride,
+        "dilation": dilation,
+        "padding": pads if style == "pads" else style,
+    }
+    mode, reflected = _mode(draw, keys, (tokens,))
+    keys |= {"padding_mode": mode, "groups": groups, **_mac_keys(draw)}
+    name = net.add("conv1d", [source], (length, outputs), channels=outputs, **keys)
+    rows = 1 if any(reflected) else kernel
+    net.windows[name] = (rows, features // groups, outputs // groups, groups)
     return name
 
 

@@ -32,6 +32,13 @@ def gathered(lowered, values, place, feature):
     return min(max(code, lowered.attrs["low"]), lowered.attrs["high"])
 
 
+def reflected(place, size):
+    """Return the place as far inside of ``range(size)`` as ``place`` is outside."""
+    while not 0 <= place < size:
+        place = -place if place < 0 else 2 * (size - 1) - place
+    return place
+
+
 def walk(work, streams, lowered, stream_weights=None, turns=None):
     """Return the results in stream order as a list of int.
 
@@ -51,6 +58,11 @@ def walk(work, streams, lowered, stream_weights=None, turns=None):
 
     def read(port, y, x):
         layout = work.ports[port]
+        if work.mirror:
+            column, element = divmod(x, work.mirror)
+            column = reflected(column, layout.row // work.mirror)
+            place = reflected(y, layout.rows) * layout.row + column * work.mirror + element
+            return int(streams[port][place])
         if not (0 <= y < layout.rows and 0 <= x < layout.row):
             return work.pad
         return int(streams[port][y * layout.row + x])

@@ -90,8 +90,9 @@ void gather(const Source& source, const work& w, const position& p, const step& 
     for (int e = 0; e < P; ++e) {
 #pragma HLS unroll
       const bool used = row < w.outer.count && element + e < limit;
-      const bool real = used && w.inside(y, start + e);
-      x[t * P + e] = real ? In(source.read(w.index(y, start + e))) : In(w.pad);
+      const position place = w.seen(y, start + e);
+      const bool real = used && w.inside(place.y, place.x);
+      x[t * P + e] = real ? In(source.read(w.index(place.y, place.x))) : In(w.pad);
     }
   }
 }

@@ -33,6 +33,7 @@ struct work {
   int pad;                 // code of a padding element
   int history;             // the first rows are the last ones of the tensors before
   int missing;             // elements that are padding in the first tensor of a sequence
+  int mirror;              // elements of a column, if places outside are reflected; else 0
 
   constexpr position at(int r, int c, int g) const {
     return {origin_y + r * row.dy + c * column.dy + g * channel.dy,
@@ -42,6 +43,15 @@ struct work {
     return y >= 0 && y < rows && x >= 0 && x < row_elements;
   }
   constexpr int index(int y, int x) const { return y * row_elements + x; }
+
+  // The place that (y, x) stands for: as far inside of the edge, if places outside are reflected.
+  constexpr position seen(int y, int x) const {
+    if (mirror == 0) return {y, x};
+    const int last = rows - 1;
+    const int left = x < 0 ? (mirror - 1 - x) / mirror : 0;  // columns outside
+    const int right = x >= row_elements ? (x - row_elements) / mirror + 1 : 0;
+    return {y < 0 ? -y : y > last ? 2 * last - y : y, x + 2 * mirror * (left - right)};
+  }
   constexpr int size() const { return rows * row_elements; }
   constexpr int fresh() const { return (rows - history) * row_elements; }
   constexpr int results() const { return row.count * column.count * channel.count * outputs; }
@@ -80,11 +90,13 @@ struct work {
     const position p = at(r, c, channel.count - 1);
     const int y = p.y + (outer.count - 1) * outer.dy + (inner.count - 1) * inner.dy;
     const int x = p.x + (outer.count - 1) * outer.dx + (inner.count - 1) * inner.dx + elements;
-    if (y < 0) return 0;
+    if (y < 0 && mirror == 0) return 0;
     const int bottom = y < rows ? y : rows - 1;
-    const int last = bottom < history ? history : bottom;
+    const int first = mirror == 0 ? history : -origin_y;  // a reflected row
+    const int last = bottom < first ? first : bottom;
     const int end = x < row_elements ? x : row_elements;
-    return index(last, end > 0 ? end : 0);
+    const int least = mirror != 0 && origin_x < 0 ? mirror - origin_x : 0;
+    return index(last, end > least ? end : least);
   }
 
   // Elements before the first row that the next row of positions reads; after the last, all
@@ -92,7 +104,8 @@ struct work {
   constexpr int release(int r) const {
     if (r == row.count - 1) return fresh();
     const int next = origin_y + (r + 1) * row.dy;
-    const int most = rows - history;
+    const int bottom = origin_y + (row.count - 1) * row.dy + (outer.count - 1) * outer.dy;
+    const int most = mirror == 0 ? rows - history : seen(bottom < rows ? rows - 1 : bottom, 0).y;
     return (next < 0 ? 0 : next < most ? next : most) * row_elements;
   }
 };

@@ -16,7 +16,8 @@ def work_text(work: Work) -> str:
     y, x = work.origin
     return (
         f"{{{port.rows}, {port.row}, {', '.join(map(_loop, loops))}, "
-        f"{work.outputs}, {work.elements}, {y}, {x}, {work.pad}, {port.history}, {port.missing}}}"
+        f"{work.outputs}, {work.elements}, {y}, {x}, {work.pad}, {port.history}, {port.missing}, "
+        f"{work.mirror}}}"
     )
 
 

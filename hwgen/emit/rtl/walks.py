@@ -53,6 +53,7 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
         bend=bend,
         history=work.ports[0].history * pitch,
         missing=work.ports[0].missing,
+        mirror=work.mirror,
     )
     taps = taps_of(work, fold)
     return walk if taps is None else walk.skipping(taps.rows, taps.columns)
@@ -88,7 +89,8 @@ def granule(walk: Walk, banks: int, pitch: int = 0, start: int = 0) -> int:
     ``pitch`` separates parallel reads, ``start`` is where the tensor begins.
     """
     steps = [step for level in walk.levels if level.count > 1 for step in (level.dy, level.dx)]
-    return gcd(banks, pitch, start, *walk.origin, *steps)
+    edges = (walk.mirror, walk.row) if walk.mirror else ()
+    return gcd(banks, pitch, start, *walk.origin, *steps, *edges)
 
 
 def _reduce(work: Work) -> tuple[Loop, Loop]:
