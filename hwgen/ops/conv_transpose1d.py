@@ -6,6 +6,7 @@ See :mod:`hwgen.ops.transposed`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.convolution import check_groups
 from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
@@ -38,6 +40,7 @@ class ConvTranspose1dParams(OpParams):
         description="tokens more at the end, less than the stride; the result has a whole number "
         "of strides",
     )
+    groups: Count = Field(1, description="groups; divides the input and the output features")
     bias: bool = Field(True, description="whether <layer>.bias is added")
     activation: Activation = Field("none", description="none or relu, before requantisation")
 
@@ -49,7 +52,9 @@ class ConvTranspose1d(Op):
     """
 
     name: ClassVar[str] = "conv_transpose1d"
-    summary: ClassVar[str] = "transposed 1-D convolution over tokens: stride, padding, bias, ReLU"
+    summary: ClassVar[str] = (
+        "transposed 1-D convolution over tokens: stride, padding, groups, bias, ReLU"
+    )
     Params: ClassVar[type[OpParams]] = ConvTranspose1dParams
     example: ClassVar[str] = (
         "{name: y, op: conv_transpose1d, in: x, channels: 8, kernel: 4, stride: 2, padding: 1}"
@@ -57,14 +62,16 @@ class ConvTranspose1d(Op):
 
     def shape(self, params: ConvTranspose1dParams, inputs: Sequence[Shape]) -> Shape:
         """Return (out tokens, channels): (tokens - 1) * stride + kernel, less the padding."""
-        tokens, _ = expect_sequence(self.name, inputs[0])
+        tokens, features = expect_sequence(self.name, inputs[0])
+        check_groups(params.groups, features, params.channels)
         sides, extra = _sides(params), params.output_padding
         out = out_length("tokens", tokens, params.kernel, params.stride, sides, extra)
         return out, params.channels
 
     def weights(self, params: ConvTranspose1dParams, inputs: Sequence[Shape]) -> dict[str, Shape]:
-        """Return ``weight`` (features, channels, kernel) and ``bias``."""
-        shapes: dict[str, Shape] = {"weight": (inputs[0][1], params.channels, params.kernel)}
+        """Return ``weight`` (features, channels / groups, kernel) and ``bias``."""
+        per_group = params.channels // params.groups
+        shapes: dict[str, Shape] = {"weight": (inputs[0][1], per_group, params.kernel)}
         if params.bias:
             shapes["bias"] = (params.channels,)
         return shapes
@@ -78,9 +85,15 @@ class ConvTranspose1d(Op):
         before, after = _sides(params)
         full = (tokens - 1) * params.stride + params.kernel
         result: Real = np.zeros((count, full + params.output_padding, params.channels))
-        for j in range(params.kernel):
-            end = j + (tokens - 1) * params.stride + 1
-            result[:, j : end : params.stride] += data @ weight[:, :, j]
+        parts = zip(
+            np.split(data, params.groups, axis=2), np.split(weight, params.groups), strict=True
+        )
+        outputs = params.channels // params.groups
+        for group, (part, own) in enumerate(parts):
+            features = slice(group * outputs, (group + 1) * outputs)
+            for j in range(params.kernel):
+                end = j + (tokens - 1) * params.stride + 1
+                result[:, j : end : params.stride, features] += part @ own[:, :, j]
         result = result[:, before : full + params.output_padding - after]
         if params.bias:
             result = result + weights["bias"]
@@ -97,7 +110,8 @@ class ConvTranspose1d(Op):
     ) -> Lowered:
         """Return codes per phase and output feature, and the phases as attributes."""
         phases = _phases(params)
-        turned = folded(weights["weight"], phases)
+        parts = np.split(weights["weight"], params.groups)
+        turned = np.concatenate([folded(part, phases) for part in parts], axis=1)
         flat = {"weight": turned.reshape(-1, *turned.shape[2:])}
         if params.bias:
             flat["bias"] = np.tile(weights["bias"], params.stride)
@@ -110,6 +124,7 @@ class ConvTranspose1d(Op):
             attrs={
                 "stride": params.stride,
                 "halves": phases.halves,
+                "groups": params.groups,
                 "first": phases.first,
                 "before": _sides(params)[0],
                 "more": self.shape(params, shapes)[0] - shapes[0][0] * params.stride,
@@ -117,10 +132,12 @@ class ConvTranspose1d(Op):
         )
 
     def rounded_weight(self, params: ConvTranspose1dParams, lowered: Lowered) -> Real:
-        """Return what the codes mean as (features, channels, kernel)."""
+        """Return what the codes mean as (features, channels / groups, kernel)."""
         turned = super().rounded_weight(params, lowered)
         turned = turned.reshape(params.stride, params.channels, *turned.shape[1:])
-        return unfolded(turned, _phases(params), params.kernel)
+        parts = np.split(turned, params.groups, axis=1)
+        phases = _phases(params)
+        return np.concatenate([unfolded(part, phases, params.kernel) for part in parts])
 
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
@@ -128,18 +145,17 @@ class ConvTranspose1d(Op):
         stride, history = attrs["stride"], attrs.get("history", 0)
         positions, taps = inputs[0].shape[1] + attrs["more"] // stride, weight.shape[2]
         data = with_history(inputs[0], attrs)
-        count, tokens, features = data.shape
+        tokens = data.shape[1]
         sums = []
         for half, part in enumerate(np.split(weight, attrs["halves"])):
             at = np.add.outer(np.arange(positions), np.arange(taps))
             at += history + attrs["first"] + half
             inside = (at >= 0) & (at < tokens)
             read = np.where(inside[..., None], data[:, at.clip(0, tokens - 1)], attrs["pad"])
-            rows = read.reshape(count, positions, taps * features)
-            sums.append(exact_matmul(rows, part.transpose(2, 1, 0).reshape(taps * features, -1)))
+            sums.append(_products(read, part, stride // attrs["halves"], attrs["groups"]))
         acc: Int = np.concatenate(sums, axis=-1) + lowered.constants["bias"]
         codes = requantised(lowered, acc, channel_axis=-1)
-        return codes.reshape(count, positions * stride, -1)
+        return codes.reshape(len(codes), positions * stride, -1)
 
     def row_window(self, params: ConvTranspose1dParams, inputs: Sequence[Shape]) -> RowWindow:
         """Return the tokens that add to those of the full result which none comes after."""
@@ -157,15 +173,19 @@ class ConvTranspose1d(Op):
         return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
-        """Return ``mac`` work: the phases of a position are results like channels."""
+        """Return ``mac`` work: the phases of a position are results like channels.
+
+        With groups they are columns with weights of their own, as each result reads its group only.
+        """
         tokens, features = inputs[0]
         attrs, weight = lowered.attrs, lowered.constants["weight"]
         halves = attrs["halves"]
         visible, history, _ = visible_rows(tokens, attrs)
-        return Work(
+        stride, groups = attrs["stride"], attrs["groups"]
+        work = Work(
             kind="mac",
             ports=(Port(visible, features, history, attrs.get("warmup", 0)),),
-            row=Loop(tokens + attrs["more"] // attrs["stride"], dy=1),
+            row=Loop(tokens + attrs["more"] // stride, dy=1),
             column=Loop(1),
             channel=Loop(halves, dy=halves - 1),
             outputs=weight.shape[0] // halves,
@@ -174,14 +194,43 @@ class ConvTranspose1d(Op):
             origin=(history + attrs["first"], 0),
             pad=attrs["pad"],
         )
+        if groups == 1:
+            return work
+        return replace(
+            work,
+            column=Loop(stride),
+            channel=Loop(groups, dx=features // groups),
+            outputs=weight.shape[0] // (stride * groups),
+            elements=features // groups,
+            own_columns=stride > 1,
+        )
 
     def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
         """Return (phases and channels, taps, features)."""
         return lowered.constants["weight"].transpose(0, 2, 1)
 
 
+def _products(read: Int, weight: Int, phases: int, groups: int) -> Int:
+    """Return the sums of products of tokens (n, positions, taps, features), phase by phase.
+
+    ``weight`` is (phases and channels, features of a group, taps).
+    """
+    count, positions, taps, features = read.shape
+    per_group = features // groups
+    parts = read.reshape(count, positions, taps, groups, per_group)
+    codes = weight.reshape(phases, groups, -1, per_group, taps)
+    sums = []
+    for group in range(groups):
+        rows = parts[..., group, :].reshape(count, positions, -1)
+        columns = codes[:, group].transpose(3, 2, 0, 1).reshape(taps * per_group, -1)
+        sums.append(exact_matmul(rows, columns).reshape(count, positions, phases, -1))
+    result: Int = np.stack(sums, axis=3).reshape(count, positions, -1)
+    return result
+
+
 def _phases(params: ConvTranspose1dParams) -> Phases:
-    return phases_of(params.kernel, params.stride, _sides(params)[0])
+    before = _sides(params)[0]
+    return phases_of(params.kernel, params.stride, before, halves=params.groups == 1)
 
 
 def _sides(params: ConvTranspose1dParams) -> tuple[int, int]:

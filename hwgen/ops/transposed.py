@@ -44,22 +44,28 @@ class Phases:
     sources: tuple[tuple[tuple[int, int], ...], ...]
 
 
-def phases_of(kernel: int, stride: int, before: int) -> Phases:
-    """Return the phases of a kernel, arranged so that the fewest taps are zero."""
+def phases_of(kernel: int, stride: int, before: int, *, halves: bool = True) -> Phases:
+    """Return the phases of a kernel, arranged so that the fewest taps are zero.
+
+    Parameters
+    ----------
+    halves
+        Whether the second half may look one element further.
+    """
     reads = []  # by phase: (element relative to the position, index in the kernel)
     for phase in range(stride):
         start, index = divmod(phase + before, stride)
         reads.append([(start - m, j) for m, j in enumerate(range(index, kernel, stride))])
     best = None
-    for halves in (1, 2) if stride % 2 == 0 else (1,):
-        late = [phase * halves // stride for phase in range(stride)]
+    for parts in (1, 2) if halves and stride % 2 == 0 else (1,):
+        late = [phase * parts // stride for phase in range(stride)]
         places = [t - late[b] for b, read in enumerate(reads) for t, _ in read]
         first, taps = min(places), max(places) - min(places) + 1
         sources = tuple(
             tuple((t - late[b] - first, j) for t, j in read) for b, read in enumerate(reads)
         )
         if best is None or taps < best.taps:
-            best = Phases(stride, halves, first, taps, sources)
+            best = Phases(stride, parts, first, taps, sources)
     assert best is not None
     return best
 

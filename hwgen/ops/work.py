@@ -150,6 +150,9 @@ class Work:
         If not 0, there is no padding: an element outside is the one as far inside of the edge, its
         column of ``mirror`` elements and its row reflected.  No port has a history then, and runs
         of ``elements`` that reach over an end of a row lie inside of a column.
+    own_columns
+        Whether each column has weights and biases of its own (``mac``): output channels count the
+        columns, too, the outermost.
     attend
         The products of ``matmul`` and ``attention``, whose row loop counts queries, channel
         loop heads, and ``outputs`` a head's features.
@@ -166,6 +169,7 @@ class Work:
     origin: tuple[int, int] = (0, 0)
     pad: int = 0
     mirror: int = 0
+    own_columns: bool = False
     attend: Attend | None = None
 
     @property
@@ -177,6 +181,11 @@ class Work:
     def results(self) -> int:
         """Elements of the output tensor."""
         return self.positions * self.channel.count * self.outputs
+
+    @property
+    def sets(self) -> int:
+        """How many sets of weights there are."""
+        return self.column.count if self.own_columns else 1
 
     @property
     def macs(self) -> int:

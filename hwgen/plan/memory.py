@@ -54,9 +54,10 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
         engine = engines[task.engine]
         if engine.template == "mac":
             words = groups_of(task.work, engine.fold) * steps_of(task.work, engine.fold)
+            words *= task.work.sets
             weights += words * engine.fold.multipliers * engine.weight_bits
             bits = engine.acc_bits + MULTIPLIER_BITS
-            channels += task.work.channel.count * task.work.outputs * bits
+            channels += task.work.sets * task.work.channel.count * task.work.outputs * bits
         if engine.template == "array" and task.work.kind == "mac":
             rows = -(-task.work.outputs // engine.fold.rows) * engine.fold.rows
             weights += rows * task.work.elements * engine.weight_bits

@@ -42,7 +42,8 @@ class MacTask:
         Requantisation after the per-channel multiplication.
     weights
         First word in the weight memory; the walk reads one word a step, from the start again
-        at each position; ``walk.word`` where walks skip padding.
+        at each position (each row of them, if ``walk.own_columns``); ``walk.word`` where walks
+        skip padding.
     channels
         First word in the channel memory, and how many: one word per beat of a position.
     beats, last_beats
@@ -341,7 +342,9 @@ class MacCore(wiring.Component):
             return word
         base = field([task.weights for task in self.tasks], "weights_base")
         address = Signal(range(len(self.weights)))
-        position_ends = mover.ends[2:].all()
+        own = field([task.walk.own_columns for task in self.tasks], "own_columns")
+        ends = mover.ends[2:].all()
+        position_ends = ends & (mover.ends[1] | ~own)
         with m.If(mover.step):
             m.d.sync += address.eq(Mux(position_ends, base, address + 1))
         with m.If(self.start):

@@ -102,6 +102,8 @@ class Walk:
     mirror
         If not 0, elements outside are those as far inside of the edge: elements of a column.  No
         step is skipped, there is no history, and where columns are reflected a step reads one.
+    own_columns
+        Whether words of weights are counted over a row of positions, not over one position.
     """
 
     elements: int
@@ -117,6 +119,7 @@ class Walk:
     missing: int = 0
     bend: Bend | None = None
     mirror: int = 0
+    own_columns: bool = False
 
     def __post_init__(self):
         """Check what the mover's arithmetic rests on."""
@@ -186,7 +189,7 @@ class Walk:
     def counting_words(self, first=0) -> "Walk":
         """Return the walk with the distances between its words of weights, from ``first`` on."""
         levels, words = list(self.levels), 1
-        for k in range(len(levels) - 1, 1, -1):
+        for k in range(len(levels) - 1, 0 if self.own_columns else 1, -1):
             levels[k] = replace(levels[k], dw=words)
             words *= levels[k].count
         return replace(self, levels=tuple(levels), word=first)

@@ -33,13 +33,15 @@ def terms(tokens, keys):
 
 @st.composite
 def transpose_cases(draw):
-    tokens, features = draw(st.integers(1, 6)), draw(st.integers(1, 3))
+    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    tokens, features = draw(st.integers(1, 6)), groups * draw(st.integers(1, 3))
     stride, kernel = draw(st.integers(1, 6)), draw(st.integers(1, 9))
     most = (kernel - 1) // 2
     keys = {
-        "channels": draw(st.integers(1, 3)),
+        "channels": groups * draw(st.integers(1, 3)),
         "kernel": kernel,
         "stride": stride,
+        "groups": groups,
         "padding": draw(
             st.integers(0, most) | st.lists(st.integers(0, most), min_size=2, max_size=2)
         ),
@@ -63,7 +65,9 @@ def test_real_equals_what_each_token_adds(drawn):
         total = [list(bias) for _ in range(length(tokens, keys))]
         for n, i, j in terms(tokens, keys):
             for c, o in each((features, keys["channels"])):
-                total[n][o] += data[i][c] * weight[c][o][j]
+                group, output = divmod(o, keys["channels"] // keys["groups"])
+                if c // (features // keys["groups"]) == group:
+                    total[n][o] += data[i][c] * weight[c][output][j]
         wanted = np.maximum(total, 0.0) if keys["activation"] == "relu" else np.array(total)
         assert got[sample] == pytest.approx(wanted, rel=1e-9, abs=1e-9)
 
@@ -75,7 +79,8 @@ def test_codes_equal_what_each_token_adds(drawn):
     keys, case = drawn
     (tokens, features), channels, stride = case.shapes[0], keys["channels"], keys["stride"]
     before, zero = sides(keys)[0], case.types[0].zero_point
-    phases = phases_of(keys["kernel"], stride, before)
+    phases = phases_of(keys["kernel"], stride, before, halves=keys["groups"] == 1)
+    inputs = features // keys["groups"]
     codes = case.lowered.constants["weight"]
     assert codes.shape[0] == stride * channels
     bias = case.lowered.constants["bias"].tolist()
@@ -100,6 +105,8 @@ def test_codes_equal_what_each_token_adds(drawn):
             for index, (owner, tap) in place.items():
                 if owner == phase:
                     values = seen.get(n, {}).get(index, [zero] * features)
+                    first = o // (channels // keys["groups"]) * inputs
+                    values = values[first : first + inputs]
                     total += sum(v * codes[row, c, tap].item() for c, v in enumerate(values))
             assert got[sample][n][o] == requantise(total, case.lowered.requant, row)
 
@@ -145,6 +152,7 @@ def test_no_tap_is_wasted_on_kernels_of_whole_strides(kernel, stride, before, ha
         ({"kernel": 3, "padding": 3}, (5, 2), "padding", "not smaller than the kernel", "0 to 2"),
         ({"kernel": 4, "padding": 2}, (1, 2), "padding", "2\\+2 leaves 0 of 4", "less than 4"),
         ({"kernel": 3, "output_padding": 1}, (5, 2), "output_padding", "the stride 1", "0 to 0"),
+        ({"kernel": 3, "groups": 2}, (5, 3), "groups", "does not divide the 3 input", ": 1, 3"),
         ({"kernel": 3}, (2, 5, 5), "", r"got \[2, 5, 5\]", "reads a sequence"),
     ],
 )
@@ -158,7 +166,7 @@ def test_illegal_shapes_are_refused(keys, shape, key, text, hint):
 
 @pytest.mark.parametrize(
     "keys",
-    [{"kernel": 0}, {"kernel": 3, "groups": 2}, {"kernel": 3, "padding": "same"}, {}],
+    [{"kernel": 0}, {"kernel": 3, "groups": 0}, {"kernel": 3, "padding": "same"}, {}],
 )
 def test_illegal_keys_are_refused(keys):
     with pytest.raises(ValidationError):

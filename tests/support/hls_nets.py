@@ -74,8 +74,10 @@ def _conv_transpose1d(rng):
     tokens, depth, kernel, stride = (int(n) for n in rng.integers(1, [8, 9, 9, 6]))
     pads = [int(n) for n in rng.integers(0, (kernel + 1) // 2, size=2)]
     out = (tokens - 1) * stride + kernel - sum(pads)
+    groups = int(rng.choice([1, 1, 2, 3]))
     keys = {"kernel": kernel, "stride": stride, "padding": pads, "output_padding": -out % stride}
-    return [(tokens, depth)], keys | {"channels": int(rng.integers(1, 7))} | _relu(rng)
+    keys |= {"channels": groups * int(rng.integers(1, 5)), "groups": groups}
+    return [(tokens, groups * depth)], keys | _relu(rng)
 
 
 def _conv_phase2d(rng):

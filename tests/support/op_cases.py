@@ -101,7 +101,7 @@ def check_walk(case):
     if work.kind == "mac":
         weights = case.op.stream_weights(case.lowered, case.shapes)
         assert weights.shape == (
-            work.channel.count * work.outputs,
+            work.sets * work.channel.count * work.outputs,
             work.segments,
             work.elements,
         )

@@ -53,6 +53,7 @@ def random_stream(rng, *, sequence):
         taps = int(rng.integers(factor, 3 * factor))
         before = int(rng.integers(taps))
         keys = {"channels": 2, "kernel": taps, "padding": [before, (taps - before) % factor]}
+        keys["groups"] = int(rng.choice([1, 2]))
         return add("conv_transpose1d", [read], Fraction(1, factor), stride=factor, **keys)
 
     here = convolution("x", int(rng.integers(1, 3)))
@@ -148,8 +149,10 @@ def _transposed(node, sources):
             for i in range(first, first + taps)
         ]
         outputs = range(phase * channels, (phase + 1) * channels)
+        bias, parts = lowered.constants["bias"], np.split(np.array(reads).T, attrs["groups"])
         sums = [
-            np.sum(np.array(reads).T * weight[o]) + lowered.constants["bias"][o] for o in outputs
+            np.sum(parts[(o - outputs.start) * len(parts) // channels] * weight[o]) + bias[o]
+            for o in outputs
         ]
         result.append(
             [requantise(int(s), lowered.requant, o) for s, o in zip(sums, outputs, strict=True)]

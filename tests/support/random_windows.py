@@ -121,7 +121,7 @@ def _conv_transpose1d(draw, net, source):
     stride, kernel = draw(st.integers(1, 4)), draw(st.integers(1, 5))
     pads = [draw(st.integers(0, (kernel - 1) // 2)) for _ in range(2)]
     extra = (sum(pads) - kernel) % stride
-    outputs = draw(st.integers(1, 5))
+    groups, outputs = _channels(draw, features)
     length = (tokens - 1) * stride + kernel - sum(pads) + extra
     macs = length * outputs * features * (-(-kernel // stride) + 1)
     if length * outputs > MAX_ELEMENTS or macs > MAX_MACS:
@@ -135,9 +135,10 @@ def _conv_transpose1d(draw, net, source):
         stride=stride,
         padding=pads,
         output_padding=extra,
+        groups=groups,
         **_mac_keys(draw),
     )
-    net.windows[name] = (1, features, outputs, 1)
+    net.windows[name] = (1, features // groups, outputs // groups, groups)
     return name
 
 

@@ -96,6 +96,8 @@ def walk(work, streams, lowered, stream_weights=None, turns=None):
         for output in range(work.outputs):
             if work.kind == "mac":
                 channel = index[2] * work.outputs + output
+                if work.own_columns:
+                    channel += index[1] * work.channel.count * work.outputs
                 acc = int(lowered.constants["bias"][channel])
                 for positions, row in zip(window, stream_weights[channel], strict=True):
                     for (y, x), weight in zip(positions, row, strict=True):

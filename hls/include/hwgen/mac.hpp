@@ -245,12 +245,13 @@ rows:
       const hwgen::steps taken = C::FLAT ? flat_steps(w, C::SKIP, r, C::P)
                                          : steps_at(w, C::SKIP, r, c, C::T, C::P);
     groups:
-      for (int g = 0; g < GROUPS; ++g) {
+      for (int g = 0; g < GROUPS / w.sets(); ++g) {
         typename C::Acc acc[C::G * C::PO];
 #pragma HLS array_partition variable = acc type = complete
         const int together = together_of(w, g, blocks, C::G);
-        mac_group<C>(buffer, w, w.at(r, c, g / blocks * C::G), together, taken, g * steps, weight,
-                     bias[g], acc);
+        const int own = w.set(c) * (GROUPS / w.sets()) + g;
+        mac_group<C>(buffer, w, w.at(r, c, g / blocks * C::G), together, taken, own * steps, weight,
+                     bias[own], acc);
         const int rest = w.outputs - g % blocks * C::PO;
         const int results = together * (rest < C::PO ? rest : C::PO);
       beats:
@@ -259,7 +260,7 @@ rows:
           beat<typename C::Out, C::L> packed;
           for (int l = 0; l < C::L; ++l) {
 #pragma HLS unroll
-            packed.lane[l] = scale<typename C::Out>(acc[first + l], multiplier[g][first + l], s);
+            packed.lane[l] = scale<typename C::Out>(acc[first + l], multiplier[own][first + l], s);
           }
           out.write(packed);
         }
@@ -289,7 +290,7 @@ void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
   constexpr work w = C::shape();
   constexpr int blocks = ceil_div(w.outputs, C::PO);
   constexpr int steps = steps_of(w, C::T, C::P, C::FLAT);
-  static_assert(GROUPS == groups_of(w, C::PO, C::G), "one row of biases per group");
+  static_assert(GROUPS == w.sets() * groups_of(w, C::PO, C::G), "one row of biases per group");
   static_assert(WORDS == GROUPS * steps, "one row of weights per step");
   static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),
                 "several convolution groups at once are whole ones");

@@ -48,14 +48,15 @@ rows:
         typename C::Acc acc[C::PO];
 #pragma HLS array_partition variable = acc type = complete
         const int together = together_of(w, g, blocks, task.side);
-        mac_group<C>(source, w, w.at(r, c, g / blocks * task.side), together, taken, task.word + g * steps, weight,
-                     bias[task.group + g], acc);
+        const int own = w.set(c) * groups + g;
+        mac_group<C>(source, w, w.at(r, c, g / blocks * task.side), together, taken,
+                     task.word + own * steps, weight, bias[task.group + own], acc);
         const int rest = together * (w.outputs - g % blocks * C::PO);
       results:
         for (int o = 0; o < C::PO && o < rest; ++o) {
 #pragma HLS pipeline II = 1
           const typename C::Result code =
-              scale<typename C::Result>(acc[o], multiplier[task.group + g][o], task.scale);
+              scale<typename C::Result>(acc[o], multiplier[task.group + own][o], task.scale);
           memory[task.write.at(r, result++)] = ap_uint<BITS>(code);
         }
       }

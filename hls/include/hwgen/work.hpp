@@ -34,6 +34,7 @@ struct work {
   int history;             // the first rows are the last ones of the tensors before
   int missing;             // elements that are padding in the first tensor of a sequence
   int mirror;              // elements of a column, if places outside are reflected; else 0
+  bool own_columns;        // each column has weights and biases of its own (mac)
 
   constexpr position at(int r, int c, int g) const {
     return {origin_y + r * row.dy + c * column.dy + g * channel.dy,
@@ -52,6 +53,9 @@ struct work {
     const int right = x >= row_elements ? (x - row_elements) / mirror + 1 : 0;
     return {y < 0 ? -y : y > last ? 2 * last - y : y, x + 2 * mirror * (left - right)};
   }
+  // Sets of weights, and that of a column.
+  constexpr int sets() const { return own_columns ? column.count : 1; }
+  constexpr int set(int c) const { return own_columns ? c : 0; }
   constexpr int size() const { return rows * row_elements; }
   constexpr int fresh() const { return (rows - history) * row_elements; }
   constexpr int results() const { return row.count * column.count * channel.count * outputs; }

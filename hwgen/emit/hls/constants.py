@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import NamedTuple
 
@@ -122,7 +122,28 @@ def mac_constants(
     assert not np.any(lowered.requant.offset), "the bias of a mac holds the offset"
     shapes = [qgraph.tensor(name).shape for name in node.inputs]
     weight = get_op(node.op).stream_weights(lowered, shapes)
-    results = work.channel.count * work.outputs
+    factor = np.broadcast_to(lowered.requant.multiplier, lowered.constants["bias"].shape)
+    if work.own_columns:
+        parts = zip(
+            np.split(weight, work.sets),
+            np.split(lowered.constants["bias"], work.sets),
+            np.split(factor, work.sets),
+            strict=True,
+        )
+        one = replace(work, own_columns=False)
+        found = [_constants(*part, one, fold, multiplier) for part in parts]
+        return MacConstants(
+            weights=np.concatenate([part.weights for part in found]),
+            biases=np.concatenate([part.biases for part in found]),
+            multipliers=np.concatenate([part.multipliers for part in found]),
+        )
+    return _constants(weight, lowered.constants["bias"], factor, work, fold, multiplier)
+
+
+def _constants(
+    weight: Int, bias: Int, factor: Int, work: Work, fold: Fold, multiplier: Multiplier
+) -> MacConstants:
+    """Return the tables of one set of weights."""
     weight, work = flattened(*side_by_side(weight, work, fold), fold)
     outer, inner = reduce_loops(work)
     channels, blocks = work.channel.count, ceil(work.outputs / fold.outputs)
@@ -136,10 +157,9 @@ def mac_constants(
         *(rows, fold.rows, inner.count, words, fold.elements),
     )
     weight = digits(weight.transpose(0, 2, 4, 6, 7, 1, 3, 5, 8), 6, multiplier)
-    factor = np.broadcast_to(lowered.requant.multiplier, (results,))
     return MacConstants(
         weights=weight.reshape(-1, fold.multipliers),
-        biases=_grouped(lowered.constants["bias"], work, fold),
+        biases=_grouped(bias, work, fold),
         multipliers=_grouped(factor, work, fold),
     )
 

@@ -17,7 +17,7 @@ def work_text(work: Work) -> str:
     return (
         f"{{{port.rows}, {port.row}, {', '.join(map(_loop, loops))}, "
         f"{work.outputs}, {work.elements}, {y}, {x}, {work.pad}, {port.history}, {port.missing}, "
-        f"{work.mirror}}}"
+        f"{work.mirror}, {'true' if work.own_columns else 'false'}}}"
     )
 
 

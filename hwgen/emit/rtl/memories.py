@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -32,6 +33,8 @@ def weight_words(
 ) -> list[int]:
     """Return the words that the engine reads, one a step, in the order of one position.
 
+    Of one row of positions, if columns have weights of their own.
+
     Parameters
     ----------
     weights
@@ -39,6 +42,10 @@ def weight_words(
     bits
         Width of a weight, or of a digit of packed ones, in the memory.
     """
+    if work.own_columns:
+        one = replace(work, own_columns=False)
+        sets = np.split(weights, work.sets)
+        return [word for part in sets for word in weight_words(part, one, fold, bits, multiplier)]
     weights, work = flattened(*side_by_side(weights, work, fold), fold)
     groups = work.channel.count
     rows = work.reduce[0].count if work.reduce else 1

@@ -55,7 +55,7 @@ def mac_task(
         pad=work.pad,
         scale=_scale(requant),
         weights=weights,
-        channels=(channels, work.channel.count * work.outputs // fold.lanes),
+        channels=(channels, work.sets * work.channel.count * work.outputs // fold.lanes),
         beats=beats[0],
         last_beats=beats[-1],
         side=side_of(work, fold),

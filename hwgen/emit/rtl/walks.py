@@ -54,6 +54,7 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
         history=work.ports[0].history * pitch,
         missing=work.ports[0].missing,
         mirror=work.mirror,
+        own_columns=work.own_columns,
     )
     taps = taps_of(work, fold)
     return walk if taps is None else walk.skipping(taps.rows, taps.columns)
