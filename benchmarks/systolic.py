@@ -113,6 +113,10 @@ def products(folder: Path) -> list[str]:
         ("linear, 32 tokens, 64 to 64", Case("linear", {"features": 64}, [(32, 64)])),
         ("linear, 32 tokens, 32 to 64", Case("linear", {"features": 64}, [(32, 32)])),
         ("linear, 33 tokens, 64 to 72", Case("linear", {"features": 72}, [(33, 64)])),
+        (
+            "the same, operand stationary",
+            Case("linear", {"features": 72}, [(33, 64)], stays=True),
+        ),
         ("matmul, 32 x 64 by 64 x 64", Case("matmul", {}, [(32, 64), (64, 64)])),
     ]
     sizes = {"rows": side, "columns": side, "lanes": 64, "beat": 8}
@@ -120,20 +124,31 @@ def products(folder: Path) -> list[str]:
     lines = [f"| product on {side} x {side} | array | of it padding |", "|---|---:|---:|"]
     for number, (name, case) in enumerate(cases):
         trace = run(bench, number, folder)
-        inner, (tokens, _) = case.shapes[0][1], case.shapes[0]
-        begin, end = trace.working[0, 0] + inner, trace.working[-1, 1]
+        tokens, inner = case.shapes[0]
+        first = case.work.outputs if case.stays else inner
+        begin, end = trace.working[0, 0] + first, trace.working[-1, 1]
         busy = sum(max(0, int(b) - max(int(a), begin)) for a, b in trace.working)
         padding = 1 - tokens * inner * case.work.outputs / (trace.steps * side * side)
         lines.append(f"| {name} | {busy / (end - begin):.2%} | {padding:.2%} |")
     return lines
 
 
-def stationarity() -> list[str]:
-    """Return how output stationary slots compare with operand stationary ones, by features.
+def outputs_stay(features: int, inner: int, rows: int, columns: int, beat: int) -> int:
+    """Return the cycles of a block of tokens that is output stationary."""
+    return -(-features // rows) * max(inner, rows, rows // beat * columns)
 
-    Both with the best height, width and beat within the multipliers; cycles of the array alone.
-    An operand stationary tile of weights takes a cycle per feature, and sums of ``inner`` over
-    several tiles are taken to cost nothing.
+
+def operands_stay(features: int, inner: int, rows: int, columns: int, beat: int) -> int:
+    """Return the cycles of a block of tokens that is operand stationary."""
+    tiles = -(-inner // rows)
+    return tiles * max(features, rows + 1, -(-features // beat * columns // tiles))
+
+
+def stationarity() -> list[str]:
+    """Return how operand stationary slots compare with output stationary ones, by features.
+
+    Cycles of the array alone.  Once with the best height, width and beat of each within the
+    multipliers; once on the columns and rows of an array that attention or other layers fixed.
     """
 
     def best(length: Callable[..., int], tokens: int, *sizes: int) -> int:
@@ -146,14 +161,9 @@ def stationarity() -> list[str]:
             if rows % beat == 0 and work[0] % beat == 0
         )
 
-    def outputs_stay(features: int, inner: int, rows: int, columns: int, beat: int) -> int:
-        return -(-features // rows) * max(inner, rows, rows // beat * columns)
-
-    def operands_stay(features: int, inner: int, rows: int, columns: int, beat: int) -> int:
-        return -(-inner // rows) * max(features, rows, -(-features * columns // beat))
-
+    head = "faster | as fast | slower | at most |"
     lines = [
-        "| features | cases | output stationary faster | as fast | slower | at most |",
+        f"| best shapes: features | cases | operand stationary {head}",
         "|---|---:|---:|---:|---:|---:|",
     ]
     groups = {"powers of two": (8, 64, 256, 1024), "others": (10, 24, 48, 96, 384, 1000)}
@@ -164,12 +174,34 @@ def stationarity() -> list[str]:
                 (1, 4, 16, 64, 197, 256), features, (4, 8, 12, 16, 24, 32, 64, 384), (64, 256, 1024)
             )
         ]
-        faster, slower = (sum(r < 1 for r in ratios), sum(r > 1 for r in ratios))
-        same = len(ratios) - faster - slower
-        lines.append(
-            f"| {name} | {len(ratios)} | {faster} | {same} | {slower} | {max(ratios):.2f} |"
-        )
+        lines.append(f"| {name} | {_counted(ratios)} |")
+    lines += [
+        "",
+        f"| same array: rows | cases | operand stationary {head} useful: output | faster of two |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for rows in HEIGHTS:
+        ratios, useful = [], []
+        for features, inner in product(range(10, 401, 10), repeat=2):
+            beat = min(rows, features & -features)
+            columns = beat  # as many as write a beat of results in every cycle
+            output, operand = (
+                length(features, inner, rows, columns, beat)
+                for length in (outputs_stay, operands_stay)
+            )
+            ratios.append(output / operand)
+            ideal = features * inner / rows
+            useful.append((ideal / output, ideal / min(output, operand)))
+        shares = [sum(column) / len(useful) for column in zip(*useful, strict=True)]
+        lines.append(f"| {rows} | {_counted(ratios)} | {shares[0]:.1%} | {shares[1]:.1%} |")
     return lines
+
+
+def _counted(ratios: list[float]) -> str:
+    """Return how many ratios there are above, at and below 1, and the largest one."""
+    faster, slower = (sum(r > 1 for r in ratios), sum(r < 1 for r in ratios))
+    same = len(ratios) - faster - slower
+    return f"{len(ratios)} | {faster} | {same} | {slower} | {max(ratios):.2f}"
 
 
 def main() -> None:

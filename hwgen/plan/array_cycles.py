@@ -65,6 +65,8 @@ class ArraySize:
         Elements of a beat that it writes; divides ``rows`` and the results of every token.
     normalisers
         Attention: dividers and result multipliers.
+    stays
+        Linear layers: operand stationary.
     """
 
     rows: int
@@ -72,6 +74,7 @@ class ArraySize:
     reads: int
     beat: int
     normalisers: int = 1
+    stays: bool = False
 
 
 @dataclass
@@ -142,6 +145,8 @@ def array_slots(
     if work.kind == "attention":
         assert work.attend is not None
         return _Attention(work.attend, size, fetch).run(seen, length)
+    if size.stays and work.attend is None:
+        return _Stationary(work, size).run()
     return _Product(work, size).run()
 
 
@@ -268,10 +273,49 @@ class _Product:
     def _drain(self) -> int:
         """Return the cycles from a slot's start to the beat of column 0 that ends its results."""
         size = self.size
-        words = size.rows // size.beat
         drained = FEED + self.inner + size.rows - 2
-        wait = SCALE + size.beat + (words - 1) * max(0, size.beat - size.columns)
-        return drained + 1 + wait + WRITE + (words - 1) * size.columns
+        return drained + 1 + _leave(size, size.rows // size.beat)
+
+
+class _Stationary:
+    """Linear layers whose tokens' elements stay: a tile of them per slot, a feature per cycle."""
+
+    def __init__(self, work: Work, size: ArraySize) -> None:
+        self.size = size
+        self.tokens, self.inner, self.features = work.row.count, work.elements, work.outputs
+        self.tiles = -(-self.inner // size.rows)
+        self.words = self.features // size.beat
+        leave = -(-self.words * size.columns // self.tiles)
+        self.length = max(self.features, size.rows + 1, leave)
+
+    def run(self) -> Slots:
+        size, slots = self.size, Slots(self.length)
+        loader = _Loader(columns=2)
+        now = -self.length  # of the slot before
+        for first in range(0, self.tokens, size.columns):
+            count = min(size.columns, self.tokens - first)
+            ready = loader.chunk("columns", count * -(-self.inner // size.reads))
+            for tile in range(self.tiles):
+                # The tile goes down the columns from the start of the slot before on.
+                enters = max(now, ready)
+                now = max(now + self.length, enters + size.rows + 1)
+                if tile == 0:
+                    slots.starts.append(now)
+            loader.free("columns", enters + size.rows - 1)
+            slots.steps += self.tiles * self.features
+            slots.last_beat = now + self._drain() + count - 1
+        return slots
+
+    def _drain(self) -> int:
+        """Return the cycles from a block's last slot to the beat of column 0 that ends it."""
+        size = self.size
+        return FEED + size.rows + 1 + _leave(size, self.words)
+
+
+def _leave(size: ArraySize, words: int) -> int:
+    """Return the cycles from a tile's first sum to the beat of column 0 with its last results."""
+    wait = SCALE + size.beat + (words - 1) * max(0, size.beat - size.columns)
+    return wait + WRITE + (words - 1) * size.columns
 
 
 class _Attention:

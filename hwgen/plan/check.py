@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hwgen.errors import HwgenError
 from hwgen.ops.work import Work
@@ -143,7 +144,9 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
             yield f"beats of {fold.lanes} do not divide the groups of {name}"
         if group_beats(work, fold)[0] > length_of(work, fold):
             yield f"groups of {name} are shorter than their beats"
-    cycles = task_cycles(engine.template, work, fold)
+    if task.stays and (engine.template, work.kind) != ("array", "mac"):
+        yield f"{name} is no linear layer on an array, and its operands stay"
+    cycles = task_cycles(engine.template, work, replace(fold, stays=task.stays))
     if task.cycles != cycles:
         yield f"{name} takes {cycles} cycles, not {task.cycles}"
 

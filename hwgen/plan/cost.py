@@ -231,6 +231,7 @@ def array_size(fold: Fold) -> ArraySize:
         reads=reads_of("array", fold),
         beat=fold.lanes,
         normalisers=fold.normalisers,
+        stays=fold.stays,
     )
 
 
@@ -238,7 +239,10 @@ def padded_cycles(work: Work, fold: Fold) -> int:
     """Return the cycles of an array's products with whole tiles, one after the other."""
     attend = work.attend
     if attend is None:
-        return -(-work.row.count // fold.outputs) * -(-work.outputs // fold.rows) * work.elements
+        stays, streams = work.outputs, work.elements
+        if fold.stays:
+            stays, streams = streams, stays
+        return -(-work.row.count // fold.outputs) * -(-stays // fold.rows) * streams
     rows, columns = fold.rows, fold.outputs
     if work.kind == "matmul":
         stays, streams = (

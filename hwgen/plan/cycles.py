@@ -190,7 +190,7 @@ def _phase(plan: Plan, task: Task, seen: int | None, length: int | None) -> int:
         bits = PACKED_BITS if attend.kv4 else plan.engine(EXTERNAL).in_bits
         fetch = fetch_of(bits, engine.fold, plan.memory)
     if fetch is not None or seen is not None or length is not None:
-        cycles = array_cycles(task.work, engine.fold, seen, length, fetch)
+        cycles = array_cycles(task.work, plan.fold(task), seen, length, fetch)
     return PHASE_OVERHEAD + cycles + drain_cycles(engine, task)
 
 

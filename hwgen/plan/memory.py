@@ -59,8 +59,11 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             bits = engine.acc_bits + MULTIPLIER_BITS
             channels += task.work.sets * task.work.channel.count * task.work.outputs * bits
         if engine.template == "array" and task.work.kind == "mac":
-            rows = -(-task.work.outputs // engine.fold.rows) * engine.fold.rows
-            weights += rows * task.work.elements * engine.weight_bits
+            tiled, other = task.work.outputs, task.work.elements
+            if task.stays:
+                tiled, other = other, tiled
+            rows = -(-tiled // engine.fold.rows) * engine.fold.rows
+            weights += rows * other * engine.weight_bits
             channels += task.work.outputs * (engine.acc_bits + MULTIPLIER_BITS)
         if task.work.kind in (*ROWS, "pack"):
             bits = _row_bits(task.work, engine)
@@ -73,8 +76,13 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
     buffers += sum(waiting.values())
     for engine in plan.engines:
         if engine.template == "array":
-            works = [task.work for task in plan.tasks if task.engine == engine.name]
-            buffers += sum(array_bits(works, engine).values())
+            tasks = [task for task in plan.tasks if task.engine == engine.name]
+            kept = array_bits(
+                [task.work for task in tasks if not task.stays],
+                engine,
+                [task.work for task in tasks if task.stays],
+            )
+            buffers += sum(kept.values())
     for channel in plan.channels:
         if channel.sink:
             buffers += channel.depth * channel.bits * engines[channel.sink].fold.copies
@@ -82,17 +90,25 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
     return {"weights": weights, "channels": channels, "buffers": buffers, "fifos": fifos}
 
 
-def array_bits(works: Sequence[Work], engine: Engine) -> dict[str, int]:
+def array_bits(
+    works: Sequence[Work], engine: Engine, staying: Sequence[Work] = ()
+) -> dict[str, int]:
     """Return the bits that an array keeps of its operands and results, whatever their number.
 
     ``rows`` and ``columns``: chunks of operands; ``sizes``: of tiles of 4-bit codes; ``results``: a
     tile of codes; ``scores``: a tile of logarithms; ``state``: sums, exponents and totals of the
-    query rows, and those of the block before that are still to leave.
+    query rows, and those of the block before that are still to leave; ``sums``: of the features of
+    linear layers that are operand stationary.
+
+    Parameters
+    ----------
+    works, staying
+        Of tasks that are output stationary, and of those that are operand stationary.
     """
     fold = engine.fold
     columns, reads = fold.outputs, reads_of("array", fold)
     deep = {"rows": 0, "columns": 0}
-    bits = {"sizes": 0, "results": 0, "scores": 0, "state": 0}
+    bits = {"sizes": 0, "results": 0, "scores": 0, "state": 0, "sums": 0}
     for work in works:
         attend = work.attend
         query = -(-(work.elements if attend is None else attend.inner) // reads)
@@ -109,11 +125,17 @@ def array_bits(works: Sequence[Work], engine: Engine) -> dict[str, int]:
             state = columns * (2 * attend.features * _SUM_BITS + _ROW_STATE_BITS)
             bits["state"] = max(bits["state"], state)
             continue
-        bits["results"] = columns * fold.rows * engine.out_bits
+        bits["results"] = max(bits["results"], columns * fold.rows * engine.out_bits)
         if attend is not None:
             span = max(1, reads // fold.rows) if not attend.transposed else 1
             chunk = -(-attend.inner * span // reads)
             deep["rows"] = max(deep["rows"], PRODUCT_CHUNKS * chunk)
+    for work in staying:
+        tiles = -(-work.elements // fold.rows)
+        deep["columns"] = max(deep["columns"], 2 * -(-tiles * fold.rows // reads))
+        bits["results"] = max(bits["results"], columns * work.outputs * engine.out_bits)
+        sums = columns * work.outputs * engine.acc_bits if tiles > 1 else 0
+        bits["sums"] = max(bits["sums"], sums)
     width = reads * engine.in_bits
     return {
         "rows": fold.rows * deep["rows"] * width,

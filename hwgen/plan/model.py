@@ -7,7 +7,7 @@ phase, joined by channels.  Anything between is the same data structure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from hwgen.ops.work import Work
@@ -60,6 +60,9 @@ class Fold:
     flat
         ``mac``: words run on from one kernel row into the next, so that only the last word of a
         window is filled; a step reads from two rows.
+    stays
+        Of a linear layer on an ``array``: operand stationary.  It is a matter of the task
+        (:meth:`Plan.fold`), not of the engine.
     """
 
     rows: int = 1
@@ -70,6 +73,7 @@ class Fold:
     reads: int = 0
     groups: int = 1
     flat: bool = False
+    stays: bool = False
 
     @property
     def copies(self) -> int:
@@ -244,6 +248,8 @@ class Task:
     keeps
         Tensor whose last rows it moves in front of it, as the history of the next one, when
         ``node``, the last reader, is done.
+    stays
+        Linear layers on an ``array``: operand stationary, not output stationary.
     """
 
     name: str
@@ -259,6 +265,7 @@ class Task:
     appends: str = ""
     sizes: str = ""
     keeps: str = ""
+    stays: bool = False
 
     @property
     def moves(self) -> bool:
@@ -430,6 +437,10 @@ class Plan:
     def engine(self, name: str) -> Engine:
         """Return the engine of this name; KeyError if there is none."""
         return self._engines[name]
+
+    def fold(self, task: Task) -> Fold:
+        """Return what a task's engine does of it in one cycle."""
+        return replace(self.engine(task.engine).fold, stays=task.stays)
 
     def task(self, name: str) -> Task:
         """Return the task of this name; KeyError if there is none."""

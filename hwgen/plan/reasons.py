@@ -85,6 +85,8 @@ def explain(template: str, work: Work, fold: Fold) -> str:
 def _explain_array(bound: str, work: Work, fold: Fold, cycles: int) -> str:
     used = useful_of(work) / (cycles * fold.multipliers)
     text = f"{fold.rows} x {fold.outputs} multipliers, {used:.0%} of their cycles useful"
+    if work.kind == "mac":
+        text += f", {'operand' if fold.stays else 'output'} stationary"
     if bound == "input":
         waits = cycles - padded_cycles(work, fold)
         return f"{text}: bound by its operands, for which it waits {count(waits, 'cycle')}"

@@ -22,10 +22,12 @@ from hwgen.plan.external import (
 from hwgen.plan.folding import mac_options
 from hwgen.plan.histories import histories
 from hwgen.plan.items import Item, engine_for, items_of
+from hwgen.plan.memory import fits_onchip, onchip_bits
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
 from hwgen.plan.placement import aligned, lifetimes, peak, place
 from hwgen.plan.reasons import bound_of, count, explain
-from hwgen.plan.shared_folds import WORTH, shared_folds
+from hwgen.plan.shared_folds import shared_folds
+from hwgen.plan.stationary import WORTH, staying
 from hwgen.quant.lengths import at_length, lengths_of
 from hwgen.quant.model import QGraph, QTensor
 from hwgen.spec.model import Accelerator
@@ -58,7 +60,9 @@ class _Job:
 def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> Plan:
     """Return the sequential plan with the fewest issue cycles under the budget.
 
-    Where tensors have several lengths, a tensor of each counts.
+    Where tensors have several lengths, a tensor of each counts.  Linear layers on an array are
+    operand stationary where that is faster, unless only a plan without them keeps within
+    ``onchip_kib``.
 
     Raises
     ------
@@ -80,6 +84,18 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
                 for layer, spec in accelerator.folding.items()
             ]
         )
+    made = _plan(qgraph, items, accelerator)
+    fits = fits_onchip(made, accelerator.budget.onchip_kib)
+    if fits or not any(task.stays for task in made.tasks):
+        return made
+    other = _plan(qgraph, items, accelerator, stationary=False)
+    return min(made, other, key=lambda one: sum(onchip_bits(one).values()))
+
+
+def _plan(
+    qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator, *, stationary: bool = True
+) -> Plan:
+    """Return the plan, with layers that are operand stationary or without any."""
     graphs = [at_length(qgraph, tokens) for tokens in lengths_of(qgraph)]
     every = [
         _with_histories([job for item in items_of(graph) for job in _jobs(graph, item)])
@@ -90,7 +106,7 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
     memory = memory_port(items, accelerator)
     inside = [job for job in jobs if job.template != EXTERNAL]
     works = [(job.template, job.work) for some in every for job in some]
-    folds = shared_folds([pair for pair in works if pair[0] != EXTERNAL], accelerator)
+    folds = shared_folds([pair for pair in works if pair[0] != EXTERNAL], accelerator, stationary)
     copied: dict[str, list[QType]] = {}
     for job in inside:
         if job.appends or job.keeps:
@@ -111,10 +127,15 @@ def plan_sequential(qgraph: QGraph, items: Sequence[Item], accelerator: Accelera
         folds[EXTERNAL] = memory_fold(items, memory)
         engines += (memory_engine(items, folds[EXTERNAL]),)
         check_columns(items, folds["array"], accelerator)
+    works = [(job.name, job.work) for some in every for job in some if job.template == "array"]
+    stays = staying(works, folds["array"]) if stationary and works else frozenset()
     banks = power_of_two_at_least(
         max(max(reads_of(template, fold), fold.lanes) for template, fold in folds.items())
     )
-    all_tasks = [tuple(_task(job, folds[job.template]) for job in some) for some in every]
+    all_tasks = [
+        tuple(_task(job, replace(folds[job.template], stays=job.name in stays)) for job in some)
+        for some in every
+    ]
     placements, elements = _placements(qgraph, all_tasks[0], banks)
     widest = max(
         stored(qgraph, item.tensor).type.bits for item in placements if item.buffer == ACTIVATIONS
@@ -238,6 +259,7 @@ def _task(job: _Job, fold: Fold) -> Task:
         appends=job.appends,
         sizes=job.sizes,
         keeps=job.keeps,
+        stays=fold.stays,
     )
 
 
@@ -290,7 +312,8 @@ def _cut(placements: Sequence[Placement], graph: QGraph) -> tuple[Placement, ...
 
 def _why(task: Task, engines: Sequence[Engine], budget: int) -> str:
     """Return what bounds a phase, and what a fold of its own would have made of it."""
-    fold = next(engine.fold for engine in engines if engine.name == task.engine)
+    engine = next(engine for engine in engines if engine.name == task.engine)
+    fold = replace(engine.fold, stays=task.stays)
     text = f"{count(task.cycles, 'cycle')}, {explain(task.engine, task.work, fold)}"
     if task.engine != "mac":
         return text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -23,13 +24,14 @@ from hwgen.plan.cost import (
 )
 from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, vector_lanes
 from hwgen.plan.model import Fold
+from hwgen.plan.stationary import WORTH, array_total
 from hwgen.plan.taps import real_taps
 from hwgen.spec.model import Accelerator
 
 __all__ = ["WORTH", "fewest_normalisers", "shared_folds"]
 
-WORTH = 0.02
-"""Wider streams and lanes are chosen while doubling them saves this part of all cycles."""
+_Total = Callable[[Counter[Work], Fold], int]
+"""The cycles of an array for some works."""
 
 _ORDER = ("mac", "array", "row", "vector", "pack")
 
@@ -45,10 +47,17 @@ _WIDEST_READ = 128
 """Elements of an array's read."""
 
 
-def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> dict[str, Fold]:
+def shared_folds(
+    jobs: Sequence[tuple[str, Work]], accelerator: Accelerator, stationary: bool = True
+) -> dict[str, Fold]:
     """Return the size of the engine of each template that (template, work) pairs name.
 
     Multipliers are shared out so that the sum of all cycles is least; then lanes are chosen.
+
+    Parameters
+    ----------
+    stationary
+        Whether linear layers on an array may be operand stationary.
 
     Raises
     ------
@@ -63,8 +72,9 @@ def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> 
     busy = 0
     if "array" in works:
         macs = works.get("mac", [])
-        folds["array"] = _array_fold(works["array"], macs, accelerator)
-        busy += sum(array_cycles(work, folds["array"]) for work in works["array"])
+        total = partial(array_total, stationary=stationary)
+        folds["array"] = _array_fold(works["array"], macs, accelerator, total)
+        busy += total(Counter(works["array"]), folds["array"])
     if "mac" in works:
         left = accelerator.budget.multipliers - sum(fold.multipliers for fold in folds.values())
         folds["mac"] = _mac_fold(works["mac"], left)
@@ -76,7 +86,9 @@ def shared_folds(jobs: Sequence[tuple[str, Work]], accelerator: Accelerator) -> 
     return {template: folds[template] for template in _ORDER if template in works}
 
 
-def _array_fold(works: Sequence[Work], macs: Sequence[Work], accelerator: Accelerator) -> Fold:
+def _array_fold(
+    works: Sequence[Work], macs: Sequence[Work], accelerator: Accelerator, total: _Total
+) -> Fold:
     """Return the array of least cycles, then of fewest multipliers, then of narrowest beats."""
     budget = accelerator.budget.multipliers - bool(macs)  # a mac engine needs one at least
     counts = Counter(works)
@@ -111,15 +123,15 @@ def _array_fold(works: Sequence[Work], macs: Sequence[Work], accelerator: Accele
     for fold in sorted(options, key=lambda fold: (least[fold], fold.multipliers, fold.lanes)):
         if least[fold] > best[0]:
             break  # nothing that follows can be better
-        cycles = sum(n * array_cycles(work, fold) for work, n in counts.items())
+        cycles = total(counts, fold)
         if macs:
             rest = _mac_fold(macs, budget + 1 - fold.multipliers)
             cycles += sum(issue_cycles(work, rest) for work in macs)
         best = min(best, (cycles, fold.multipliers, fold.lanes, fold), key=lambda item: item[:3])
-    return _widened(counts, best[3])
+    return _widened(counts, best[3], total)
 
 
-def _widened(counts: Counter[Work], fold: Fold) -> Fold:
+def _widened(counts: Counter[Work], fold: Fold, total: _Total) -> Fold:
     """Return an array with reads so wide that twice as many would save next to nothing.
 
     They are no wider than the array, as they cost banks of the shared buffer.  The port of
@@ -127,11 +139,11 @@ def _widened(counts: Counter[Work], fold: Fold) -> Fold:
     """
     if any(work.attend and work.attend.external for work in counts):
         return fold
-    cycles = sum(n * array_cycles(work, fold) for work, n in counts.items())
+    cycles = total(counts, fold)
     widest = min(power_of_two_at_least(fold.outputs), _WIDEST_READ)
     while reads_of("array", fold) < widest:
         wider = replace(fold, reads=2 * reads_of("array", fold))
-        fewer = sum(n * array_cycles(work, wider) for work, n in counts.items())
+        fewer = total(counts, wider)
         if cycles - fewer < WORTH * cycles:
             break
         fold, cycles = wider, fewer
@@ -168,7 +180,8 @@ def _ideal(work: Work, fold: Fold) -> int:
     """Return cycles that no array of this size can beat."""
     blocks = -(-_columns(work) // fold.outputs)
     if work.attend is None:
-        return blocks * -(-work.outputs // fold.rows) * work.elements
+        ways = ((work.outputs, work.elements), (work.elements, work.outputs))
+        return blocks * min(-(-stays // fold.rows) * streams for stays, streams in ways)
     return -(-useful_of(work) // fold.multipliers)
 
 

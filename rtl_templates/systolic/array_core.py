@@ -9,10 +9,12 @@ from rtl_templates.attention.shape import LaneShape
 from rtl_templates.memory.select import TaskField
 from rtl_templates.streams.delay import delay
 from rtl_templates.systolic.collector import Collector
+from rtl_templates.systolic.foot import Foot
 from rtl_templates.systolic.geometry import Geometry
 from rtl_templates.systolic.grid import Grid
 from rtl_templates.systolic.operands import Operands
 from rtl_templates.systolic.slots import Slots
+from rtl_templates.systolic.stationary import StationarySlots
 from rtl_templates.systolic.tile_buffer import TileBuffer
 from rtl_templates.systolic.tile_sizes import TileSizes
 
@@ -27,7 +29,8 @@ class ArrayCore(wiring.Component):
 
     Row operands are weights, or the second operand; columns are tokens or query rows.  Each tile
     of the task takes a slot; slots follow each other without a gap as long as operands come in
-    time.  Latency of a task, from ``start`` to the last beat: ``hwgen.plan.array_cycles``, exact.
+    time.  A linear layer is output stationary, or operand stationary (``ArrayTask.operands_stay``).
+    Latency of a task, from ``start`` to the last beat: ``hwgen.plan.array_cycles``, exact.
     Initiation interval: a tile every ``Geometry.slot`` cycles.  Utilisation bound: the steps of
     a slot over its cycles, times the used part of ``rows`` and ``columns``: 1 from the second
     tile on for products whose sizes are multiples of the array's, ``inner >= rows`` and
@@ -95,6 +98,7 @@ class ArrayCore(wiring.Component):
             )
         self.products = [task for task in self.tasks if not task.lane]
         self.collector = Collector(shape, self.products, self.channels) if self.products else None
+        self.staying = [task for task in self.tasks if task.operands_stay]
         intervals = [self.lanes.interval(task.lane) if task.lane else 0 for task in self.tasks]
         self.slots = Slots(shape, self.tasks, intervals)
         self.operands = operands = Operands(shape, self.tasks)
@@ -133,13 +137,14 @@ class ArrayCore(wiring.Component):
             row_bits=shape.row_bits,
             column_bits=shape.column_bits,
             acc_bits=shape.acc_bits,
-            p_bits=8 if self.lanes else 0,
+            p_bits=shape.column_bits if self.staying else 8 if self.lanes else 0,
             turn=self.lanes.shape.score_turn if self.lanes and self.lanes.shape.turns == 2 else 0,
         )
-        for part in (operands, slots):
+        stays = TaskField(m, self.task)([task.operands_stay for task in self.tasks], "stays")
+        for part, starts in ((operands, self.start), (slots, self.start & ~stays)):
             m.d.comb += [
                 part.task.eq(self.task),
-                part.start.eq(self.start),
+                part.start.eq(starts),
                 part.seen.eq(self.seen),
                 part.length.eq(self.length),
             ]
@@ -157,7 +162,7 @@ class ArrayCore(wiring.Component):
                 getattr(slots, f"{name}_loaded").eq(getattr(operands, f"{name}_loaded")),
                 getattr(operands, f"{name}_free").eq(getattr(slots, f"{name}_free")),
             ]
-        self._feed(m, operands, slots, grid)
+        buffers = self._feed(m, operands, slots, grid)
         if self.collector:
             m.submodules.collector = collector = self.collector
             m.d.comb += [
@@ -170,6 +175,8 @@ class ArrayCore(wiring.Component):
             self._attend(m, slots, grid)
             if self.lanes.sized:
                 self._sizes(m, operands)
+        if self.staying:
+            self._stay(m, stays, operands, grid, buffers)
         self._results(m)
         return m
 
@@ -186,7 +193,7 @@ class ArrayCore(wiring.Component):
         return index
 
     def _feed(self, m, operands, slots, grid):
-        """Read rows and columns along the diagonal, and write what arrives."""
+        """Read rows and columns along the diagonal, and write what arrives; return the buffers."""
         shape = self.shape
         field = TaskField(m, self.task)
         m.submodules.row_buffer = rows = TileBuffer(
@@ -233,6 +240,38 @@ class ArrayCore(wiring.Component):
             grid.control.eq(rows.tags_o),
             grid.column.eq(columns.operands),
         ]
+        return rows, columns
+
+    def _stay(self, m, stays, operands, grid, buffers):
+        """Let elements of tokens stay: they enter by the shadows, and sums leave by the foot."""
+        shape, (rows, columns) = self.shape, buffers
+        m.submodules.stationary = slots = StationarySlots(shape, self.staying)
+        m.submodules.foot = foot = Foot(shape, self.staying)
+        ahead = FEED + shape.rows - Foot.AHEAD
+        tile = delay(m, Cat(slots.begin, slots.first, slots.last), ahead, "tile")
+        for part in (slots, foot):
+            m.d.comb += [
+                part.task.eq(self._among(m, self.staying, type(part).__name__.lower())),
+                part.start.eq(self.start & stays),
+            ]
+        m.d.comb += [
+            slots.columns_loaded.eq(operands.columns_loaded),
+            Cat(foot.begin, foot.first, foot.last).eq(tile),
+            foot.sums.eq(grid.sums),
+        ]
+        with m.If(stays):
+            m.d.comb += [
+                self.step.eq(slots.step),
+                operands.columns_free.eq(slots.columns_free),
+                rows.rom_address.eq(slots.rom_address),
+                rows.tag.eq(1 << 2 | slots.copy << 3),
+                columns.word.eq(slots.column_word),
+                columns.lane.eq(slots.lane),
+                grid.reload.eq(delay(m, slots.reload, FEED, "stays")),
+                grid.p.eq(columns.operands),
+                self.collector.drained.eq(foot.drained),
+                self.collector.drain.eq(foot.drain),
+            ]
 
     def _attend(self, m, slots, grid):
         """Call the lanes: scores, then numerators when the shadows are free, then sums.
@@ -284,7 +323,10 @@ class ArrayCore(wiring.Component):
             lanes.s.eq(grid.drain),
             lanes.reload.eq(reload),
             grid.reload.eq(delay(m, reload, Lanes.RELOAD, "reload")),
-            grid.p.eq(lanes.p),
+            *(
+                grid.p.word_select(c, len(grid.p) // shape.columns).eq(lanes.p.word_select(c, 8))
+                for c in range(shape.columns)
+            ),
             lanes.merge.eq(merge),
             lanes.merge_first.eq(held["merge_first"]),
             lanes.merge_last.eq(held["merge_last"]),

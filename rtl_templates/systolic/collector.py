@@ -22,13 +22,15 @@ WRITE = 2
 class Collector(wiring.Component):
     """Requantises the sums of each column and writes them, ``beat`` results at a time.
 
-    A tile's sums come last row first; each column packs words of ``beat`` results into a memory
-    of one tile, and one word after the other leaves: the columns' words of the last rows, then of
-    the rows before.  Beats follow each other without a gap.
+    The sums of ``Geometry.height`` features come one after the other, the last one first: those
+    of a tile's rows, or of all features where operands stay.  Each column packs words of ``beat``
+    results into a memory, and what is complete leaves: the columns' words of the last features,
+    then of those before.
 
-    Latency: :meth:`latency` cycles from ``drained`` to the first beat of a tile.  Throughput: a
-    tile per ``max(rows, rows / beat * columns)`` cycles.  Infers ``columns`` multipliers
-    ``acc_bits`` by ``multiplier_bits``.
+    Latency: ``1 + SCALE + beat + WRITE`` cycles from ``drained`` to the first beat; words follow
+    each other without a gap if ``beat <= columns``, and as they become complete otherwise.
+    Throughput: a tile per ``max(height, height / beat * columns)`` cycles.  Infers ``columns``
+    multipliers ``acc_bits`` by ``multiplier_bits``.
 
     Parameters
     ----------
@@ -54,7 +56,8 @@ class Collector(wiring.Component):
         self.tasks = tuple(tasks)
         self.sizes = [Geometry(shape, task) for task in self.tasks]
         self.channels = list(channels)
-        self.words = shape.rows // shape.beat
+        self.words = max(size.words for size in self.sizes)
+        self.height = max(size.height for size in self.sizes)
         columns = shape.columns
         most = max((size.blocks * columns + 1) * size.task.features for size in self.sizes)
         super().__init__(
@@ -65,37 +68,27 @@ class Collector(wiring.Component):
                 "drain": In(columns * shape.acc_bits),
                 "beat_valid": Out(1),
                 "beat": Out(shape.beat * shape.out_bits),
-                "index": Out(range(most + shape.rows)),
+                "index": Out(range(most + self.height)),
             }
         )
-
-    @staticmethod
-    def latency(shape):
-        """Return the cycles from ``drained`` to the first beat of a tile, in use or not."""
-        return 1 + Collector.wait(shape) + WRITE
-
-    @staticmethod
-    def wait(shape):
-        """Return the cycles from column 0's first sum until words can leave without a gap."""
-        words = shape.rows // shape.beat
-        return SCALE + shape.beat + (words - 1) * max(0, shape.beat - shape.columns)
 
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
         field = TaskField(m, self.task)
-        row = Signal(range(shape.rows))  # counts down
+        height = field([size.height for size in self.sizes], "height")
+        row = Signal(range(self.height))  # counts down
         draining = Signal()
         with m.If(draining):
             m.d.sync += row.eq(row - 1)
             with m.If(row == 0):
                 m.d.sync += draining.eq(0)
         with m.If(self.drained):
-            m.d.sync += [draining.eq(1), row.eq(shape.rows - 1)]
+            m.d.sync += [draining.eq(1), row.eq(height - 1)]
 
         beat_ends = (row % shape.beat) == 0 if shape.beat > 1 else draining
         word = row >> (shape.beat - 1).bit_length()
-        bias, multiplier = self._channel(m, field, draining, row)
+        bias, multiplier = self._channel(m, field, draining, row, height)
         flags = Signal(1 + len(word))
         m.d.comb += flags.eq(Cat(draining & beat_ends, word))
         words = []
@@ -111,10 +104,11 @@ class Collector(wiring.Component):
                     )
                 )
             words.append(self._column(m, field, c, flags, bias, multiplier, address))
-        self._leave(m, field, words, address)
+        arrived = delay(m, draining & beat_ends, SCALE + 1, "arrived")
+        self._leave(m, field, words, address, arrived, height)
         return m
 
-    def _channel(self, m, field, draining, row):
+    def _channel(self, m, field, draining, row, height):
         """Return bias and multiplier for column 0, read one cycle ahead."""
         shape = self.shape
         bits = shape.acc_bits + shape.multiplier_bits
@@ -123,8 +117,9 @@ class Collector(wiring.Component):
         reader = memory.read_port()
         base = field([task.channels for task in self.tasks], "channels")
         each = field([task.per_channel for task in self.tasks], "per_channel")
-        tiles = field([size.tiles - 1 for size in self.sizes], "tiles")
-        tile = Signal(range(max(2, *(size.tiles for size in self.sizes))))
+        parts = [-(-size.task.features // size.height) for size in self.sizes]
+        tiles = field([count - 1 for count in parts], "tiles")
+        tile = Signal(range(max(2, *parts)))
         begin, address = (
             Signal(range(max(2, len(self.channels))), name=f"channel_{name}")
             for name in ("begin", "address")
@@ -132,12 +127,12 @@ class Collector(wiring.Component):
         with m.If(draining & (row == 0)):
             m.d.sync += [
                 tile.eq(Mux(tile == tiles, 0, tile + 1)),
-                begin.eq(Mux(tile == tiles, base, begin + shape.rows)),
+                begin.eq(Mux(tile == tiles, base, begin + height)),
             ]
         with m.If(self.start):
             m.d.sync += [tile.eq(0), begin.eq(base)]
-        last = Mux((tile == tiles), base, begin + shape.rows) + shape.rows - 1
-        following = Mux(draining, Mux(row == 0, last, begin + row - 1), begin + shape.rows - 1)
+        last = Mux((tile == tiles), base, begin + height) + height - 1
+        following = Mux(draining, Mux(row == 0, last, begin + row - 1), begin + height - 1)
         m.d.comb += [
             address.eq(Mux(each, following, base)),
             reader.en.eq(1),
@@ -180,45 +175,48 @@ class Collector(wiring.Component):
         ]
         return reader.data
 
-    def _leave(self, m, field, words, address):
-        """Send the words of a tile, and say where they belong."""
+    def _leave(self, m, field, words, address, arrived, height):
+        """Send a word of every column when the first column's has arrived; say where it belongs."""
         shape = self.shape
         columns = shape.columns
         features = field([task.features for task in self.tasks], "features")
         entries = field([task.entries for task in self.tasks], "entries")
         block_step = self._block_step(field)
-        start = delay(m, self.drained, 1 + self.wait(shape), "leave")
-        sending = Signal()
+        last_word = field([size.words - 1 for size in self.sizes], "last_word")
+        waiting = Signal(range(self.words + 1))  # words of the first column
+        sending, fresh = Signal(), Signal()  # the next word is the first one of its tile
         column = Signal(range(max(2, columns)))
         word = Signal(range(max(2, self.words)))
         # Where the tile and its block begin; what is left of the features and tokens.
         tile, line, index = (Signal.like(self.index, name=f"index_{k}") for k in range(3))
         block = Signal.like(self.index)
-        feature = Signal(range(max(size.task.features for size in self.sizes) + shape.rows + 1))
+        feature = Signal(range(max(size.task.features for size in self.sizes) + self.height + 1))
         left = Signal(range(max(task.entries for task in self.tasks) + 1))
 
         now_word = Signal.like(word)
-        now_column = Signal.like(column)
         now_index, now_line = Signal.like(index), Signal.like(index)
+        start, active = Signal(), Signal()
         m.d.comb += [
-            now_word.eq(Mux(start, self.words - 1, word)),
-            now_column.eq(Mux(start, 0, column)),
-            now_index.eq(Mux(start, tile + (shape.rows - shape.beat), index)),
-            now_line.eq(Mux(start, tile + (shape.rows - shape.beat), line)),
+            now_word.eq(Mux(fresh, last_word, word)),
+            now_index.eq(Mux(fresh, tile + height - shape.beat, index)),
+            now_line.eq(Mux(fresh, tile + height - shape.beat, line)),
             address.eq(now_word),
+            start.eq(~sending & (arrived | (waiting != 0))),
+            active.eq(start | sending),
         ]
-        active = start | sending
-        column_ends = now_column == columns - 1
+        m.d.sync += waiting.eq(waiting + arrived - start)
+        column_ends = column == columns - 1
         with m.If(active):
             m.d.sync += [
-                sending.eq(~(column_ends & (now_word == 0))),
-                column.eq(Mux(column_ends, 0, now_column + 1)),
+                sending.eq(~column_ends),
+                fresh.eq(column_ends & (now_word == 0)),
+                column.eq(Mux(column_ends, 0, column + 1)),
                 word.eq(now_word - column_ends),
                 line.eq(now_line - Mux(column_ends, shape.beat, 0)),
                 index.eq(Mux(column_ends, now_line - shape.beat, now_index + features)),
             ]
             with m.If(column_ends & (now_word == 0)):
-                with m.If(feature + shape.rows >= features):
+                with m.If(feature + height >= features):
                     m.d.sync += [
                         feature.eq(0),
                         tile.eq(block),
@@ -226,17 +224,20 @@ class Collector(wiring.Component):
                         left.eq(left - columns),
                     ]
                 with m.Else():
-                    m.d.sync += [feature.eq(feature + shape.rows), tile.eq(tile + shape.rows)]
+                    m.d.sync += [feature.eq(feature + height), tile.eq(tile + height)]
         with m.If(self.start):
             m.d.sync += [
+                waiting.eq(0),
                 sending.eq(0),
+                fresh.eq(1),
+                column.eq(0),
                 tile.eq(0),
                 block.eq(block_step),
                 feature.eq(0),
                 left.eq(entries),
             ]
-        used = (now_column < left) & (feature + now_word * shape.beat < features)
-        chosen = delay(m, now_column, 1, "chosen")
+        used = (column < left) & (feature + now_word * shape.beat < features)
+        chosen = delay(m, column, 1, "chosen")
         m.d.sync += self.beat.eq(Array(words)[chosen] if columns > 1 else words[0])
         m.d.comb += [
             self.beat_valid.eq(delay(m, active & used, WRITE, "leaving")),

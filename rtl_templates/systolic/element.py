@@ -34,7 +34,7 @@ class Element(wiring.Component):
     acc_bits : int
         Width of the sum.
     p_bits : int
-        Width of unsigned P; 0: output stationary only.
+        Width of P, unsigned, or of ``column_bits`` and signed; 0: output stationary only.
 
     Members
     -------

@@ -89,9 +89,21 @@ class Geometry:
 
     @property
     def tiles(self):
-        """Tiles of a block: of output features, or of all slots of keys."""
+        """Tiles of a block: of output features, of elements that stay, or of all slots of keys."""
+        if self.task.operands_stay:
+            return -(-self.task.inner // self.shape.rows)
         results = self.key_slots if self.attention else self.task.features
         return -(-results // self.shape.rows)
+
+    @property
+    def height(self):
+        """Products: results that a column gives at a time, the last feature first."""
+        return self.task.features if self.task.operands_stay else self.shape.rows
+
+    @property
+    def words(self):
+        """Products: words of results of a column, of those that it gives at a time."""
+        return self.height // self.shape.beat
 
     @property
     def span(self):
@@ -112,10 +124,14 @@ class Geometry:
     def slot(self):
         """Cycles from the start of a slot to the earliest start of the next one.
 
-        Products: as many as their results take down the drain chain, or out as beats.  Attention:
-        numerators must be back in the array ``lag`` slots later.
+        Products: as many as their results take down the drain chain, or out as beats; where
+        operands stay, as the next tile takes on its way in, one cycle after the slot's start.
+        Attention: numerators must be back in the array ``lag`` slots later.
         """
         shape = self.shape
+        if self.task.operands_stay:
+            beats = self.words * shape.columns
+            return max(self.work, shape.rows + 1, -(-beats // self.tiles))
         if not self.attention:
             return max(self.work, shape.rows, shape.rows // shape.beat * shape.columns)
         return self._slot(self.lag)
@@ -123,6 +139,8 @@ class Geometry:
     @property
     def work(self):
         """Steps of a slot."""
+        if self.task.operands_stay:
+            return self.task.features
         return self.task.inner + (self.task.features if self.attention else 0)
 
     def _slot(self, lag):
@@ -175,6 +193,14 @@ class Geometry:
     def column_parts(self):
         """Operands of a column: 2 with queries for the sinks."""
         return 1 + self.task.pinned
+
+    @property
+    def column_chunk(self):
+        """Words from a column's chunk to the next one: of whole tiles, if they stay."""
+        words = self.column_words
+        if self.task.operands_stay:
+            words = -(-self.tiles * self.shape.rows // self.shape.lanes)
+        return words * self.column_parts
 
     @property
     def row_words(self):
@@ -231,7 +257,7 @@ class Geometry:
     @property
     def column_depth(self):
         """Words of a column's memory: two blocks."""
-        return 2 * self.column_words * self.column_parts
+        return 2 * self.column_chunk
 
     @property
     def query_pitch(self):

@@ -95,7 +95,9 @@ class Grid(wiring.Component):
         if self.turn > half:
             later = [Signal(CONTROL, name=f"later_{r}") for r in range(self.rows)]
             done = Mux(self.waits, delay(m, done, self.turn, "wait"), delay(m, done, half, "pass"))
-            self._waves(m, later, done, delay(m, self.reload, self.turn, "later_reload"))
+            waited = delay(m, self.reload, self.turn, "later_reload")
+            passed = delay(m, self.reload, half, "pass_reload")
+            self._waves(m, later, done, Mux(self.waits, waited, passed))
 
         above = []
         for r, edge in enumerate(edges):

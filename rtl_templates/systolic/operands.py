@@ -154,7 +154,7 @@ class Operands(wiring.Component):
         row_end = each(lambda size: size.row_words * size.row_chunks, "row_end")
         value_words = each(lambda size: size.value_words, "value_words")
         value_end = each(lambda size: size.row_depth, "value_end")
-        chunk = each(lambda size: size.column_words * size.column_parts, "column_chunk")
+        chunk = each(lambda size: size.column_chunk, "column_chunk")
         pinned_offset = each(lambda size: size.task.pinned * size.column_words, "pinned_offset")
         rings = {
             "columns": (self.column_word, chunk, chunk << 1, 0),

@@ -115,6 +115,9 @@ class ArrayTask:
         What attention's lanes need; None for products.
     pinned
         Attention: tiles of sinks meet queries of their own, from a fourth operand.
+    operands_stay
+        ``linear``: operand stationary.  A tile holds ``rows`` elements of each token, and the
+        weight memory has a word per feature, the last one first.
     """
 
     kind: str
@@ -129,12 +132,15 @@ class ArrayTask:
     per_channel: bool = False
     lane: LaneTask | None = None
     pinned: bool = False
+    operands_stay: bool = False
 
     def __post_init__(self):
         if self.kind not in KINDS:
             raise ValueError(f"Kind must be one of {', '.join(KINDS)}, not {self.kind}")
         if (self.kind == "attention") != (self.lane is not None):
             raise ValueError("Attention, and nothing else, has lanes")
+        if self.operands_stay and self.kind != "linear":
+            raise ValueError(f"Operands stay in linear tasks only, not in {self.kind} ones")
 
     @property
     def heads(self):

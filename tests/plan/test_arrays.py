@@ -307,6 +307,7 @@ def test_operands_are_counted_as_the_array_keeps_them(reads: int, keys: dict[str
             inner=attend.inner,
             features=attend.features,
             pinned=False,
+            operands_stay=False,
         )
         size = Geometry(shape, task)
         found = array_bits([work], engine)

@@ -106,7 +106,11 @@ def test_the_array_keeps_the_sizes_that_are_counted(rows, elements, columns):
     attend = Attend(1, 256, 1, 1, elements, elements, rows, cached=True, kv4=True)
     shape = SimpleNamespace(rows=rows, columns=columns, lanes=rows, beat=1)
     task = SimpleNamespace(
-        kind="attention", inner=elements, features=elements, lane=SimpleNamespace(kv4=True)
+        kind="attention",
+        inner=elements,
+        features=elements,
+        lane=SimpleNamespace(kv4=True),
+        operands_stay=False,
     )
     found = size_places(attend, ArraySize(rows, columns, rows, 1))
     assert found == Geometry(shape, task).size_places

@@ -54,6 +54,11 @@ CASES = [
     Case("linear", {"features": 24}, [(7, 21)]),
     Case("linear", {"features": 4}, [(13, 5)], types=[UNSIGNED]),
     Case("linear", {"features": 20}, [(3,)]),
+    # Operand stationary: several tiles, one tile, and slots that wait for beats or for the shadows.
+    Case("linear", {"features": 20}, [(7, 21)], stays=True),
+    Case("linear", {"features": 4}, [(13, 5)], types=[UNSIGNED], stays=True),
+    Case("linear", {"features": 20}, [(10, 8)], stays=True),
+    Case("linear", {"features": 4}, [(3, 40)], stays=True),
     Case("matmul", {"transpose_b": True}, [(7, 21), (12, 21)]),
     Case("matmul", {"transpose_b": True}, [(1, 1), (4, 1)]),
     Case("matmul", {}, [(9, 21), (21, 12)]),
@@ -130,7 +135,7 @@ def test_lanes_of_two_columns(tmp_path):
 def test_extremes(bench, tmp_path):
     """All lowest codes: the largest products that there can be, and clamped logarithms."""
     runs = []
-    for number in (1, 2, 10, 11, 15, 18, 20):
+    for number in (1, 2, 10, 11, 15, 18, 22, 24):
         case = CASES[number]
         codes = [np.full((1, *s), t.low) for s, t in zip(case.shapes, case.types, strict=True)]
         runs.append((number, codes, {}))
@@ -149,8 +154,11 @@ def test_products_of_whole_tiles_keep_every_multiplier_busy(tmp_path):
     """M, N and K multiples of the array's sides: 98 % and more from the second tile on."""
     rows, columns, beat, lanes = 8, 8, 8, 32
     cases = [
-        Case("linear", {"features": 8 * n}, [(8 * m, 8 * k)])
-        for m, n, k in [(1, 4, 1), (4, 4, 1), (3, 5, 2), (2, 8, 4)]
+        Case("linear", {"features": 8 * n}, [(8 * m, 8 * k)], stays=stays)
+        for m, n, k, stays in [
+            *((1, 4, 1, False), (4, 4, 1, False), (3, 5, 2, False), (2, 8, 4, False)),
+            *((4, 4, 1, True), (2, 8, 4, True)),
+        ]
     ]
     cases += [
         Case("matmul", {"transpose_b": turned}, [(8 * m, 8 * k), other])
@@ -160,8 +168,8 @@ def test_products_of_whole_tiles_keep_every_multiplier_busy(tmp_path):
     bench = ArrayBench(cases, rows=rows, columns=columns, lanes=lanes, beat=beat).build()
     runs = [(number, case.codes(), {}) for number, case in enumerate(cases)]
     for trace, case in zip(bench.run(runs, tmp_path), cases, strict=True):
-        inner = case.shapes[0][1]
-        assert busy_after_the_first_tile(trace, inner) >= 0.98, (case.op, case.shapes)
+        first = case.work.outputs if case.stays else case.shapes[0][1]
+        assert busy_after_the_first_tile(trace, first) >= 0.98, (case.op, case.shapes)
         assert trace.steps * rows * columns == np.prod(case.shapes[0]) * case.work.outputs
 
 
@@ -183,12 +191,29 @@ def test_ragged_edges_cost_only_the_padding(seed):
     assert ragged.last_beat <= padded.last_beat
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_padding_of_what_stays_is_that_of_the_elements(seed):
+    """As many steps as for whole tiles of elements and tokens, and slots without a gap."""
+    rng = np.random.default_rng(seed)
+    rows, columns = int(rng.choice([8, 16])), int(rng.integers(1, 20))
+    size = ArraySize(rows, columns, reads=64, beat=rows, stays=True)
+    tokens, inner = int(rng.integers(1, 60)), int(rng.integers(1, 200))
+    features = rows * int(rng.integers(2, 7)) * -(-columns // rows)
+    slots = array_slots(Case("linear", {"features": features}, [(tokens, inner)]).work, size)
+    blocks, tiles = -(-tokens // columns), -(-inner // rows)
+    assert slots.length == features
+    assert slots.steps == blocks * tiles * features
+    begin, *others = slots.starts
+    assert others == [begin + tiles * features * k for k in range(1, blocks)]
+
+
 @pytest.mark.parametrize(("bits", "weight_bits"), [(4, 4), (16, 8)])
 def test_operands_of_other_widths(bits, weight_bits, tmp_path):
     kind = QType(bits, True, 0.02)
     cases = [
         Case("linear", {"features": 6}, [(5, 9)], [kind], kind, weight_bits),
         Case("linear", {"features": 4}, [(3, 6)], [QType(bits, False, 0.02, 3)], kind, weight_bits),
+        Case("linear", {"features": 6}, [(3, 9)], [kind], kind, weight_bits, stays=True),
     ]
     if bits == 4:
         cases.append(Case("matmul", {"transpose_b": True}, [(5, 9), (6, 9)], [kind] * 2, kind))
@@ -222,8 +247,9 @@ def test_slots_are_as_long_as_in_the_templates():
     for case in CASES:
         for rows, columns, beat in [(8, 3, 4), (8, 16, 2), (8, 100, 8)]:
             shape = ArrayShape(rows, columns, 8, beat, 8, 8, 9, 8, 24, 16, 8)
-            sizes = geometry.Geometry(shape, array_task(case.work, case.lowered, case.types))
-            slots = array_slots(case.work, ArraySize(rows, columns, 8, beat))
+            task = array_task(case.work, case.lowered, case.types, stays=case.stays)
+            sizes = geometry.Geometry(shape, task)
+            slots = array_slots(case.work, ArraySize(rows, columns, 8, beat, stays=case.stays))
             assert slots.length == sizes.slot
 
 
@@ -233,7 +259,7 @@ def draw_case(rng, rows, beat):
     tokens, inner = int(rng.integers(1, 40)), int(rng.integers(1, 50))
     features = beat * int(rng.integers(1, 9))
     if op == "linear":
-        return Case(op, {"features": features}, [(tokens, inner)])
+        return Case(op, {"features": features}, [(tokens, inner)], stays=bool(rng.integers(2)))
     if op == "matmul":
         turned = bool(rng.integers(2))
         second = (features, inner) if turned else (inner, features)

@@ -1,6 +1,6 @@
 """Nodes of linear layers, products and attention on one array core, compiled by Verilator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from amaranth.back import rtlil
@@ -34,6 +34,7 @@ class Case:
     out: QType = SIGNED
     weight_bits: int = 8
     seed: int = 0
+    stays: bool = False  # linear: operand stationary
 
     def __post_init__(self):
         self.meaning = op = get_op(self.op)
@@ -100,7 +101,10 @@ class ArrayBench:
             first = len(weights[0]) if linear else 0
             tasks.append(
                 array_task(
-                    case.work, case.lowered, case.types, weights=first, channels=len(channels)
+                    *(case.work, case.lowered, case.types),
+                    weights=first,
+                    channels=len(channels),
+                    stays=case.stays,
                 )
             )
             if case.op == "attention":
@@ -108,8 +112,9 @@ class ArrayBench:
             bias = np.zeros(1, np.int64)
             if case.op == "linear":
                 bias = case.lowered.constants["bias"]
-                for line, words in zip(weights, array_weights(case.weights, rows), strict=True):
-                    line += words
+                words = array_weights(case.weights, rows, stays=case.stays)
+                for line, more in zip(weights, words, strict=True):
+                    line += more
             requant = case.lowered.requant
             channels += array_channels(bias, requant, rows, acc_bits, max(factors))
         self.core = ArrayCore(self.shape, tasks, weights, channels)
@@ -150,7 +155,8 @@ class ArrayBench:
             assert trace.clamped == count, label
             if not (item.latency or item.pauses):
                 count = item.length if case.keys.get("padded") else None
-                plan = array_slots(case.work, self.size, seen=self._seen(case, item), length=count)
+                size = replace(self.size, stays=case.stays)
+                plan = array_slots(case.work, size, seen=self._seen(case, item), length=count)
                 ran = (trace.last_beat, trace.steps)
                 assert (plan.last_beat, plan.steps) == ran, f"{label}: {plan} {ran}"
         return traces

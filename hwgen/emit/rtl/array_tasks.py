@@ -30,6 +30,7 @@ def array_task(
     *,
     weights: int = 0,
     channels: int = 0,
+    stays: bool = False,
 ) -> ArrayTask:
     """Return the constants of a linear layer, a product or attention.
 
@@ -39,6 +40,8 @@ def array_task(
         Of the operands that are read, in order.
     weights, channels
         First words in the weight and channel memories.
+    stays
+        Of a linear layer: operand stationary.
     """
     requant, attend = lowered.requant, work.attend
     assert requant is not None
@@ -55,6 +58,7 @@ def array_task(
             weights=weights,
             channels=channels,
             per_channel=True,
+            operands_stay=stays,
         )
     if work.kind == "matmul":
         return ArrayTask(
@@ -120,7 +124,7 @@ def pack_task(work: Work, lowered: Lowered, *, values: bool) -> PackTask:
     return PackTask(tuple(map(tuple, means)))
 
 
-def array_weights(codes: Int, rows: int) -> list[list[int]]:
+def array_weights(codes: Int, rows: int, *, stays: bool = False) -> list[list[int]]:
     """Return a linear layer's words of each row's weight memory.
 
     Parameters
@@ -129,7 +133,11 @@ def array_weights(codes: Int, rows: int) -> list[list[int]]:
         (features, elements); the last tile is filled up with zeros.
     rows
         Rows of the array: row ``r`` works on feature ``tile * rows + r``.
+    stays
+        Operand stationary: on element ``tile * rows + r``, the last feature first.
     """
+    if stays:
+        codes = codes[::-1].T  # tiles of elements instead of features
     features, elements = codes.shape
     tiles = ceil(features / rows)
     filled = np.pad(codes, [(0, tiles * rows - features), (0, 0)])

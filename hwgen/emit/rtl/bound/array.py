@@ -247,7 +247,12 @@ class BoundArray(Bound):
             assert node.lowered.requant is not None
             first = places.setdefault(item.name, (len(weights[0]), len(channels)))
             tasks.append(
-                array_task(item.work, node.lowered, types, weights=first[0], channels=first[1])
+                array_task(
+                    *(item.work, node.lowered, types),
+                    weights=first[0],
+                    channels=first[1],
+                    stays=item.stays,
+                )
             )
             if item.work.kind == "attention" or len(tasks) > self.alike:
                 continue  # no weights, or those of the longest tensor
@@ -256,7 +261,8 @@ class BoundArray(Bound):
                 bias = node.lowered.constants["bias"]
                 shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
                 codes = get_op(node.op).stream_weights(node.lowered, shapes)
-                for line, more in zip(weights, array_weights(codes[:, 0], shape.rows), strict=True):
+                words = array_weights(codes[:, 0], shape.rows, stays=item.stays)
+                for line, more in zip(weights, words, strict=True):
                     line += more
             channels += array_channels(
                 bias, node.lowered.requant, shape.rows, shape.acc_bits, shape.multiplier_bits
