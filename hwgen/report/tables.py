@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hwgen.ops.events import Events
-from hwgen.plan.model import Engine, Plan
+from hwgen.plan.model import Engine, Plan, Task
 from hwgen.quant.model import QNode
 from hwgen.report.graph_picture import shape_text, type_text
 from hwgen.report.model import ReportData
@@ -127,7 +127,7 @@ def layers(data: ReportData) -> Iterator[LayerRow]:
             type=type_text(node.out.type),
             accumulator=f"{node.acc_bits} bit" if node.acc_bits else "",
             weights=_weights(node),
-            engine=", ".join(dict.fromkeys(task.engine for task in tasks)),
+            engine=", ".join(dict.fromkeys(map(_engine, tasks))),
             macs=f"{useful:,}" if (useful := sum(task.useful for task in tasks)) else "",
             cycles=f"{sum(task.cycles for task in tasks):,}",
             bound=", ".join(dict.fromkeys(task.bound for task in tasks)),
@@ -135,6 +135,11 @@ def layers(data: ReportData) -> Iterator[LayerRow]:
             sqnr_share=min(1.0, share),
             events=_events(data.events.get(node.name, Events())),
         )
+
+
+def _engine(task: Task) -> str:
+    """Return the engine of a task, and whether it is operand stationary there."""
+    return task.engine + ", operand stationary" * task.stays
 
 
 def _events(found: Events) -> str:

@@ -209,6 +209,12 @@ def test_a_build_without_labels_has_a_page(tmp_path):
     assert "samples of random" in text
 
 
+def test_layers_that_are_operand_stationary_are_told_from_others(data):
+    tasks = tuple(replace(task, stays=task.name == "fc") for task in data.plan.tasks)
+    text = render(replace(data, plan=replace(data.plan, tasks=tasks)))
+    assert text.count("fc, operand stationary</td>") == text.count("operand stationary") == 1
+
+
 def test_what_the_golden_model_counted_is_shown(data):
     text = render(data)
     assert "1,234 saturated</td>" in text
