@@ -18,8 +18,8 @@ class Grid(wiring.Component):
     is p cycles later.  The drain of a row stops as soon as it has passed on what is above it, so
     captures may follow each other every ``rows`` cycles.  P enters at the top: what comes
     first ends in the last row; row 0 of the chain moves from ``reload`` on for ``rows`` cycles.
-    With a ``turn``, the chains of P of the columns from ``columns / 2`` on move ``turn`` cycles
-    after those of the columns before, and with ``waits`` so do the drain chains.
+    With a ``turn`` and ``waits``, both chains of the columns from ``columns / 2`` on move ``turn``
+    cycles after those of column 0.
     Latency: ``rows`` cycles from a row 0 step to the sum below the last row (operand
     stationary).  Initiation interval 1; utilisation bound: 1.
 

@@ -118,6 +118,7 @@ def test_lanes_of_two_columns(tmp_path):
     cases = [
         attention([(5, 64), (21, 64), (21, 64)], heads=2),
         Case("linear", {"features": 24}, [(7, 21)]),
+        Case("linear", {"features": 12}, [(9, 21)], stays=True),
         attention([(13, 128), (20, 64), (20, 64)], heads=4, kv_heads=2, causal=True),
         attention([(2, 32)] * 4, causal=True, cache={}, window=12, sinks=3, sink_queries=True),
         attention([(6, 40), (30, 40), (30, 40), (1,)], padded=True),
