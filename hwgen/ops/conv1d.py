@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.base import Lowered, LowerOptions, OpParams, Real, Shape
 from hwgen.ops.convolution import (
+    Convolution,
     check_groups,
     mirrored,
     rows_in_stream,
@@ -21,7 +21,7 @@ from hwgen.ops.convolution import (
     without_ends,
 )
 from hwgen.ops.history import RowWindow, visible_rows, with_history
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
+from hwgen.ops.mac import exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.types import QType
 from hwgen.ops.window import Padding1d, PaddingMode, Window, image_of, pads_of_sequence, sequence_of
@@ -53,7 +53,7 @@ class Conv1dParams(OpParams):
     activation: Activation = Field("none", description="none or relu, before requantisation")
 
 
-class Conv1d(Op):
+class Conv1d(Convolution):
     """``y[t, o] = act(sum x[t * stride + j * dilation - before, c] * weight[o, c, j] + bias[o])``.
 
     Tokens outside of the sequence are zero, or those as far inside of its end.
@@ -89,10 +89,7 @@ class Conv1d(Op):
         """Return the convolution in float64."""
         window = _window(params, inputs[0].shape[1])
         sums = window_sums(image_of(inputs[0]), weights["weight"][..., None], window, params.groups)
-        result: Real = sequence_of(sums)
-        if params.bias:
-            result = result + weights["bias"]
-        return np.maximum(result, 0.0) if params.activation == "relu" else result
+        return self.finished(params, sequence_of(sums), weights, channel_axis=-1)
 
     def lower(
         self,
@@ -131,12 +128,6 @@ class Conv1d(Op):
     def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
         """Return it without padding before and behind."""
         return without_ends(super().streamed(lowered, history, warmup, zero))
-
-    def accumulator(
-        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
-    ) -> tuple[int, int]:
-        """Return bounds of every partial sum with its bias."""
-        return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``mac`` work: a row per token, a segment per tap."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
+from hwgen.ops.base import Lowered, LowerOptions, OpParams, Real, Shape
 from hwgen.ops.convolution import (
+    Convolution,
     check_groups,
     mirrored,
     rows_in_stream,
@@ -21,7 +21,7 @@ from hwgen.ops.convolution import (
     without_ends,
 )
 from hwgen.ops.history import RowWindow, visible_rows, with_history
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
+from hwgen.ops.mac import exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, Pair, Size2d, expect_image, pair
 from hwgen.ops.types import QType
 from hwgen.ops.window import Padding, PaddingMode, Window, pads_of
@@ -53,7 +53,7 @@ class Conv2dParams(OpParams):
     activation: Activation = Field("none", description="none or relu, before requantisation")
 
 
-class Conv2d(Op):
+class Conv2d(Convolution):
     """``y[o] = act(sum x[c, h, w] * weight[o, c, h, w] + bias[o])`` over each window."""
 
     name: ClassVar[str] = "conv2d"
@@ -84,10 +84,8 @@ class Conv2d(Op):
     ) -> Real:
         """Return the convolution in float64."""
         window = _window(params, (inputs[0].shape[2], inputs[0].shape[3]))
-        result: Real = window_sums(inputs[0], weights["weight"], window, params.groups)
-        if params.bias:
-            result = result + weights["bias"][:, None, None]
-        return np.maximum(result, 0.0) if params.activation == "relu" else result
+        sums = window_sums(inputs[0], weights["weight"], window, params.groups)
+        return self.finished(params, sums, weights, channel_axis=1)
 
     def lower(
         self,
@@ -126,12 +124,6 @@ class Conv2d(Op):
     def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
         """Return it without padding before and behind."""
         return without_ends(super().streamed(lowered, history, warmup, zero))
-
-    def accumulator(
-        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
-    ) -> tuple[int, int]:
-        """Return bounds of every partial sum with its bias."""
-        return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``mac`` work; a kernel row without groups and dilation is one segment.

@@ -14,8 +14,9 @@ import numpy.typing as npt
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
+from hwgen.ops.base import Lowered, LowerOptions, OpParams, Real, Shape
+from hwgen.ops.convolution import Convolution
+from hwgen.ops.mac import exact_matmul, lower_mac, requantised
 from hwgen.ops.params import MAX_SIZE, Activation, Count, Size2d, expect_image, pair
 from hwgen.ops.transposed import Phases, folded, out_length, phases_of, unfolded
 from hwgen.ops.types import QType
@@ -47,7 +48,7 @@ class ConvPhase2dParams(OpParams):
     activation: Activation = Field("none", description="none or relu, before requantisation")
 
 
-class ConvPhase2d(Op):
+class ConvPhase2d(Convolution):
     """``y[o, q, n] = act(sum x[c, q + lead - m, i] * weight[c, o, m, j] + bias[o])``.
 
     Over all kernel rows ``m`` and all ``i * stride + j = n + left``.  The weights of each phase
@@ -95,9 +96,7 @@ class ConvPhase2d(Op):
             part = np.einsum("ncqmx,com->noqx", reads, weight[..., j])
             result[..., j : end : params.stride] += part
         result = result[..., left : full - right]
-        if params.bias:
-            result = result + weights["bias"][:, None, None]
-        return np.maximum(result, 0.0) if params.activation == "relu" else result
+        return self.finished(params, result, weights, channel_axis=1)
 
     def lower(
         self,
@@ -151,12 +150,6 @@ class ConvPhase2d(Op):
         codes = requantised(lowered, acc, channel_axis=-1)
         image = codes.reshape(len(codes), rows, width, -1)
         return image.transpose(0, 3, 1, 2)
-
-    def accumulator(
-        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
-    ) -> tuple[int, int]:
-        """Return bounds of every partial sum with its bias."""
-        return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``mac`` work: the column phases of a position are results like channels."""

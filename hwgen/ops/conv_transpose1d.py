@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
-from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.convolution import check_groups
+from hwgen.ops.base import Lowered, LowerOptions, OpParams, Real, Shape
+from hwgen.ops.convolution import Convolution, check_groups
 from hwgen.ops.history import RowWindow, visible_rows, with_history
-from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
+from hwgen.ops.mac import exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, expect_sequence
 from hwgen.ops.transposed import Phases, folded, out_length, phases_of, uncut, unfolded
 from hwgen.ops.types import QType
@@ -45,7 +45,7 @@ class ConvTranspose1dParams(OpParams):
     activation: Activation = Field("none", description="none or relu, before requantisation")
 
 
-class ConvTranspose1d(Op):
+class ConvTranspose1d(Convolution):
     """``y[n, o] = act(sum x[i, c] * weight[c, o, j] + bias[o])``, ``i * stride + j = n + before``.
 
     The weights of each phase have scales of their own.
@@ -95,9 +95,7 @@ class ConvTranspose1d(Op):
                 end = j + (tokens - 1) * params.stride + 1
                 result[:, j : end : params.stride, features] += part @ own[:, :, j]
         result = result[:, before : full + params.output_padding - after]
-        if params.bias:
-            result = result + weights["bias"]
-        return np.maximum(result, 0.0) if params.activation == "relu" else result
+        return self.finished(params, result, weights, channel_axis=-1)
 
     def lower(
         self,
@@ -165,12 +163,6 @@ class ConvTranspose1d(Op):
     def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
         """Return it without cutting the front of the full result off."""
         return uncut(super().streamed(lowered, history, warmup, zero))
-
-    def accumulator(
-        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
-    ) -> tuple[int, int]:
-        """Return bounds of every partial sum with its bias."""
-        return accumulator_range(lowered, types[0])
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``mac`` work: the phases of a position are results like channels.

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from hwgen.ops.base import Lowered, ParamError
+from hwgen.ops.base import Lowered, Op, ParamError, Real, Shape
 from hwgen.ops.history import RowWindow
+from hwgen.ops.mac import accumulator_range
+from hwgen.ops.types import QType
 from hwgen.ops.window import NO_PADS, Window
 
 __all__ = [
+    "Convolution",
     "check_groups",
     "mirrored",
     "rows_in_stream",
@@ -24,6 +27,25 @@ __all__ = [
 ]
 
 Product = Callable[[npt.NDArray[Any], npt.NDArray[Any]], npt.NDArray[Any]]
+
+
+class Convolution(Op):
+    """What the ops have in common that multiply windows by weights."""
+
+    def accumulator(
+        self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]
+    ) -> tuple[int, int]:
+        """Return bounds of every partial sum with its bias."""
+        return accumulator_range(lowered, types[0])
+
+    @staticmethod
+    def finished(params: Any, sums: Real, weights: Mapping[str, Real], channel_axis: int) -> Real:
+        """Return real sums with their bias, if there is one, and after the activation."""
+        if params.bias:
+            shape = [1] * sums.ndim
+            shape[channel_axis] = -1
+            sums = sums + weights["bias"].reshape(shape)
+        return np.maximum(sums, 0.0) if params.activation == "relu" else sums
 
 
 def check_groups(groups: int, inputs: int, outputs: int) -> None:
