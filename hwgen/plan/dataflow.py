@@ -27,6 +27,7 @@ from hwgen.plan.folding import (
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.memory import fits_onchip
 from hwgen.plan.model import Channel, Fold, Phase, Plan, Prediction, Task
+from hwgen.plan.multipliers import share_of
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.timing import MOST_ENGINES
 from hwgen.quant.model import QGraph
@@ -141,7 +142,8 @@ def _fold(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> _C
             whole = item.work.segments * item.work.elements * item.work.outputs
             whole *= most_groups(item.work)
             spec = accelerator.folding.get(item.name)
-            fronts[item.name] = cheapest(mac_options(item.work, whole, spec))
+            share = share_of([item], qgraph, accelerator)
+            fronts[item.name] = cheapest(mac_options(item.work, whole, spec, share))
         else:
             fronts[item.name] = vector_options(item.work)
     floor = max(

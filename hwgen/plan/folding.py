@@ -14,7 +14,7 @@ from hwgen.plan.cost import (
     side_of,
     steps_of,
 )
-from hwgen.plan.model import Fold
+from hwgen.plan.model import Fold, hard_multipliers
 from hwgen.plan.taps import real_taps
 from hwgen.spec.model import FoldSpec
 
@@ -30,6 +30,7 @@ __all__ = [
     "mac_sizes",
     "most_groups",
     "output_sizes",
+    "taken",
     "vector_lanes",
     "vector_options",
     "widest_beat",
@@ -40,12 +41,13 @@ __all__ = [
 class Option:
     """A fold and its issue cycles; the order is that of preference at equal cycles.
 
-    Fewer multipliers first, then fewer row buffers, narrower beats, fewer accumulators, fewer
-    groups at once, words that end with their kernel row.
+    Fewer multipliers first, then fewer of the device, fewer row buffers, narrower beats, fewer
+    accumulators, fewer groups at once, words that end with their kernel row.
     """
 
     multipliers: int
     cycles: int
+    hard: int
     rows: int
     lanes: int
     outputs: int
@@ -149,13 +151,17 @@ def most_groups(work: Work) -> int:
     return work.channel.count if together else 1
 
 
-def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterator[Option]:
+def mac_options(
+    work: Work, budget: int, spec: FoldSpec | None = None, share: int = 1
+) -> Iterator[Option]:
     """Yield the folds of a ``mac`` work within a budget of multipliers that may be worth it.
 
     Parameters
     ----------
     spec
         Values that the user fixed; they must be legal.
+    share
+        Outputs whose weights can share a multiplier of the device.
     """
     fixed = spec or _FREE
     for rows in legal_rows(work) if fixed.rows is None else (fixed.rows,):
@@ -173,13 +179,20 @@ def mac_options(work: Work, budget: int, spec: FoldSpec | None = None) -> Iterat
                 for groups in _groups(work, elements, outputs, limit // outputs, fixed.groups):
                     fold = Fold(rows, elements, outputs, groups=groups)
                     fold = replace(fold, lanes=mac_lanes(work, fold))
+                    count, hard = fold.multipliers, taken(fold, share)
                     cycles = issue_cycles(work, fold)
-                    yield Option(
-                        fold.multipliers, cycles, rows, fold.lanes, outputs, elements, groups
-                    )
+                    yield Option(count, cycles, hard, rows, fold.lanes, outputs, elements, groups)
 
     if spec is None and can_be_flat(work):
-        yield from _flat_options(work, budget)
+        yield from _flat_options(work, budget, share)
+
+
+def taken(fold: Fold, share: int) -> int:
+    """Return the multipliers of a device with those that requantise, if weights share any.
+
+    0 if none do: folds of as many products take as many.
+    """
+    return hard_multipliers(fold, share) + fold.lanes if share > 1 else 0
 
 
 def can_be_flat(work: Work) -> bool:
@@ -188,15 +201,16 @@ def can_be_flat(work: Work) -> bool:
     return one_segment and not work.mirror
 
 
-def _flat_options(work: Work, budget: int) -> Iterator[Option]:
+def _flat_options(work: Work, budget: int, share: int) -> Iterator[Option]:
     for elements in mac_sizes(work.segments * work.elements, min(budget, work.elements)):
         if work.elements % elements == 0:
             continue  # no word would run on
         for outputs in output_sizes(work.outputs, budget // elements):
             fold = Fold(1, elements, outputs, flat=True)
             fold = replace(fold, lanes=mac_lanes(work, fold))
+            count, hard = fold.multipliers, taken(fold, share)
             cycles = issue_cycles(work, fold)
-            yield Option(fold.multipliers, cycles, 2, fold.lanes, outputs, elements, flat=True)
+            yield Option(count, cycles, hard, 2, fold.lanes, outputs, elements, flat=True)
 
 
 def _groups(
@@ -244,7 +258,7 @@ def vector_options(work: Work) -> list[Option]:
     lanes = 1
     while lanes <= vector_lanes(work):
         fold = Fold(lanes=lanes)
-        options.append(Option(0, issue_cycles(work, fold), 1, lanes, 1, 1))
+        options.append(Option(0, issue_cycles(work, fold), 0, 1, lanes, 1, 1))
         lanes *= 2
     return options[::-1]
 

@@ -27,6 +27,7 @@ __all__ = [
     "Span",
     "StreamFigures",
     "Task",
+    "hard_multipliers",
 ]
 
 
@@ -84,6 +85,11 @@ class Fold:
     def multipliers(self) -> int:
         """Multiplications per cycle."""
         return self.rows * self.elements * self.outputs * self.groups
+
+
+def hard_multipliers(fold: Fold, share: int) -> int:
+    """Return the multipliers of a device for a fold, if weights of ``share`` outputs share one."""
+    return fold.multipliers // fold.outputs * -(-fold.outputs // share)
 
 
 @dataclass(frozen=True)
@@ -155,8 +161,7 @@ class Engine:
         """Multipliers of the device that make these products."""
         if not self.multipliers or self.multiplier.kind == "lut":
             return 0
-        blocks = -(-self.fold.outputs // self.multiplier.weights)
-        return self.fold.multipliers // self.fold.outputs * blocks
+        return hard_multipliers(self.fold, self.multiplier.weights)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from hwgen.spec.model import Accelerator
 from rtl_templates.packing.forms import vector_form
 from rtl_templates.packing.lanes import Range
 
-__all__ = ["PORTS", "digits", "needed", "with_multipliers"]
+__all__ = ["PORTS", "digits", "needed", "runs_out", "saving", "share_of", "with_multipliers"]
 
 PORTS = {
     "ecp5": (18, 18),
@@ -29,6 +29,29 @@ PORTS = {
 }
 """Widths of the signed ports of a family's multiplier: MULT18X18D, MULT18X18, SB_MAC16, MULT18X18,
 DSP48E1 and DSP48E2, each in the vendor's guide to it."""
+
+
+_MOST = 16
+"""Weights of one multiplier at most."""
+
+
+def share_of(items: Sequence[Item], qgraph: QGraph, accelerator: Accelerator) -> int:
+    """Return how many outputs' weights can share a multiplier: 1 if none are to be packed."""
+    if accelerator.multiplier != "packed" or accelerator.family is None or not items:
+        return 1
+    x, w = _activations(items), _weights(items, qgraph)
+    form = vector_form(x, w, PORTS[accelerator.family], _MOST)
+    return 1 if form is None else int(form.counts[1])
+
+
+def runs_out(plan: Plan, accelerator: Accelerator) -> bool:
+    """Return whether a device has too few multipliers, and may choose others."""
+    return (
+        accelerator.multiplier == "auto"
+        and accelerator.family is not None
+        and accelerator.parts is not None
+        and needed(plan) > accelerator.parts
+    )
 
 
 def with_multipliers(
@@ -48,11 +71,7 @@ def with_multipliers(
             where=accelerator.mark,
             hint=f"family: one of {', '.join(PORTS)}",
         )
-    kind, family, parts = accelerator.multiplier, accelerator.family, accelerator.parts
-    if kind == "auto":
-        if family is None or parts is None or needed(plan) <= parts:
-            return plan
-        return _saving(_with(plan, _packed, qgraph, items, PORTS[family]), qgraph, items, parts)
+    kind, family = accelerator.multiplier, accelerator.family
     if kind == "packed" and family is not None:
         return _with(plan, _packed, qgraph, items, PORTS[family])
     return _with(plan, _lut, qgraph, items) if kind == "lut" else plan
@@ -102,7 +121,7 @@ def _lut(engine: Engine, x: Range, w: Range) -> Engine:
     return replace(engine, multiplier=multiplier, weight_bits=bits)
 
 
-def _saving(plan: Plan, qgraph: QGraph, items: Sequence[Item], parts: int) -> Plan:
+def saving(plan: Plan, qgraph: QGraph, items: Sequence[Item], parts: int) -> Plan:
     """Return a plan with as few engines in lookup tables as the device asks for.
 
     Those with the narrowest products first, as they take the fewest tables for each multiplier.

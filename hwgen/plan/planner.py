@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hwgen.errors import SpecError
 from hwgen.ops.blocks import Blocks
 from hwgen.plan.check import check_plan
 from hwgen.plan.dataflow import plan_dataflow
-from hwgen.plan.items import items_of
+from hwgen.plan.items import Item, items_of
 from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
-from hwgen.plan.multipliers import with_multipliers
+from hwgen.plan.multipliers import runs_out, saving, with_multipliers
 from hwgen.plan.packed import check_packed
 from hwgen.plan.sequential import plan_sequential
 from hwgen.plan.streaming import stream_figures
@@ -65,13 +66,28 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             where=accelerator.mark,
             hint="schedule: sequential, whose list of phases is that of the length at hand",
         )
-    plan = with_multipliers(schedule(qgraph, items, accelerator), qgraph, items, accelerator)
+    plan = _planned(schedule, qgraph, items, accelerator)
     plan = replace(plan, stream=stream_figures(plan, qgraph))
     _check_wraps(plan, qgraph, accelerator)
     for one in plan.variants:
         check_plan(one, at_length(qgraph, one.tokens), accelerator.budget.multipliers)
     check_onchip(plan, accelerator.budget.onchip_kib, accelerator.mark)
     return plan
+
+
+def _planned(
+    schedule: Callable[[QGraph, Sequence[Item], Accelerator], Plan],
+    qgraph: QGraph,
+    items: Sequence[Item],
+    accelerator: Accelerator,
+) -> Plan:
+    """Return the plan with its multipliers: others than plain ones where the device has too few."""
+    plan = with_multipliers(schedule(qgraph, items, accelerator), qgraph, items, accelerator)
+    if not runs_out(plan, accelerator):
+        return plan
+    packed = replace(accelerator, multiplier="packed")
+    plan = with_multipliers(schedule(qgraph, items, packed), qgraph, items, packed)
+    return saving(plan, qgraph, items, accelerator.parts or 0)
 
 
 def _check_wraps(plan: Plan, qgraph: QGraph, accelerator: Accelerator) -> None:

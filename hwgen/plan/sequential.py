@@ -24,6 +24,7 @@ from hwgen.plan.histories import histories
 from hwgen.plan.items import Item, engine_for, items_of
 from hwgen.plan.memory import fits_onchip, onchip_bits
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
+from hwgen.plan.multipliers import share_of
 from hwgen.plan.placement import aligned, lifetimes, peak, place
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.shared_folds import shared_folds
@@ -106,7 +107,10 @@ def _plan(
     memory = memory_port(items, accelerator)
     inside = [job for job in jobs if job.template != EXTERNAL]
     works = [(job.template, job.work) for some in every for job in some]
-    folds = shared_folds([pair for pair in works if pair[0] != EXTERNAL], accelerator, stationary)
+    share = share_of([item for item in items if item.template == "mac"], qgraph, accelerator)
+    folds = shared_folds(
+        [pair for pair in works if pair[0] != EXTERNAL], accelerator, stationary, share
+    )
     copied: dict[str, list[QType]] = {}
     for job in inside:
         if job.appends or job.keeps:

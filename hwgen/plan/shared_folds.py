@@ -22,7 +22,7 @@ from hwgen.plan.cost import (
     side_of,
     useful_of,
 )
-from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, vector_lanes
+from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, taken, vector_lanes
 from hwgen.plan.model import Fold
 from hwgen.plan.stationary import WORTH, array_total
 from hwgen.plan.taps import real_taps
@@ -48,7 +48,10 @@ _WIDEST_READ = 128
 
 
 def shared_folds(
-    jobs: Sequence[tuple[str, Work]], accelerator: Accelerator, stationary: bool = True
+    jobs: Sequence[tuple[str, Work]],
+    accelerator: Accelerator,
+    stationary: bool = True,
+    share: int = 1,
 ) -> dict[str, Fold]:
     """Return the size of the engine of each template that (template, work) pairs name.
 
@@ -58,6 +61,8 @@ def shared_folds(
     ----------
     stationary
         Whether linear layers on an array may be operand stationary.
+    share
+        Outputs whose weights can share a multiplier of the device.
 
     Raises
     ------
@@ -77,7 +82,7 @@ def shared_folds(
         busy += total(Counter(works["array"]), folds["array"])
     if "mac" in works:
         left = accelerator.budget.multipliers - sum(fold.multipliers for fold in folds.values())
-        folds["mac"] = _mac_fold(works["mac"], left)
+        folds["mac"] = _mac_fold(works["mac"], left, share)
         busy += sum(issue_cycles(work, folds["mac"]) for work in works["mac"])
     for template in ("row", "vector", "pack"):
         if template in works:
@@ -189,8 +194,10 @@ def _powers(most: int) -> list[int]:
     return [1 << k for k in range(most.bit_length())]
 
 
-def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
+def _mac_fold(works: Sequence[Work], budget: int, share: int = 1) -> Fold:
     """Return the fold of least total issue cycles, then of fewest multipliers.
+
+    Then of the fewest of the device, of which the weights of ``share`` outputs can share one.
 
     Beats are as narrow as the steps allow: a beat divides the outputs of a group of every work.
     """
@@ -198,7 +205,7 @@ def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
     outputs = sorted({n for work in works for n in output_sizes(work.outputs, budget)})
     sizes = np.array(elements, dtype=np.int64)
     steps = {work: _steps(work, elements) for work in set(works)}
-    best: tuple[float, int, int, int, int] = (inf, 0, 0, 0, 0)
+    best: tuple[float, int, int, int, int, int] = (inf, 0, 0, 0, 0, 0)
     for size in outputs:
         legal = sizes[: np.searchsorted(sizes, budget // size, side="right")]
         if not legal.size:
@@ -217,9 +224,10 @@ def _mac_fold(works: Sequence[Work], budget: int) -> Fold:
                 total = np.minimum(total + cycles * groups, _NEVER)
             least = int(np.argmin(total))  # the first of equals: fewest multipliers
             cell = int(legal[least])
-            best = min(best, (int(total[least]), cell * size, lanes, size, cell))
+            hard = taken(Fold(1, cell, size, lanes), share)
+            best = min(best, (int(total[least]), cell * size, hard, lanes, size, cell))
             lanes *= 2
-    _, _, lanes, size, cell = best
+    _, _, _, lanes, size, cell = best
     return Fold(1, cell, size, lanes)
 
 

@@ -14,7 +14,7 @@ from hwgen.plan.model import PLAIN, Multiplier
 from hwgen.plan.multipliers import PORTS, digits, needed
 from hwgen.plan.text import describe
 from hwgen.spec.document import AcceleratorDoc
-from support.plan_graphs import accelerator, digits_cnn
+from support.plan_graphs import accelerator, digits_cnn, digits_mlp
 
 
 def packed(schedule="dataflow", multipliers=64, family="ecp5", **keys):
@@ -30,17 +30,15 @@ def test_families_are_those_of_specs_and_of_synthesis():
 
 @pytest.mark.parametrize("schedule", ["sequential", "dataflow"])
 @pytest.mark.parametrize("family", PORTS)
-def test_only_the_multipliers_differ(schedule, family):
+def test_packing_takes_fewer_multipliers_and_no_more_cycles(schedule, family):
     plan, plain = packed(schedule, family=family, multiplier="packed")
     assert plan.hard_multipliers < plain.hard_multipliers == plain.multipliers
     assert plan.multipliers == plain.multipliers
-    assert plan.prediction == plain.prediction
-    assert plan.tasks == plain.tasks
-    same = tuple(
-        replace(engine, multiplier=PLAIN, weight_bits=old.weight_bits)
-        for engine, old in zip(plan.engines, plain.engines, strict=True)
-    )
-    assert same == plain.engines
+    assert max(task.cycles for task in plan.tasks) == max(task.cycles for task in plain.tasks)
+    assert plan.prediction.interval == plain.prediction.interval
+    in_tables, _ = packed(schedule, family=None, multiplier="lut")
+    assert in_tables.prediction == plain.prediction
+    assert in_tables.hard_multipliers == 0
     for engine in plan.engines:
         assert engine.multiplier.weights <= max(1, engine.fold.outputs)
     assert f"{plan.hard_multipliers} of the device" in describe(plan)
@@ -68,6 +66,18 @@ def test_auto_packs_where_the_board_has_too_few():
 def test_packing_needs_a_family():
     with pytest.raises(SpecError, match="HG480"):
         packed(multiplier="packed", family=None)
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "dataflow"])
+def test_folds_let_weights_share_multipliers(schedule):
+    spec = replace(accelerator(schedule, 16), family="ecp5")
+    plain = make_plan(digits_mlp(), spec)
+    plan = make_plan(digits_mlp(), replace(spec, multiplier="packed"))
+    assert plan.multipliers == plain.multipliers
+    assert max(t.cycles for t in plan.tasks) == max(t.cycles for t in plain.tasks)
+    assert max(e.fold.outputs for e in plan.engines) > max(e.fold.outputs for e in plain.engines)
+    most = {"sequential": 0.5, "dataflow": 0.95}[schedule]  # few folds are the cheapest of a layer
+    assert plan.hard_multipliers <= most * plain.hard_multipliers
 
 
 @pytest.mark.parametrize("count", [2, 3, 4])
