@@ -12,7 +12,7 @@ from hwgen.plan.cost import PRODUCTS, template_of
 from hwgen.plan.model import Engine, Fold
 from hwgen.quant.model import QGraph, QNode
 
-__all__ = ["Item", "engine_for", "items_of", "operand"]
+__all__ = ["Item", "engine_for", "items_of", "operand", "shared_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,26 @@ def items_of(qgraph: QGraph) -> tuple[Item, ...]:
     return tuple(
         Item(node, work, types, template_of(work, array=array)) for node, work, types in found
     )
+
+
+def shared_weights(items: Iterable[Item]) -> dict[str, str]:
+    """Return the earlier node with the same weights and biases, of those that have one.
+
+    Of the ``mac`` engine: a layer that works on several tensors, as at the ends of windows.
+    """
+    first: dict[object, str] = {}
+    found = {}
+    for item in items:
+        lowered, work = item.node.lowered, item.work
+        if item.template != "mac" or lowered.requant is None:
+            continue
+        arrays = (*lowered.constants.values(), lowered.requant.multiplier)
+        loops = (work.sets, work.channel.count, work.outputs, work.reduce, work.elements)
+        key = (loops, tuple((array.shape, array.tobytes()) for array in arrays))
+        same = first.setdefault(key, item.name)
+        if same != item.name:
+            found[item.name] = same
+    return found
 
 
 def operand(types: Iterable[QType]) -> tuple[int, bool]:

@@ -52,7 +52,7 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
     weights = channels = 0
     for task in plan.tasks:
         engine = engines[task.engine]
-        if engine.template == "mac":
+        if engine.template == "mac" and not task.shares:
             words = groups_of(task.work, engine.fold) * steps_of(task.work, engine.fold)
             words *= task.work.sets
             weights += words * engine.fold.multipliers * engine.weight_bits

@@ -255,6 +255,8 @@ class Task:
         ``node``, the last reader, is done.
     stays
         Linear layers on an ``array``: operand stationary, not output stationary.
+    shares
+        Sequential: earlier task with the same weights and biases, which it uses.
     """
 
     name: str
@@ -271,6 +273,7 @@ class Task:
     sizes: str = ""
     keeps: str = ""
     stays: bool = False
+    shares: str = ""
 
     @property
     def moves(self) -> bool:

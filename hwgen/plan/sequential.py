@@ -21,7 +21,7 @@ from hwgen.plan.external import (
 )
 from hwgen.plan.folding import mac_options
 from hwgen.plan.histories import histories
-from hwgen.plan.items import Item, engine_for, items_of
+from hwgen.plan.items import Item, engine_for, items_of, shared_weights
 from hwgen.plan.memory import fits_onchip, onchip_bits
 from hwgen.plan.model import Buffer, Engine, Fold, Phase, Placement, Plan, Prediction, Task
 from hwgen.plan.multipliers import share_of
@@ -136,8 +136,16 @@ def _plan(
     banks = power_of_two_at_least(
         max(max(reads_of(template, fold), fold.lanes) for template, fold in folds.items())
     )
+    shares = shared_weights(items)
     all_tasks = [
-        tuple(_task(job, replace(folds[job.template], stays=job.name in stays)) for job in some)
+        tuple(
+            _task(
+                job,
+                replace(folds[job.template], stays=job.name in stays),
+                shares.get(job.name, ""),
+            )
+            for job in some
+        )
         for some in every
     ]
     placements, elements = _placements(qgraph, all_tasks[0], banks)
@@ -247,7 +255,7 @@ def _pack(rows: int, row: int, heads: int) -> Work:
     )
 
 
-def _task(job: _Job, fold: Fold) -> Task:
+def _task(job: _Job, fold: Fold, shares: str) -> Task:
     template = job.template
     return Task(
         name=job.name,
@@ -264,6 +272,7 @@ def _task(job: _Job, fold: Fold) -> Task:
         sizes=job.sizes,
         keeps=job.keeps,
         stays=fold.stays,
+        shares=shares,
     )
 
 

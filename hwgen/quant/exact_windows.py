@@ -85,7 +85,7 @@ class ExactWindows:
             lowered = Delay.of(hops - 1, first.type.zero_point)
             every = part("A", source, hop, hop)
             if hops > 2:
-                every = part("H", every, (hops - 1) * hop, hops - 1, hops - 2)
+                every = part("M", every, (hops - 1) * hop, hops - 1, hops - 2)
             parts = [self._add(late, "delay", (first,), lowered, replace(first, name=late)), every]
         if ends.last < ends.rows:
             count = ends.rows - ends.last

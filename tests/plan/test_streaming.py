@@ -6,6 +6,7 @@ import pytest
 
 from hwgen.emit.rtl.dataflow import DataflowAccelerator
 from hwgen.plan import make_plan
+from hwgen.plan.memory import onchip_bits
 from hwgen.plan.text import describe
 from hwgen.quant import quantize, stream
 from hwgen.serialize import arrays, restore, to_json
@@ -120,6 +121,29 @@ def test_rows_that_come_faster_than_the_input_s():
     assert plan.stream.latency == {"y": 2.5}
     assert "latency: y 2.5 rows" in describe(plan)
     assert restore(type(plan), to_json(plan), arrays(plan)).stream == plan.stream
+
+
+def test_the_cones_of_windows_share_the_weights_of_their_layers():
+    layers = [
+        {"name": f"c{k}", "op": "conv1d", "in": f"c{k - 1}" if k else "x", "channels": 4,
+         "kernel": 3, "padding": "same"}
+        for k in range(2)
+    ]  # fmt: skip
+    layers.append({"name": "y", "op": "global_avg_pool", "in": "c1"})
+    graph = make_graph({"x": (24, 4)}, layers)
+    spec = make_spec(graph, Precision(4, 6), multipliers=12)
+    offline = quantize(graph, spec)
+    plans = [
+        make_plan(stream(offline, graph, 12, exact=exact), spec.accelerator)
+        for exact in (False, True)
+    ]
+
+    # c0 and c1 have as many weights, and not the same.
+    shares = {task.name: task.shares for task in plans[1].tasks if task.shares}
+    assert shares == {"c0_L": "c0", "c0_R": "c0", "c1_L": "c1", "c1_R": "c1"}
+    sizes = [onchip_bits(plan) for plan in plans]
+    assert [size["weights"] for size in sizes] == [2 * 4 * 4 * 3 * 4] * 2
+    assert sizes[0]["channels"] == sizes[1]["channels"]
 
 
 def test_readers_share_the_rows_in_front_of_a_tensor():

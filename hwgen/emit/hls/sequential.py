@@ -232,7 +232,7 @@ def _mac_task(plan: Plan, qgraph: QGraph, task: Task, tables: _MacTables) -> Tas
     side = side_of(task.work, fold)
     multiplier = engine.multiplier
     word, group = tables.place(
-        task.name, lambda: mac_constants(qgraph, node, task.work, fold, multiplier)
+        task.shares or task.name, lambda: mac_constants(qgraph, node, task.work, fold, multiplier)
     )
     lines = (
         (f"{work_text(task.work)},", "loops"),

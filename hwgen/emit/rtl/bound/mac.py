@@ -55,13 +55,14 @@ class BoundMac(Bound):
         for item, node, walk, types in zip(
             self.tasks, self.nodes, self.walks, self.types, strict=True
         ):
-            first = places.setdefault(item.name, (len(weights), len(channels)))
+            known = (item.shares or item.name) in places
+            first = places.setdefault(item.shares or item.name, (len(weights), len(channels)))
             if skip:
                 walk = walk.counting_words(first[0])
             assert node.lowered.requant is not None
             tasks.append(mac_task(node, types[0], item.work, fold, walk, *first))
-            if len(tasks) > self.alike:
-                continue  # the same weights for a shorter tensor
+            if known:
+                continue  # the same weights for a shorter tensor, or another one
             shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
             codes = get_op(node.op).stream_weights(node.lowered, shapes)
             weights += weight_words(codes, item.work, fold, engine.weight_bits, engine.multiplier)
