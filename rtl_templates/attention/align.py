@@ -1,8 +1,7 @@
 """Denominators and exponents of all columns: how a tile meets the tiles before it."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.attention.shape import OCTAVE_BITS
@@ -102,35 +101,28 @@ class Align(wiring.Component):
         tile, total = self._tile(m, column)
         # Stage 1: how far the tile's exponent lies above that of what was before.
         flags = delay(m, Cat(valid, first, last, column), 1, "flags_1")
-        exponents = Memory(shape=signed(EXPONENT_BITS), depth=depth, init=[])
-        totals = Memory(shape=unsigned(TOTAL_BITS), depth=depth, init=[])
+        # A column is written 4 cycles after it was read, before it is read again.
+        exponents, totals = BlockMemory(EXPONENT_BITS, depth), BlockMemory(TOTAL_BITS, depth)
         m.submodules.exponents, m.submodules.totals = exponents, totals
-        exponent_reader = exponents.read_port(domain="comb")
-        total_reader = totals.read_port(domain="comb")
         exponent, old = Signal(signed(EXPONENT_BITS)), Signal(TOTAL_BITS)
         higher = Signal(signed(EXPONENT_BITS + 1))
         over = Signal()
-        carries = total_reader.data[-1] & (total != 0) & ~flags[1]
-        m.d.comb += [exponent_reader.addr.eq(flags[3:]), total_reader.addr.eq(flags[3:])]
+        carries = totals.data[-1] & (total != 0) & ~flags[1]
+        m.d.comb += [exponents.address.eq(column), totals.address.eq(column)]
         m.d.sync += [
             over.eq(carries),
             # One adder: the lowest place borrows.
             higher.eq(
-                (
-                    Cat(Const(0, 1), tile).as_signed()
-                    - Cat(carries, exponent_reader.data).as_signed()
-                )
-                >> 1
+                (Cat(Const(0, 1), tile).as_signed() - Cat(carries, exponents.data).as_signed()) >> 1
             ),
-            exponent.eq(exponent_reader.data),
-            old.eq(total_reader.data),
+            exponent.eq(exponents.data),
+            old.eq(totals.data),
         ]
         # Stage 2: what is shifted, and how far.
         flags = delay(m, flags, 1, "flags_2")
         tile, new = delay(m, tile, 1, "tile"), delay(m, total, 1, "total")
         larger = Signal()
         distance = Signal(EXPONENT_BITS + 1)
-        exponent_writer = exponents.write_port()
         m.d.comb += [
             larger.eq(flags[1] | ~higher[-1]),
             # The complement is 1 less than what the tile is shifted by.
@@ -139,9 +131,9 @@ class Align(wiring.Component):
             self.tile_is_larger.eq(larger),
             self.halve.eq(over),
             self.nothing.eq(flags[1] | (distance > WIDEST)),
-            exponent_writer.en.eq(flags[0]),
-            exponent_writer.addr.eq(flags[3:]),
-            exponent_writer.data.eq(Mux(larger, tile, exponent + over)),
+            exponents.write.eq(flags[0]),
+            exponents.written.eq(flags[3:]),
+            exponents.value.eq(Mux(larger, tile, exponent + over)),
         ]
         # Stages 3 and 4: the denominator, as the sums in every column.
         wide = TOTAL_BITS + 1
@@ -159,17 +151,14 @@ class Align(wiring.Component):
         result = Signal(TOTAL_BITS)
         m.d.sync += result.eq(kept + (nearer >> 1) + nearer[0])
         flags = delay(m, flags, 1, "flags_4")
-        results = Memory(shape=unsigned(TOTAL_BITS), depth=depth, init=[])
-        m.submodules.results = results
+        m.submodules.results = results = BlockMemory(TOTAL_BITS, depth)
         for memory, enable in ((totals, flags[0]), (results, flags[0] & flags[2])):
-            writer = memory.write_port()
-            m.d.comb += [writer.en.eq(enable), writer.addr.eq(flags[3:]), writer.data.eq(result)]
-        reader = results.read_port()
-        m.d.comb += [
-            reader.en.eq(1),
-            reader.addr.eq(self.read),
-            self.denominator.eq(reader.data),
-        ]
+            m.d.comb += [
+                memory.write.eq(enable),
+                memory.written.eq(flags[3:]),
+                memory.value.eq(result),
+            ]
+        m.d.comb += [results.address.eq(self.read), self.denominator.eq(results.data)]
         return m
 
     def _columns(self, m, begin, second, name):

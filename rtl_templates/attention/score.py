@@ -9,6 +9,9 @@ from rtl_templates.memory.select import TaskField
 
 __all__ = ["ScoreScale"]
 
+LIMIT = (-EMPTY - 1) << FRACTION
+"""A logarithm beyond this, or below its negative, is clamped."""
+
 
 class ScoreScale(wiring.Component):
     """``y = clamp(round_shift(s * M, shift), -131008, 131008)``, rounded up to octaves.
@@ -16,6 +19,8 @@ class ScoreScale(wiring.Component):
     With ``z = y + 63``, ``octave = z >> 6`` is ``ceil(y / 64)`` and ``below = z & 63`` is how
     far ``y`` lies above the octave before: ``y = 64 * octave - (63 - below)``.  So the rounding
     up costs nothing: 63 is part of the constant that rounds.
+
+    Clamps take no logic where the largest score of no task reaches them (``reach``).
 
     Latency: 3 cycles, ``seen`` 2 of them after its ``s``.  Throughput: 1 per cycle.  Infers one
     multiplier ``score_bits`` by 16.
@@ -48,6 +53,14 @@ class ScoreScale(wiring.Component):
     def __init__(self, score_bits, tasks):
         self.tasks = tuple(tasks)
         self.sized = any(task.kv4 for task in self.tasks)
+        factors = [
+            0xFFFF if task.kv4 else max(task.multiplier, task.sink_multiplier)
+            for task in self.tasks
+        ]
+        self.reach = max(
+            ((factor << (score_bits - 1)) + ((1 << task.shift) >> 1)) >> task.shift
+            for factor, task in zip(factors, self.tasks, strict=True)
+        )
         super().__init__(
             {
                 "task": In(range(max(2, len(self.tasks)))),
@@ -84,6 +97,9 @@ class ScoreScale(wiring.Component):
         m.d.sync += [product.eq(self.s * multiplier), total.eq(shifted + (2 * full + 1))]
         z = total >> 1
         octave, below = z >> FRACTION, z[:FRACTION]
+        if self.reach <= LIMIT:
+            m.d.sync += [self.octave.eq(Mux(self.seen, octave, EMPTY)), self.below.eq(below)]
+            return m
         above, beneath = Signal(), Signal()
         m.d.comb += [above.eq(octave > ~EMPTY), beneath.eq(octave <= EMPTY + 1)]
         exact = (octave == EMPTY + 1) & (below == full)

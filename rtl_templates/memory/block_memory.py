@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["BlockMemory"]
 
-WORTH = 1024
+WORTH = 256
 """Bits from which on a memory is worth a block RAM."""
 
 

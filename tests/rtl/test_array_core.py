@@ -116,7 +116,7 @@ def test_reset_in_mid_run_leaves_no_trace(bench, tmp_path):
 def test_lanes_of_two_columns(tmp_path):
     """Long heads leave a lane time for two columns; products on the array do not wait for it."""
     cases = [
-        attention([(5, 64), (21, 64), (21, 64)], heads=2),
+        attention([(5, 38), (41, 38), (41, 32)], heads=2),  # numerators are back just in time
         Case("linear", {"features": 24}, [(7, 21)]),
         Case("linear", {"features": 12}, [(9, 21)], stays=True),
         attention([(13, 128), (20, 64), (20, 64)], heads=4, kv_heads=2, causal=True),
