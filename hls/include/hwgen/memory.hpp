@@ -3,6 +3,7 @@
 // A word holds a code extended by its sign, or by zeros, to the width of the widest tensor.
 #pragma once
 
+#include "hwgen/check.hpp"
 #include "hwgen/link.hpp"
 #include "hwgen/work.hpp"
 
