@@ -1,10 +1,11 @@
 """The weight-stationary array of packed multipliers: area and clock on ECP5, and cycles.
 
-``python benchmarks/mac_array.py`` prints two tables; ``--write docs/mac_arrays.md`` puts them
+``python benchmarks/mac_array.py`` prints three tables; ``--write docs/mac_arrays.md`` puts them
 between the markers of that page.
 
 - *area*: grids of tiles on an LFE5U-85F, speed grade 6, placed and routed with one seed.  A shift
   register feeds all edges, and a registered tree of exclusive ors reads all sums; both count.
+- *layer*: what a whole layer takes beside its tiles, after synthesis.
 - *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator.  Every result
   is compared with plain integers, the last beat with the predicted cycle.
 """
@@ -28,7 +29,7 @@ from amaranth.lib.wiring import In, Out
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hwgen.board.families.ecp5_carry import trim_carries
-from hwgen.board.synth import synthesise
+from hwgen.board.synth import synth_stats, synthesise
 from hwgen.emit.rtl.yosys import verilog_of
 from hwgen.resources import data_dir
 from hwgen.tools import find_tool, run
@@ -121,6 +122,33 @@ def area(folder: Path, grids: list[tuple[int, int]]) -> list[str]:
     return lines
 
 
+def layer() -> list[str]:
+    """Return the table of a whole layer: what stands around the tiles, after synthesis."""
+    rows, columns = GRIDS[1]
+    sizes = [(128, 4, 4, 0), (128, 4, 3, 0), (128, 4, 4, 0), (128, 8, 0, 0)]
+    numbers = random_layer(np.random.default_rng(0), tokens=64, outputs=128, sizes=sizes)
+    geometry = Geometry(numbers, rows, columns, lanes=4)
+    lines = [
+        f"After synthesis, {rows} x {columns} tiles; carry cells count as the LUT4 they take.",
+        "",
+        "| part | LUT4 | per MAC | FF | MULT18X18D | block RAM |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    parts = {
+        "tiles": TileGrid(FORM, rows, columns, Ecp5Multiplier),
+        "layer of 64 tokens, 512 channels to 128 outputs": BlockLinear(
+            geometry, x_bits=8, out_bits=8, multiplier=Ecp5Multiplier
+        ),
+    }
+    for name, part in parts.items():
+        found = synth_stats(verilog_of(rtlil.convert(part, name="top")), "top", "ecp5")
+        lines.append(
+            f"| {name} | {found['lut4']:,} | {found['lut4'] / geometry.macs:.1f} "
+            f"| {found['ff']:,} | {found['multipliers']} | {found['block_ram']} |"
+        )
+    return lines
+
+
 def count(tokens: int, share: int, folder: Path, outputs: int = OUTPUTS) -> int:
     """Return the cycles from the first step to the last beat of results, simulated."""
     rows, columns = ARRAY
@@ -187,12 +215,13 @@ def main() -> None:
     """Print the tables, or write them into a page."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", type=Path, help="page to write the tables into")
-    parser.add_argument("--only", choices=("area", "cycles"))
+    parser.add_argument("--only", choices=("area", "layer", "cycles"))
     choice = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hwgen-mac-array-") as name:
         folder = Path(name)
         tables = {
             "area": lambda: area(folder, GRIDS),
+            "layer": layer,
             "cycles": lambda: cycles(folder, list(TOKENS)),
         }
         for table, make in tables.items():

@@ -162,3 +162,8 @@ def test_the_multiplier_with_its_registers_is_the_one_of_the_template(bug, tmp_p
     with pytest.raises(ToolFailedError, match="exit status"):
         yosys(tmp_path, *proof)
     assert "proof did fail" in (tmp_path / "yosys.log").read_text()
+
+
+def test_operands_wider_than_the_cell_are_refused():
+    with pytest.raises(ValueError, match="takes 18 bits, not 11 and 19"):
+        Ecp5Multiplier(11, 19)
