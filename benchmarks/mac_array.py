@@ -42,7 +42,7 @@ from rtl_templates.mac_array.timeline import timeline
 from support.block_layers import codes_of, expected, input_beats, random_layer, results_of
 
 MARKS = "<!-- mac array {}: begin -->", "<!-- mac array {}: end -->"
-GRIDS = [(8, 4), (16, 4), (24, 4)]
+GRIDS = [(16, 4)]
 """Rows and columns of tiles, each of which does four multiplications a cycle."""
 CLOCK = 200
 """MHz that nextpnr aims at."""
@@ -124,7 +124,7 @@ def area(folder: Path, grids: list[tuple[int, int]]) -> list[str]:
 
 def layer() -> list[str]:
     """Return the table of a whole layer: what stands around the tiles, after synthesis."""
-    rows, columns = GRIDS[1]
+    rows, columns = GRIDS[0]
     sizes = [(128, 4, 4, 0), (128, 4, 3, 0), (128, 4, 4, 0), (128, 8, 0, 0)]
     numbers = random_layer(np.random.default_rng(0), tokens=64, outputs=128, sizes=sizes)
     geometry = Geometry(numbers, rows, columns, lanes=4)
@@ -216,13 +216,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--write", type=Path, help="page to write the tables into")
     parser.add_argument("--only", choices=("area", "layer", "cycles"))
+    parser.add_argument(
+        "--tokens", type=int, nargs="+", default=TOKENS, help="of the table of cycles"
+    )
     choice = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hwgen-mac-array-") as name:
         folder = Path(name)
         tables = {
             "area": lambda: area(folder, GRIDS),
             "layer": layer,
-            "cycles": lambda: cycles(folder, list(TOKENS)),
+            "cycles": lambda: cycles(folder, choice.tokens),
         }
         for table, make in tables.items():
             if choice.only not in (None, table):
