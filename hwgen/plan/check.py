@@ -27,6 +27,7 @@ from hwgen.plan.folding import (
 )
 from hwgen.plan.model import Channel, Engine, Fold, Plan, Task
 from hwgen.plan.placement import lifetimes
+from hwgen.plan.runs import line_of
 from hwgen.plan.window import minimum_depth
 from hwgen.quant.model import QGraph
 
@@ -156,6 +157,9 @@ def _whole_groups(work: Work, fold: Fold) -> bool:
     if fold.flat:
         legal = fold.rows == fold.groups == 1 and fold.elements <= work.elements
         return work.kind == "mac" and legal and can_be_flat(work)
+    if fold.samples > 1:
+        line = line_of(work)
+        return line is not None and work.outputs % fold.outputs == 0
     if fold.groups == 1:
         return True
     whole = fold.elements == work.elements and fold.outputs == work.outputs

@@ -7,11 +7,13 @@ the starts of two groups that nothing holds up.
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 
 from hwgen.ops.work import Attend, Work
 from hwgen.plan.array_cycles import ArraySize, Fetch, array_slots
 from hwgen.plan.caches import ring_of
 from hwgen.plan.model import Fold
+from hwgen.plan.runs import run_steps, run_work
 from hwgen.plan.taps import Taps, real_macs, real_taps
 from hwgen.plan.timing import LENGTH_READ, ROW_PERIODS
 
@@ -102,6 +104,8 @@ def steps_of(work: Work, fold: Fold) -> int:
     """Return the steps of a group, those in padding included."""
     match work.kind:
         case "mac":
+            if fold.samples > 1:
+                return prod(run_steps(work, fold))
             if fold.flat:
                 return -(-work.segments * work.elements // fold.elements)
             return work.segments // fold.rows * -(-work.elements // fold.elements)
@@ -116,13 +120,19 @@ def steps_of(work: Work, fold: Fold) -> int:
 
 
 def group_beats(work: Work, fold: Fold) -> tuple[int, ...]:
-    """Return the beats of each group of one position; only a partial last group has fewer."""
+    """Return the beats of each group of one position; only a partial last group has fewer.
+
+    A run of several samples is one position, whose beats leave together with the last group.
+    """
     if work.kind in ROWS:
         return (work.channel.count // fold.lanes,)
     if work.kind == "pack":
         return (work.channel.count // fold.lanes + 1,)  # the codes of a row, and its size
     if work.kind != "mac":
         return (1,) * (work.channel.count // fold.lanes)
+    if fold.samples > 1:
+        blocks = work.outputs // fold.outputs
+        return (0,) * (blocks - 1) + (fold.samples * work.outputs // fold.lanes,)
     side = side_of(work, fold)
     if side > 1:
         whole, rest = divmod(work.channel.count, side)
@@ -147,7 +157,8 @@ def side_of(work: Work, fold: Fold) -> int:
 
 def group_results(work: Work, fold: Fold) -> int:
     """Return the results of a group of ``mac`` work; only a partial last one has fewer."""
-    return min(side_of(work, fold), work.channel.count) * min(fold.outputs, work.outputs)
+    side = min(side_of(work, fold), work.channel.count)
+    return fold.samples * side * min(fold.outputs, work.outputs)
 
 
 def groups_of(work: Work, fold: Fold) -> int:
@@ -188,7 +199,7 @@ def issue_cycles(work: Work, fold: Fold) -> int:
     taps = taps_of(work, fold)
     if taps is not None:
         return groups_of(work, fold) * taps.total
-    return work.positions * groups_of(work, fold) * length_of(work, fold)
+    return run_work(work, fold).positions * groups_of(work, fold) * length_of(work, fold)
 
 
 def task_cycles(template: str, work: Work, fold: Fold) -> int:
@@ -258,5 +269,5 @@ def padded_cycles(work: Work, fold: Fold) -> int:
 
 def reads_of(template: str, fold: Fold) -> int:
     """Return the contiguous elements that one read delivers."""
-    mac = fold.elements * fold.groups
+    mac = fold.reads or fold.elements * fold.groups
     return {"mac": mac, "array": fold.reads or fold.rows}.get(template, fold.lanes)

@@ -26,12 +26,15 @@ from hwgen.plan.folding import (
 )
 from hwgen.plan.items import Item, engine_for
 from hwgen.plan.memory import fits_onchip
-from hwgen.plan.model import Channel, Fold, Phase, Plan, Prediction, Task
+from hwgen.plan.model import Channel, Engine, Fold, Phase, Plan, Prediction, Task
 from hwgen.plan.multipliers import share_of
+from hwgen.plan.polynomial import polynomial_form, polynomial_multiplier, polynomial_options
 from hwgen.plan.reasons import bound_of, count, explain
+from hwgen.plan.runs import run_work
 from hwgen.plan.timing import MOST_ENGINES
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
+from rtl_templates.packing.forms import Form
 
 __all__ = ["plan_dataflow"]
 
@@ -75,18 +78,11 @@ def plan_dataflow(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerato
             hint=f"at most {MOST_ENGINES} engines, or schedule: sequential",
         )
     _check_folding(items, accelerator)
-    choice = _fold(qgraph, items, accelerator)
+    found = {item.name: polynomial_form(item, qgraph, accelerator) for item in items}
+    forms = {name: form for name, form in found.items() if form is not None}
+    choice = _fold(qgraph, items, accelerator, forms)
     tasks = tuple(_task(item, choice.folds[item.name]) for item in items)
-    engines = tuple(
-        engine_for(
-            item.name,
-            item.template,
-            [item],
-            choice.folds[item.name],
-            fifo_beats(item.work, choice.folds[item.name]),
-        )
-        for item in items
-    )
+    engines = tuple(_engine(item, choice.folds[item.name], forms.get(item.name)) for item in items)
     lanes = {item.name: choice.folds[item.name].lanes for item in items}
     for tensor in qgraph.inputs:
         lanes[tensor.name] = _input_lanes(tensor.elements, choice.interval)
@@ -130,15 +126,20 @@ def _check_folding(items: Sequence[Item], accelerator: Accelerator) -> None:
         raise SpecError.of(errors)
 
 
-def _fold(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> _Choice:
+def _fold(
+    qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator, forms: Mapping[str, Form]
+) -> _Choice:
     """Return the cheapest folds of the least interval that fits the budget."""
     budget = accelerator.budget.multipliers
     macs = [item for item in items if item.template == "mac"]
-    least = {item.name: _least(item, accelerator) for item in macs}
+    least = {item.name: _least(item, accelerator, forms.get(item.name)) for item in macs}
     _check_budget(least, accelerator)
     fronts = {}
     for item in items:
-        if item.template == "mac":
+        if item.name in forms:
+            options = polynomial_options(item.work, forms[item.name])
+            fronts[item.name] = cheapest(options)
+        elif item.template == "mac":
             whole = item.work.segments * item.work.elements * item.work.outputs
             whole *= most_groups(item.work)
             spec = accelerator.folding.get(item.name)
@@ -167,8 +168,10 @@ def _fold(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator) -> _C
     return _Choice({name: option.fold for name, option in chosen.items()}, targets[low], better)
 
 
-def _least(item: Item, accelerator: Accelerator) -> int:
+def _least(item: Item, accelerator: Accelerator, form: Form | None) -> int:
     """Return the fewest multipliers of a layer."""
+    if form is not None:
+        return int(form.products)
     spec = accelerator.folding.get(item.name)
     if spec is None:
         return 1
@@ -216,6 +219,13 @@ def _input_lanes(elements: int, interval: int) -> int:
 
 
 # -- tasks and channels ---------------------------------------------------------------------------
+
+
+def _engine(item: Item, fold: Fold, form: Form | None) -> Engine:
+    engine = engine_for(item.name, item.template, [item], fold, fifo_beats(item.work, fold))
+    if form is None:
+        return engine
+    return replace(engine, multiplier=polynomial_multiplier(form), weight_bits=int(form.w.bits))
 
 
 def _task(item: Item, fold: Fold) -> Task:
@@ -288,7 +298,8 @@ def _depths(item: Item, fold: Fold, lanes: Mapping[str, int]) -> list[Depth]:
 def _rounds(plan: Plan) -> int:
     """Return how many depths to try; a large plan's model takes too long for several."""
     events = sum(
-        task.work.positions * groups_of(task.work, plan.engine(task.engine).fold)
+        run_work(task.work, plan.engine(task.engine).fold).positions
+        * groups_of(task.work, plan.engine(task.engine).fold)
         for task in plan.tasks
     )
     return ROUNDS if events < _MOST_EVENTS else 1

@@ -8,6 +8,7 @@ from hwgen.ops.work import Work
 from hwgen.plan.cost import (
     ROWS,
     group_beats,
+    groups_of,
     length_of,
     power_of_two_at_least,
     reads_of,
@@ -16,6 +17,7 @@ from hwgen.plan.cost import (
     template_of,
 )
 from hwgen.plan.model import Fold
+from hwgen.plan.runs import run_late, run_work
 from hwgen.plan.timing import latency
 from hwgen.plan.window import minimum_depth, reach
 
@@ -39,6 +41,9 @@ def fifo_beats(work: Work, fold: Fold) -> int:
     length = length_of(work, fold) if taps is None else taps.least
     beats = max(group_beats(work, fold))
     pending = steps + latency(work, fold) + beats + 2
+    if fold.samples > 1:  # the beats of a run leave together
+        pending += max(run_late(work, fold, first=first) for first in (True, False))
+        length *= groups_of(work, fold)
     groups = -(-pending // length) + 1
     if work.kind in ROWS:  # long packets: places are free again one by one, a beat per cycle
         return min(beats * groups, beats + pending)
@@ -68,6 +73,7 @@ class Depth:
             window = 2 * layout.elements // work.positions
             self._row = layout.elements // work.positions
         else:
+            work = run_work(work, fold)
             rows = reach(work)[0] + (work.column.count - 1) * work.column.dy
             window = (max(rows, layout.history) + 1 + work.row.dy) * layout.row
             self._row = work.row.dy * layout.row

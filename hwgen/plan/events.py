@@ -12,7 +12,8 @@ its k-th group and ``free(r)`` the cycle from which release ``r`` is visible:
 - ``g(k) = max(g(k-1) + length, take(need) + 1, left(credit) + 1)``, where ``length`` is that of
   group k-1, ``need`` the beat that completes what the position needs and ``credit`` the beat whose
   place in the FIFO the last beat of the group takes;
-- ``enter = g + steps - 1 + latency + b`` for beat ``b`` of the group;
+- ``enter = g + steps - 1 + latency + late + b`` for beat ``b`` of the group; ``late`` is 0 but for
+  runs of several samples;
 - ``free = g + steps`` of the last group before the release.
 
 Nothing refers to a later event, so each list grows as far as the others allow; when none can grow
@@ -33,6 +34,7 @@ import numpy as np
 from hwgen.ops.work import Work
 from hwgen.plan.cost import groups_of, length_of, taps_of
 from hwgen.plan.model import Channel, Engine, Fold, Plan, Task
+from hwgen.plan.runs import run_work
 from hwgen.plan.timing import FIFO_LATENCY, latency
 from hwgen.plan.window import visits
 
@@ -169,16 +171,17 @@ class _Visit:
     See :class:`hwgen.plan.window.Visit`.
     """
 
-    __slots__ = ("length", "need", "release", "runs", "steps")
+    __slots__ = ("late", "length", "need", "release", "runs", "steps")
 
     def __init__(
-        self, need: _Pairs, runs: _Pairs, steps: int, length: int, release: _Pairs
+        self, need: _Pairs, runs: _Pairs, steps: int, length: int, release: _Pairs, late: int
     ) -> None:
         self.need = need
         self.steps = steps  # of each group
         self.length = length  # from the start of a group to the next one's
         self.runs = runs  # (groups, beats of each)
         self.release = release
+        self.late = late
 
 
 @lru_cache(maxsize=256)
@@ -193,7 +196,9 @@ def _visits(work: Work, fold: Fold, lanes: tuple[int, ...]) -> tuple[_Visit, ...
             runs[visit.beats] = tuple((len(list(g)), beats) for beats, g in groupby(visit.beats))
         need = tuple((k, -((held[k] - need) // lanes[k])) for k, need in visit.need)
         length = max(visit.steps, least)
-        result.append(_Visit(need, runs[visit.beats], visit.steps, length, visit.release))
+        result.append(
+            _Visit(need, runs[visit.beats], visit.steps, length, visit.release, visit.late)
+        )
     return tuple(result)
 
 
@@ -210,7 +215,8 @@ class _Engine:
         self.elements = [port.fresh for port in task.work.ports]
         self.visits = _visits(task.work, engine.fold, tuple(port.lanes for port in ports))
         self.length, self.delay = self.visits[0].length, 0  # of the visit at hand
-        self.groups = task.work.positions * groups_of(task.work, engine.fold)  # of one tensor
+        positions = run_work(task.work, engine.fold).positions
+        self.groups = positions * groups_of(task.work, engine.fold)  # of one tensor
         self.start: list[int] = []
         self._enter = source.enter
         self._tensor = self._visit = self._run = self._group = 0
@@ -225,7 +231,7 @@ class _Engine:
 
     def _advance_visit(self) -> bool:
         visit = self.visits[self._visit]
-        self.length, self.delay = visit.length, visit.steps - 1 + self.latency
+        self.length, self.delay = visit.length, visit.steps - 1 + self.latency + visit.late
         for k, need in visit.need:
             port = self.ports[k]
             index = self._tensor * (self.elements[k] // port.lanes) + need - 1
@@ -254,6 +260,10 @@ class _Engine:
 
     def _one(self, beats: int) -> int:
         """Start a group if the time at which it has room is known; return how many started."""
+        if not beats:
+            self.start.append(self._free)
+            self._free += self.length
+            return 1
         enter, left = self._enter, self.source.left
         credit = len(enter) + beats - self.out_depth - 1
         if credit >= 0:
@@ -270,7 +280,7 @@ class _Engine:
 
     def _many(self, groups: int, beats: int) -> int:
         """Start groups back to back if nothing holds up them or their beats; return how many."""
-        if groups < _BULK:
+        if groups < _BULK or not beats:
             return 0
         source, enter, left, length = self.source, self._enter, self.source.left, self.length
         if len(left) != len(enter):

@@ -54,6 +54,9 @@ class Option:
     elements: int
     groups: int = 1
     flat: bool = False
+    reads: int = 0
+    samples: int = 1
+    taps: int = 1
 
     @property
     def fold(self) -> Fold:
@@ -62,6 +65,9 @@ class Option:
             *(1 if self.flat else self.rows, self.elements, self.outputs, self.lanes),
             groups=self.groups,
             flat=self.flat,
+            reads=self.reads,
+            samples=self.samples,
+            taps=self.taps,
         )
 
 

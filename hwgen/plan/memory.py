@@ -3,7 +3,8 @@
 Counted: weights with the zeros that pad their words, bias and multiplier of each output channel,
 gain and addend of each element of a normalised row, means of keys, rows that wait for their second
 or third pass, the elements of window buffers (once per kernel row that is read at once) and of the
-shared buffer, what an array keeps of operands and results, and the beats of output FIFOs.  Not
+shared buffer, what an array keeps of operands and results, what runs of samples leave to the next
+ones, and the beats of output FIFOs.  Not
 counted: registers of the pipelines.
 """
 
@@ -49,15 +50,17 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
     """Return the bits of ``weights``, ``channels`` (bias, multiplier), ``buffers``, ``fifos``."""
     waiting: dict[str, int] = {}  # of the rows in a row engine: the longest of its tasks
     engines = {engine.name: engine for engine in plan.engines}
-    weights = channels = 0
+    weights = channels = run_bits = 0
     for task in plan.tasks:
         engine = engines[task.engine]
         if engine.template == "mac" and not task.shares:
             words = groups_of(task.work, engine.fold) * steps_of(task.work, engine.fold)
             words *= task.work.sets
-            weights += words * engine.fold.multipliers * engine.weight_bits
+            weights += words * engine.fold.weights * engine.weight_bits
             bits = engine.acc_bits + MULTIPLIER_BITS
             channels += task.work.sets * task.work.channel.count * task.work.outputs * bits
+        if engine.fold.samples > 1:
+            run_bits += _run_bits(task.work, engine)
         if engine.template == "array" and task.work.kind == "mac":
             tiled, other = task.work.outputs, task.work.elements
             if task.stays:
@@ -73,7 +76,7 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
         if task.work.kind == "pack":
             channels += task.work.ports[0].row * _MEAN_BITS
     buffers = sum(buffer.elements * buffer.bits for buffer in plan.buffers)
-    buffers += sum(waiting.values())
+    buffers += sum(waiting.values()) + run_bits
     for engine in plan.engines:
         if engine.template == "array":
             tasks = [task for task in plan.tasks if task.engine == engine.name]
@@ -155,6 +158,17 @@ def _row_bits(work: Work, engine: Engine) -> int:
     first, second = SOFTMAX_WAITS
     words = (beats + first + tree) * _LOG_BITS + (beats + second + tree) * _PART_BITS
     return words * engine.fold.lanes
+
+
+def _run_bits(work: Work, engine: Engine) -> int:
+    """Return the bits that an engine with runs keeps for its blocks of outputs, if it has several.
+
+    The sums that begin the next run, and two runs of results to put in order.
+    """
+    if engine.fold.outputs == work.outputs:
+        return 0
+    sums = work.outputs * (engine.fold.taps - 1) * engine.acc_bits
+    return sums + 2 * engine.fold.samples * work.outputs * engine.out_bits
 
 
 def fits_onchip(plan: Plan, budget: int | None) -> bool:

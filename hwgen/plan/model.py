@@ -55,6 +55,7 @@ class Fold:
         and is at most ``lanes``.
     reads
         Of an ``array``: elements of a read, a power of two, at least ``rows``; 0 is ``rows``.
+        With several samples: those of a run if one read has them all, else 0.
     groups
         ``G``: convolution groups at once (``mac``), whose channels lie side by side; more than 1
         only if ``elements`` and ``outputs`` take a whole group.  The last part may be partial.
@@ -64,6 +65,9 @@ class Fold:
     stays
         Of a linear layer on an ``array``: operand stationary.  It is a matter of the task
         (:meth:`Plan.fold`), not of the engine.
+    samples, taps
+        ``mac``: neighbouring samples of a line and taps of the kernel that share a multiplier;
+        ``elements`` are then those of a sample, and ``outputs`` divide all of them.
     """
 
     rows: int = 1
@@ -75,16 +79,30 @@ class Fold:
     groups: int = 1
     flat: bool = False
     stays: bool = False
+    samples: int = 1
+    taps: int = 1
+
+    @property
+    def plain(self) -> Fold:
+        """The fold of the same engine that takes one sample and one tap per multiplier."""
+        return self if self.samples == 1 else replace(self, reads=0, samples=1, taps=1)
 
     @property
     def copies(self) -> int:
         """Reads at once, each from a copy of the window buffer (``mac``)."""
+        if self.samples > 1 and not self.reads:
+            return self.rows * self.samples
         return 2 if self.flat else self.rows
 
     @property
     def multipliers(self) -> int:
         """Multiplications per cycle."""
-        return self.rows * self.elements * self.outputs * self.groups
+        return self.weights * self.samples
+
+    @property
+    def weights(self) -> int:
+        """Weights of a step (``mac``)."""
+        return self.rows * self.elements * self.outputs * self.groups * self.taps
 
 
 def hard_multipliers(fold: Fold, share: int) -> int:
@@ -100,7 +118,8 @@ class Multiplier:
     ----------
     kind
         ``plain``: a multiplier per product; ``packed``: the weights of neighbouring outputs of a
-        group share one, see ``docs/packing.md``; ``lut``: none, lookup tables multiply.
+        group share one; ``polynomial``: the fold's samples and taps do; ``lut``: none, lookup
+        tables multiply.  See ``docs/packing.md``.
     weights
         So many of them, and products per multiplier.
     pitch
@@ -161,6 +180,8 @@ class Engine:
         """Multipliers of the device that make these products."""
         if not self.multipliers or self.multiplier.kind == "lut":
             return 0
+        if self.multiplier.kind == "polynomial":
+            return self.fold.multipliers // (self.fold.samples * self.fold.taps)
         return hard_multipliers(self.fold, self.multiplier.weights)
 
 

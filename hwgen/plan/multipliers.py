@@ -17,7 +17,17 @@ from hwgen.spec.model import Accelerator
 from rtl_templates.packing.forms import vector_form
 from rtl_templates.packing.lanes import Range
 
-__all__ = ["PORTS", "digits", "needed", "runs_out", "saving", "share_of", "with_multipliers"]
+__all__ = [
+    "PORTS",
+    "activations_of",
+    "digits",
+    "needed",
+    "runs_out",
+    "saving",
+    "share_of",
+    "weights_of",
+    "with_multipliers",
+]
 
 PORTS = {
     "ecp5": (18, 18),
@@ -37,9 +47,10 @@ _MOST = 16
 
 def share_of(items: Sequence[Item], qgraph: QGraph, accelerator: Accelerator) -> int:
     """Return how many outputs' weights can share a multiplier: 1 if none are to be packed."""
-    if accelerator.multiplier != "packed" or accelerator.family is None or not items:
+    packed = accelerator.multiplier in ("packed", "polynomial")
+    if not packed or accelerator.family is None or not items:
         return 1
-    x, w = _activations(items), _weights(items, qgraph)
+    x, w = activations_of(items), weights_of(items, qgraph)
     form = vector_form(x, w, PORTS[accelerator.family], _MOST)
     return 1 if form is None else int(form.counts[1])
 
@@ -64,15 +75,16 @@ def with_multipliers(
     SpecError
         HG480, if multipliers are to be packed and nobody says for which family.
     """
-    if accelerator.multiplier == "packed" and accelerator.family is None:
+    if accelerator.multiplier in ("packed", "polynomial") and accelerator.family is None:
         raise SpecError(
             "HG480",
-            "multiplier: packed, but neither board nor family say what a multiplier holds",
+            f"multiplier: {accelerator.multiplier}, but neither board nor family say what a "
+            "multiplier holds",
             where=accelerator.mark,
             hint=f"family: one of {', '.join(PORTS)}",
         )
     kind, family = accelerator.multiplier, accelerator.family
-    if kind == "packed" and family is not None:
+    if kind in ("packed", "polynomial") and family is not None:
         return _with(plan, _packed, qgraph, items, PORTS[family])
     return _with(plan, _lut, qgraph, items) if kind == "lut" else plan
 
@@ -96,7 +108,7 @@ def _with(
         if engine.template == "mac" and (names is None or engine.name in names):
             nodes = {task.node for task in plan.tasks if task.engine == engine.name}
             mine = [item for item in items if item.name in nodes]
-            engine = change(engine, _activations(mine), _weights(mine, qgraph), *more)
+            engine = change(engine, activations_of(mine), weights_of(mine, qgraph), *more)
         engines.append(engine)
     shorter = tuple(replace(one, engines=tuple(engines)) for one in plan.shorter)
     return replace(plan, engines=tuple(engines), shorter=shorter)
@@ -104,6 +116,8 @@ def _with(
 
 def _packed(engine: Engine, x: Range, w: Range, ports: tuple[int, int]) -> Engine:
     """Return an engine whose multipliers hold as many weights as they can, if more than one."""
+    if engine.fold.samples > 1:
+        return engine
     form = vector_form(x, w, ports, engine.fold.outputs)
     if form is None:
         return engine
@@ -134,12 +148,13 @@ def saving(plan: Plan, qgraph: QGraph, items: Sequence[Item], parts: int) -> Pla
     return plan
 
 
-def _activations(items: Sequence[Item]) -> Range:
+def activations_of(items: Sequence[Item]) -> Range:
+    """Return the range of the activations of all these nodes."""
     kinds = [kind for item in items for kind in item.types]
     return Range(min(kind.low for kind in kinds), max(kind.high for kind in kinds))
 
 
-def _weights(items: Sequence[Item], qgraph: QGraph) -> Range:
+def weights_of(items: Sequence[Item], qgraph: QGraph) -> Range:
     """Return the range of the weights that there are, and of the zeros that fill words."""
     ends = [0]
     for item in items:

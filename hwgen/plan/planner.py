@@ -14,6 +14,7 @@ from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
 from hwgen.plan.multipliers import runs_out, saving, with_multipliers
 from hwgen.plan.packed import check_packed
+from hwgen.plan.polynomial import check_polynomial
 from hwgen.plan.sequential import plan_sequential
 from hwgen.plan.streaming import stream_figures
 from hwgen.quant.lengths import at_length
@@ -36,7 +37,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
         HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG438 (dataflow with tensors of
         several lengths), HG472 (blocks of 4 and 8 bits), HG474 (sums that wrap in a shared engine),
-        HG480 (packed multipliers of an unknown family).
+        HG433 (polynomials without dataflow), HG480 (packed multipliers of an unknown family).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -66,6 +67,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             where=accelerator.mark,
             hint="schedule: sequential, whose list of phases is that of the length at hand",
         )
+    check_polynomial(accelerator)
     plan = _planned(schedule, qgraph, items, accelerator)
     plan = replace(plan, stream=stream_figures(plan, qgraph))
     _check_wraps(plan, qgraph, accelerator)

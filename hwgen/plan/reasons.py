@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hwgen.ops.work import Work
 from hwgen.plan.cost import (
-    group_beats,
     issue_cycles,
     length_of,
     padded_cycles,
@@ -51,7 +50,7 @@ def bound_of(template: str, work: Work, fold: Fold) -> str:
         alone = work.channel.count > 1 and work.channel.dx != 1 and work.kind != "gather"
         widened = work.kind == "argmax" or alone
         return "input" if widened else "lanes"
-    if group_beats(work, fold)[0] > steps_of(work, fold):
+    if length_of(work, fold) > steps_of(work, fold):
         return "output"
     return "fill" if useful_of(work) < issue_cycles(work, fold) * fold.multipliers else "lanes"
 
@@ -63,10 +62,16 @@ def explain(template: str, work: Work, fold: Fold) -> str:
     if template == "array":
         return _explain_array(bound, work, fold, cycles)
     if bound == "output":
-        beats = group_beats(work, fold)[0]
+        beats = length_of(work, fold)
         return f"bound by its output: {count(beats, 'beat')} of {fold.lanes} leave per group"
     if bound == "fill":
         used = useful_of(work) / (cycles * fold.multipliers)
+        if fold.samples > 1:
+            return (
+                f"bound by {count(fold.multipliers, 'multiplier')}, {used:.0%} of their cycles "
+                f"useful (the rest is padding: of the last {fold.samples} samples of a line, "
+                f"of the last {fold.taps} taps of the kernel, or of the tensor)"
+            )
         return (
             f"bound by {count(fold.multipliers, 'multiplier')}, {used:.0%} of their cycles useful "
             f"(the rest is padding: of the last word of {work.elements} elements, "

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 
 from hwgen.ops.work import Work
 from hwgen.plan.model import Fold
+from hwgen.plan.runs import run_steps, runs_of
 
 __all__ = ["Range", "Taps", "real_macs", "real_taps"]
 
@@ -60,6 +61,8 @@ def real_taps(work: Work, fold: Fold) -> Taps | None:
     """
     if work.kind != "mac" or not work.reduce or work.mirror or not _separable(work):
         return None
+    if fold.samples > 1:
+        return _run_taps(work, fold)
     return _flat_taps(work, fold) if fold.flat else _real_taps(work, fold.rows, fold.elements)
 
 
@@ -89,6 +92,16 @@ def _flat_taps(work: Work, fold: Fold) -> Taps | None:
         for first, end in _rows(work)
     )
     return None if set(rows) == {(0, words)} else Taps(rows, ((0, 1),) * work.column.count, 1)
+
+
+@lru_cache(maxsize=4096)
+def _run_taps(work: Work, fold: Fold) -> Taps | None:
+    """Kernel rows by output row; of a line that is a row, every pass is taken."""
+    total, steps = run_steps(work, fold)
+    if total == 1:
+        return None
+    rows, runs = _rows(work), runs_of(work, fold)
+    return None if set(rows) == {(0, total)} else Taps(rows, ((0, 1),) * runs.count, steps)
 
 
 @lru_cache(maxsize=256)

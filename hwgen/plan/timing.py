@@ -22,6 +22,7 @@ __all__ = [
     "PACK_LATENCY",
     "PACK_WAIT",
     "PHASE_OVERHEAD",
+    "POLYNOMIAL_LATENCY",
     "ROW_PERIODS",
     "SOFTMAX_LATENCY",
     "SOFTMAX_WAITS",
@@ -33,6 +34,9 @@ __all__ = [
 
 MAC_LATENCY = 7
 """Cycles from the last step of a group to its first beat at the FIFO's input, adder tree apart."""
+
+POLYNOMIAL_LATENCY = 9
+"""The same where samples and taps share multipliers: operands are packed, lanes taken apart."""
 
 VECTOR_LATENCY = 5
 """The same for a ``vector`` engine."""
@@ -110,7 +114,8 @@ def latency(work: Work, fold: Fold) -> int:
     """
     match work.kind:
         case "mac":
-            return MAC_LATENCY + tree_levels(fold.rows * fold.elements)
+            stages = POLYNOMIAL_LATENCY if fold.samples > 1 else MAC_LATENCY
+            return stages + tree_levels(fold.rows * fold.elements)
         case "norm":
             return NORM_LATENCY + tree_levels(fold.lanes)
         case "softmax":

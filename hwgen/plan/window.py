@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hwgen.ops.work import Work
 from hwgen.plan.cost import group_beats, steps_of, taps_of
 from hwgen.plan.model import Fold
+from hwgen.plan.runs import line_of, run_beats, run_late, run_work
 
 __all__ = ["Visit", "minimum_depth", "reach", "visits"]
 
@@ -27,6 +28,9 @@ class Visit:
     release
         By port: elements of the tensor that are free after the last of the groups.
 
+    late
+        Cycles by which the first beat comes after the latency.
+
     Elements count from the first one of the port's history.
     """
 
@@ -34,6 +38,7 @@ class Visit:
     beats: tuple[int, ...]
     steps: int
     release: tuple[tuple[int, int], ...]
+    late: int = 0
 
 
 def reach(work: Work) -> tuple[int, int]:
@@ -52,8 +57,11 @@ def visits(work: Work, fold: Fold) -> Iterator[Visit]:
     port = work.ports[0]
     ports = range(len(work.ports))
     beats = group_beats(work, fold)
-    reach_y, reach_x = reach(work)
     taps, steps = taps_of(work, fold), steps_of(work, fold)
+    packets = _packets(work, fold)
+    line = line_of(work)
+    work = run_work(work, fold)
+    reach_y, reach_x = reach(work)
     # Reflected rows and columns in front are those behind the first ones; last rows stay longer.
     first, left, most = port.history, 0, port.rows - port.history
     if work.mirror:
@@ -73,12 +81,27 @@ def visits(work: Work, fold: Fold) -> Iterator[Visit]:
             row_ends = column == work.column.count - 1
             if row_ends:
                 need = max(need, release)
+            late = 0
+            if packets:
+                packet, late = packets[column if line and line.level else row]
+                beats = (*beats[:-1], packet)
             yield Visit(
                 tuple((k, need) for k in ports),
                 beats,
                 steps if taps is None else taps.steps(row, column),
                 tuple((k, release) for k in ports) if row_ends else (),
+                late,
             )
+
+
+def _packets(work: Work, fold: Fold) -> list[tuple[int, int]]:
+    """Return the beats of each run of a line and how late they are; nothing without runs."""
+    if fold.samples == 1:
+        return []
+    return [
+        (beats, run_late(work, fold, first=number == 0))
+        for number, beats in enumerate(run_beats(work, fold))
+    ]
 
 
 def _concat_visits(work: Work, fold: Fold) -> Iterator[Visit]:

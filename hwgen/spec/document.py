@@ -374,10 +374,12 @@ class AcceleratorDoc(_Doc):
     folding: dict[str, FoldDoc] = {}
     """Parallelism by layer, where the planner shall not choose."""
 
-    multiplier: Literal["auto", "plain", "packed", "lut"] = "auto"
+    multiplier: Literal["auto", "plain", "packed", "polynomial", "lut"] = "auto"
     """What multiplies by weights: `plain`, one product per multiplier; `packed`, as many as one of
-    the family holds, exactly; `lut`, none; `auto`: packed if the board has too few for plain ones,
-    and layers in lookup tables, the narrowest codes first, if it has too few for that."""
+    the family holds, exactly; `polynomial`, the same, and convolutions of a dataflow plan whose
+    windows are one sample apart take several samples and taps with each; `lut`, none; `auto`:
+    packed if the board has too few for plain ones, and layers in lookup tables, the narrowest codes
+    first, if it has too few for that."""
 
     family: Annotated[
         Literal["ecp5", "gowin", "ice40", "nexus", "xilinx", "xcup"] | None,

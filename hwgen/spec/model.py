@@ -170,9 +170,9 @@ class FoldSpec:
 class Accelerator:
     """Schedule, budget, fixed foldings, the target clock, and external memory if there is any.
 
-    ``multiplier`` is ``auto``, ``plain``, ``packed`` or ``lut``; ``family`` the FPGA family, None
-    if neither spec nor board say it; ``parts`` the multipliers of the board's device, None without
-    a board.
+    ``multiplier`` is ``auto``, ``plain``, ``packed``, ``polynomial`` or ``lut``; ``family`` the
+    FPGA family, None if neither spec nor board say it; ``parts`` the multipliers of the board's
+    device, None without a board.
     """
 
     schedule: str

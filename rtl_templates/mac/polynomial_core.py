@@ -6,12 +6,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib.memory import Memory
 
 from rtl_templates.arith.requantize import Scale
+from rtl_templates.arith.tree import add_with_carry
 from rtl_templates.mac.mac_core import BLOCK, MacCore
 from rtl_templates.mac.run_drain import RunDrain
 from rtl_templates.mac.runs import Runs
 from rtl_templates.memory.walk import Walk
 from rtl_templates.packing.forms import Form
-from rtl_templates.packing.polynomial_sums import PolynomialSums, add_with_carry
+from rtl_templates.packing.polynomial_sums import PolynomialSums
 from rtl_templates.streams.delay import delay
 
 __all__ = ["PolynomialCore", "PolynomialShape", "PolynomialTask", "polynomial_words"]
@@ -158,7 +159,7 @@ class PolynomialCore(MacCore):
         first = self._count_beats(m)
 
         terms = shape.rows * shape.elements
-        m.submodules.sums = sums = PolynomialSums(shape.form, shape.outputs, terms)
+        m.submodules.lane_sums = sums = PolynomialSums(shape.form, shape.outputs, terms)
         m.d.comb += [sums.x.eq(self._operands(m)), sums.w.eq(self._weight_words(m, field))]
         # 1 cycle to the memory's data, 1 to the operands, then the sums.
         flags = delay(
@@ -245,7 +246,7 @@ class PolynomialCore(MacCore):
                     total.eq(add_with_carry(before, partial, carry)),
                 ]
 
-        m.submodules.drain = drain = RunDrain(
+        m.submodules.run_drain = drain = RunDrain(
             shape, task.runs, self.blocks, task.scale, self.channels
         )
         m.d.comb += [

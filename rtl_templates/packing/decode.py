@@ -25,13 +25,15 @@ class Decode(wiring.Component):
     product : ``In(lanes.bits)``
     lows : ``In``
         The known low bits of lane 1, 2, ..., ``lanes.known`` bits each.
-    fields : ``Out``
-        Signed, of ``widths[l]`` bits each, lane 0 in the low bits.
+    field_<lane> : ``Out``
+        Signed, of ``widths[lane]`` bits.
     carries : ``Out``
         One bit per lane.
 
     Attributes
     ----------
+    fields : Value
+        All of them, lane 0 in the low bits.
     widths : tuple of int
         Of the fields: such that ``field + carry`` does not wrap.
     """
@@ -44,16 +46,18 @@ class Decode(wiring.Component):
             {
                 "product": In(lanes.bits),
                 "lows": In(lanes.known * (count - 1)),
-                "fields": Out(sum(self.widths)),
                 "carries": Out(count),
             }
+            # One wire each: some depend on others, which Verilator takes for a cycle in a vector.
+            | {f"field_{lane}": Out(width) for lane, width in enumerate(self.widths)}
         )
+        self.fields = Cat(getattr(self, f"field_{lane}") for lane in range(count))
 
     def elaborate(self, platform):
         m = Module()
-        lanes, start = self.lanes, 0
+        lanes = self.lanes
         carry = Const(0, 1)
-        for lane, width in enumerate(self.widths):
+        for lane in range(len(self.widths)):
             overlap = lanes.overlap(lane)
             bits = self.product[lane * lanes.pitch :][: lanes.width(lane)]
             code = Signal(lanes.width(lane), name=f"code_{lane}")
@@ -68,7 +72,7 @@ class Decode(wiring.Component):
                 value = field
             else:
                 value = field + carry
-            m.d.comb += self.fields[start : start + width].eq(value)
+            m.d.comb += getattr(self, f"field_{lane}").eq(value)
             # The lanes above lost what the field has from the pitch on.
             if lanes.borrows_a_bit(lane):
                 carry = field[-1]
@@ -77,7 +81,6 @@ class Decode(wiring.Component):
                 most = max(2, taken.high >> lanes.pitch, -(taken.low >> lanes.pitch))
                 carry = Signal(range(-most, most + 1), name=f"carry_{lane}")
                 m.d.comb += carry.eq(-(field >> lanes.pitch))
-            start += width
         return m
 
 

@@ -5,11 +5,12 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.dot_product import RADIX, tree_depth
+from rtl_templates.arith.tree import add_with_carry
 from rtl_templates.packing.decode import Decode, lane_widths
 from rtl_templates.packing.pack import Pack
 from rtl_templates.packing.products import low_bits, low_sums
 
-__all__ = ["PolynomialSums", "add_with_carry"]
+__all__ = ["PolynomialSums"]
 
 
 class PolynomialSums(wiring.Component):
@@ -144,8 +145,3 @@ def _tree(m, level, name):
             following.append((part, left))
         level = following
     return level[0]
-
-
-def add_with_carry(left, right, carry):
-    """Return ``left + right + carry`` of signed numbers from one adder: the carry enters below."""
-    return (Cat(carry, left).as_signed() + Cat(carry, right).as_signed())[1:].as_signed()

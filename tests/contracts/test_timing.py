@@ -25,6 +25,7 @@ from rtl_templates.control.registers import Registers
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.mac.mac_core import MacCore
+from rtl_templates.mac.polynomial_core import PolynomialCore
 from rtl_templates.row.norm_core import NormCore
 from rtl_templates.row.softmax_core import SoftmaxCore
 from rtl_templates.streams.fifo import Fifo
@@ -39,6 +40,13 @@ def work(kind, channels=8):
 @pytest.mark.parametrize("elements", [1, 2, 4, 5, 16, 17, 64, 65, 300])
 def test_mac_latency(rows, elements):
     assert latency(work("mac"), Fold(rows, elements, 3)) == MacCore.latency(rows * elements)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("elements", [1, 2, 5, 16])
+def test_polynomial_latency(rows, elements):
+    fold = Fold(rows, elements, 3, samples=3, taps=3)
+    assert latency(work("mac"), fold) == PolynomialCore.latency(rows * elements)
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4, 8, 32])

@@ -363,6 +363,9 @@ def specs(draw, first=()):
     family = draw(st.sampled_from(["plain", "lut", *FAMILIES]))
     if family in FAMILIES:
         spec["accelerator"] |= {"multiplier": "packed", "family": family}
+        if schedule == "dataflow" and draw(st.booleans()):
+            spec["accelerator"]["multiplier"] = "polynomial"
+            spec["accelerator"]["budget"]["multipliers"] += 36 * len(net.windows)
     else:
         spec["accelerator"]["multiplier"] = family
     if not layers:

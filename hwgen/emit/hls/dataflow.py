@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwgen.emit.hls.constants import Table, mac_constants
 from hwgen.emit.hls.multipliers import multiplier_sizes
@@ -137,6 +137,9 @@ class _Wires:
 
 def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText:
     node, engine = qgraph.node(task.node), plan.engine(task.engine)
+    note = _note(node, engine, task)
+    # Several samples per multiplier add up to the same integers as one after the other.
+    engine = replace(engine, fold=engine.fold.plain)
     channels = [c for c in plan.channels if c.sink == engine.name]
     channels.sort(key=lambda c: c.port)
     out = wires.sources[node.name]
@@ -186,7 +189,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
     return EngineText(
         node=node.name,
         op=node.op,
-        note=_note(node, engine, task),
+        note=note,
         types=tuple(types),
         sizes=tuple(sizes),
         constants=tuple(constants),

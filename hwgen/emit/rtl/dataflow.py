@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import gcd
 from typing import Any
 
 from amaranth.hdl import Cat, Module
@@ -15,17 +16,22 @@ from hwgen.emit.rtl.tasks import (
     input_types,
     mac_task,
     multiplier_bits,
+    polynomial_form_of,
+    polynomial_task,
     products_of,
     vector_acc_bits,
     vector_task,
 )
-from hwgen.emit.rtl.walks import granule, mac_walk, vector_walk
+from hwgen.emit.rtl.walks import granule, mac_walk, run_walk, vector_walk
 from hwgen.ops import get_op
 from hwgen.plan.cost import ROWS
 from hwgen.plan.model import Channel, Task
+from hwgen.plan.runs import line_of, runs_of
 from rtl_templates.control.tensor_end import TensorEnd
 from rtl_templates.mac.mac_core import MacShape
 from rtl_templates.mac.mac_engine import MacEngine
+from rtl_templates.mac.polynomial_core import PolynomialCore, PolynomialShape, polynomial_words
+from rtl_templates.mac.runs import RunFold
 from rtl_templates.row.row_engine import RowEngine
 from rtl_templates.streams.fork import Fork
 from rtl_templates.vector.concat_engine import ConcatEngine
@@ -90,7 +96,8 @@ class DataflowAccelerator(Accelerator):
         channels = [item for item in self.plan.channels if item.sink == task.engine]
         channels.sort(key=lambda item: item.port)
         if task.work.kind == "mac":
-            return self._mac(task, channels[0])
+            several = self.plan.engine(task.engine).fold.samples > 1
+            return (self._polynomial if several else self._mac)(task, channels[0])
         if task.work.kind in ROWS:
             return self._row(task, channels[0])
         return self._vector(task, channels)
@@ -141,6 +148,56 @@ class DataflowAccelerator(Accelerator):
             banks=channel.banks,
             granule=granule(walk, channel.banks, pitch),
             queue=engine.out_depth,
+        )
+
+    def _polynomial(self, task: Task, channel: Channel) -> MacEngine:
+        engine = self.plan.engine(task.engine)
+        node = self.qgraph.node(task.node)
+        fold, work, line = engine.fold, task.work, line_of(task.work)
+        requant = node.lowered.requant
+        assert requant is not None
+        assert line is not None
+        rows = work.reduce[0].count if line.level == 1 else 1
+        shape = PolynomialShape(
+            form=polynomial_form_of(engine),
+            rows=fold.rows,
+            row_pitch=work.reduce[0].dy * work.ports[0].row if fold.rows > 1 else 0,
+            elements=fold.elements,
+            pitch=line.sample,
+            outputs=fold.outputs,
+            lanes=fold.lanes,
+            x_bits=channel.bits,
+            acc_bits=node.acc_bits,
+            multiplier_bits=multiplier_bits(requant),
+            out_bits=node.out.type.bits,
+        )
+        walk = run_walk(work, fold)
+        shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
+        weights = get_op(node.op).stream_weights(node.lowered, shapes)
+        apart = gcd(shape.row_pitch, 0 if shape.together else shape.pitch)
+        return MacEngine(
+            shape,
+            polynomial_task(node, work, fold, walk),
+            polynomial_words(
+                weights.reshape(work.outputs, rows, line.taps, line.sample).tolist(),
+                RunFold(fold.rows, fold.elements, fold.outputs, fold.lanes),
+                shape.form,
+                runs_of(work, fold),
+            ),
+            channel_words(
+                node.lowered.constants["bias"],
+                requant,
+                fold.lanes,
+                node.acc_bits,
+                shape.multiplier_bits,
+            ),
+            elements=work.ports[0].fresh,
+            depth=channel.depth,
+            beat=channel.lanes,
+            banks=channel.banks,
+            granule=granule(walk, channel.banks, apart),
+            queue=engine.out_depth,
+            core=PolynomialCore,
         )
 
     def _row(self, task: Task, channel: Channel) -> RowEngine:

@@ -8,9 +8,10 @@ from math import gcd
 from hwgen.ops.work import Loop, Work
 from hwgen.plan.cost import group_results, side_of, steps_of, taps_of
 from hwgen.plan.model import Fold
+from hwgen.plan.runs import line_of, run_work
 from rtl_templates.memory.walk import Bend, Level, Walk
 
-__all__ = ["granule", "mac_walk", "vector_walk"]
+__all__ = ["granule", "mac_walk", "run_walk", "vector_walk"]
 
 _NONE = Loop(1)
 
@@ -58,6 +59,41 @@ def mac_walk(work: Work, fold: Fold) -> Walk:
     )
     taps = taps_of(work, fold)
     return walk if taps is None else walk.skipping(taps.rows, taps.columns)
+
+
+def run_walk(work: Work, fold: Fold) -> Walk:
+    """Return the walk of a ``mac`` task that takes runs of samples: passes instead of columns."""
+    line, shaped, pitch = line_of(work), run_work(work, fold), work.ports[0].row
+    assert line is not None
+    words = -(-line.sample // fold.elements)
+    first, second = _reduce(shaped) if line.level == 1 else (shaped.reduce[0], _NONE)
+    if line.level == 1 and fold.rows > 1:
+        first = _NONE  # all kernel rows in one step
+    beats = -(-group_results(work, fold) // fold.lanes)
+    walk = Walk(
+        elements=work.ports[0].elements,
+        row=pitch,
+        levels=(
+            _level(shaped.row, pitch),
+            _level(shaped.column, pitch),
+            Level(1),
+            Level(work.outputs // fold.outputs),
+            _level(first, pitch),
+            _level(second, pitch),
+            Level(words, 0, fold.elements),
+        ),
+        group=3,
+        origin=(shaped.origin[0] * pitch, shaped.origin[1]),
+        reach=_reach(shaped, pitch),
+        idle=max(0, beats - steps_of(work, fold)),
+        history=work.ports[0].history * pitch,
+        missing=work.ports[0].missing,
+    )
+    taps = taps_of(work, fold)
+    if taps is None:
+        return walk
+    inner = second.count if second.count > 1 else words
+    return walk.skipping(taps.rows, ((0, inner),) * shaped.column.count)
 
 
 def vector_walk(work: Work, lanes: int) -> Walk:

@@ -1,0 +1,95 @@
+"""Which convolutions take several samples and taps per multiplier, and with which folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from hwgen.errors import SpecError
+from hwgen.ops.work import Work
+from hwgen.plan.cost import issue_cycles
+from hwgen.plan.folding import Option, legal_rows, mac_lanes, mac_sizes
+from hwgen.plan.items import Item
+from hwgen.plan.model import Fold, Multiplier
+from hwgen.plan.multipliers import PORTS, activations_of, weights_of
+from hwgen.plan.runs import line_of
+from hwgen.quant.model import QGraph
+from hwgen.spec.model import Accelerator
+from rtl_templates.packing.forms import Form, best_convolution
+from rtl_templates.packing.lanes import Range
+
+__all__ = ["check_polynomial", "polynomial_form", "polynomial_multiplier", "polynomial_options"]
+
+
+def check_polynomial(accelerator: Accelerator) -> None:
+    """Refuse polynomials where no engine has a convolution of its own.
+
+    Raises
+    ------
+    SpecError
+        HG433.
+    """
+    if accelerator.multiplier == "polynomial" and accelerator.schedule != "dataflow":
+        raise SpecError(
+            "HG433",
+            f"multiplier: polynomial with schedule: {accelerator.schedule}, whose engine runs all "
+            "layers",
+            where=accelerator.mark,
+            hint="schedule: dataflow, or multiplier: packed",
+        )
+
+
+def polynomial_form(item: Item, qgraph: QGraph, accelerator: Accelerator) -> Form | None:
+    """Return how samples and taps of a layer share multipliers; None if it stays as it is.
+
+    A layer whose folding is fixed does.
+    """
+    line = line_of(item.work)
+    if line is None or accelerator.multiplier != "polynomial" or accelerator.family is None:
+        return None
+    if item.name in accelerator.folding:
+        return None
+    w = weights_of([item], qgraph)
+    signed = Range(min(-1, w.low), w.high)
+    form: Form | None = best_convolution(
+        activations_of([item]), signed, line.taps, PORTS[accelerator.family]
+    )
+    return form
+
+
+def polynomial_multiplier(form: Form) -> Multiplier:
+    """Return a form as a plan writes it down."""
+    return Multiplier(
+        "polynomial",
+        form.products,
+        form.lanes.pitch,
+        (form.a.low, form.a.high),
+        (form.w.low, form.w.high),
+    )
+
+
+def polynomial_options(work: Work, form: Form) -> Iterator[Option]:
+    """Yield the folds of a work that may be worth it: output channels at once divide all."""
+    line = line_of(work)
+    assert line is not None
+    samples, taps = form.counts
+    for rows in legal_rows(work) if line.level == 1 else (1,):
+        for elements in mac_sizes(line.sample, line.sample):
+            reads = samples * elements if elements == line.sample else 0
+            for outputs in range(1, work.outputs + 1):
+                if work.outputs % outputs:
+                    continue
+                fold = Fold(rows, elements, outputs, reads=reads, samples=samples, taps=taps)
+                fold = replace(fold, lanes=mac_lanes(work, fold))
+                yield Option(
+                    fold.multipliers,
+                    issue_cycles(work, fold),
+                    fold.multipliers // form.products + fold.lanes,
+                    rows,
+                    fold.lanes,
+                    outputs,
+                    elements,
+                    reads=reads,
+                    samples=samples,
+                    taps=taps,
+                )
