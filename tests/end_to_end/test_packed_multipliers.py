@@ -19,7 +19,7 @@ DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 CASES = [  # family, schedule, widths of weights and activations, narrow; weights per multiplier
     ("ecp5", "dataflow", 4, 4, True, {2}),
-    ("xilinx", "sequential", 4, 8, False, {2}),
+    pytest.param("xilinx", "sequential", 4, 8, False, {2}, marks=pytest.mark.nightly),
     pytest.param("xcup", "sequential", 4, 4, True, {3}, marks=pytest.mark.nightly),
     pytest.param("ice40", "dataflow", 2, 2, True, {2, 4}, marks=pytest.mark.nightly),
 ]
