@@ -59,7 +59,11 @@ def test_every_hop_judges_a_window(seed):
 @pytest.mark.parametrize("seed", SEEDS[::3])
 def test_zero_padding_is_that_of_each_window(seed):
     """Rows of the stream between cones equal every window, padded with zeros, by itself."""
-    graph, qgraph, codes, stride = network(seed)
+    whole = Stream(WINDOW, MARK, Windows(WINDOW, "window_exact", MARK))
+    drawn = (network(seed + 1000 * k) for k in range(50))  # some make more rows than they read
+    graph, qgraph, codes, stride = next(
+        found for found in drawn if not check_windows(found[0].inputs, found[0].nodes, whole)
+    )
     tried = 0
     for hop in (n for n in range(stride, WINDOW + 1, stride) if WINDOW % n == 0):
         setting = Stream(hop, MARK, Windows(WINDOW, "window_exact", MARK))
