@@ -250,7 +250,16 @@ CHOICE = {  # by rank
 }
 
 # Ops whose result the spec may give a width; the others pass their input's type on.
-KEPT = {"relu", "upsample1d", "max_pool1d", "max_pool2d", "global_max_pool", "flatten", "argmax"}
+KEPT = {
+    "relu",
+    "interleave",
+    "upsample1d",
+    "max_pool1d",
+    "max_pool2d",
+    "global_max_pool",
+    "flatten",
+    "argmax",
+}
 SIZED_OPS = set(DRAWN_OPS) - {*KEPT, "crop", "delay"}
 
 
