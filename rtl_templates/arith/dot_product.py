@@ -4,18 +4,9 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["DotProduct", "sum_tree", "tree_depth"]
+from rtl_templates.arith.tree import sum_tree, tree_depth
 
-RADIX = 4
-
-
-def tree_depth(terms):
-    """Return the registers of an adder tree that adds ``RADIX`` terms a cycle."""
-    depth = 0
-    while terms > 1:
-        terms = -(-terms // RADIX)
-        depth += 1
-    return depth
+__all__ = ["DotProduct"]
 
 
 class DotProduct(wiring.Component):
@@ -68,24 +59,3 @@ class DotProduct(wiring.Component):
             level.append(product)
         m.d.comb += self.o.eq(sum_tree(m, level, "sum"))
         return m
-
-
-def sum_tree(m, level, name):
-    """Return the sum of signed values ``tree_depth(len(level))`` cycles later, as wide as it gets.
-
-    Parameters
-    ----------
-    m : Module
-    level : list of Value
-    name : str
-        Prefix of the registers.
-    """
-    while len(level) > 1:
-        sums = []
-        for k in range(0, len(level), RADIX):
-            total = sum(level[k + 1 : k + RADIX], start=level[k])
-            partial = Signal(signed(total.shape().width), name=f"{name}_{len(level)}_{k}")
-            m.d.sync += partial.eq(total)
-            sums.append(partial)
-        level = sums
-    return level[0]

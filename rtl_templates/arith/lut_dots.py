@@ -4,8 +4,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.arith.dot_product import sum_tree, tree_depth
-from rtl_templates.arith.tree import add_with_carry
+from rtl_templates.arith.tree import add_with_carry, sum_tree, tree_depth
 
 __all__ = ["LutDots"]
 

@@ -7,8 +7,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.arith.dot_product import tree_depth
-from rtl_templates.arith.tree import larger, reduce_tree
+from rtl_templates.arith.tree import larger, reduce_tree, tree_depth
 from rtl_templates.memory.select import TaskField
 from rtl_templates.row.replay import Replay
 from rtl_templates.row.row_queue import RowQueue

@@ -7,10 +7,10 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.arith.dot_product import DotProduct, tree_depth
+from rtl_templates.arith.dot_product import DotProduct
 from rtl_templates.arith.lut_dots import LutDots
 from rtl_templates.arith.requantize import Scale, finish
-from rtl_templates.arith.tree import add_with_carry
+from rtl_templates.arith.tree import add_with_carry, tree_depth
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.memory.walk import Walk

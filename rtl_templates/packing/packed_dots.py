@@ -4,8 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.arith.dot_product import RADIX, tree_depth
-from rtl_templates.arith.tree import add_with_carry
+from rtl_templates.arith.tree import carry_tree, tree_depth
 from rtl_templates.packing.decode import Decode, lane_widths
 from rtl_templates.packing.forms import matrix_form
 
@@ -87,7 +86,7 @@ class PackedDots(wiring.Component):
                     lanes[lane].append((field, decode.carries[lane] if lane else Const(0, 1)))
                     start += width
             for level in lanes:
-                total, carry = self._tree(m, level, row)
+                total, carry = carry_tree(m, level, row)
                 sums.append(Signal(signed(self.widths[row]), name=f"total_{row}"))
                 m.d.comb += sums[-1].eq(total)
                 carries.append(carry)
@@ -110,18 +109,3 @@ class PackedDots(wiring.Component):
         m.d.comb += packed.eq(Cat(digits).as_signed())
         m.d.sync += decode.product.eq((x.as_signed() if block.a.is_signed else x) * packed)
         return decode
-
-    def _tree(self, m, level, row):
-        """Return the sum of pairs of a number and a carry, as such a pair."""
-        while len(level) > 1:
-            following = []
-            for k in range(0, len(level), RADIX):
-                (total, carry), *others = level[k : k + RADIX]
-                for value, more in others:
-                    total, carry = add_with_carry(total, value, carry), more
-                part = Signal(signed(len(total)), name=f"sum_{row}_{len(level)}_{k}")
-                left = Signal(name=f"left_{row}_{len(level)}_{k}")
-                m.d.sync += [part.eq(total), left.eq(carry)]
-                following.append((part, left))
-            level = following
-        return level[0]

@@ -4,8 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.arith.dot_product import RADIX, tree_depth
-from rtl_templates.arith.tree import add_with_carry
+from rtl_templates.arith.tree import carry_tree, tree_depth
 from rtl_templates.packing.decode import Decode, lane_widths
 from rtl_templates.packing.pack import Pack
 from rtl_templates.packing.products import low_bits, low_sums
@@ -85,7 +84,7 @@ class PolynomialSums(wiring.Component):
                 for lane, pair in enumerate(self._lanes(m, place, packed[term], weight)):
                     lanes[lane].append(pair)
             for lane, level in enumerate(lanes):
-                total, carry = _tree(m, level, f"{row}_{lane}")
+                total, carry = carry_tree(m, level, f"{row}_{lane}")
                 sums.append(Signal(signed(self.widths[lane]), name=f"total_{row}_{lane}"))
                 m.d.comb += sums[-1].eq(total)
                 carries.append(carry)
@@ -129,19 +128,3 @@ class PolynomialSums(wiring.Component):
             pairs.append((field, carry))
             start += width
         return pairs
-
-
-def _tree(m, level, name):
-    """Return the sum of pairs of a number and a carry, as such a pair."""
-    while len(level) > 1:
-        following = []
-        for k in range(0, len(level), RADIX):
-            (total, carry), *others = level[k : k + RADIX]
-            for value, more in others:
-                total, carry = add_with_carry(total, value, carry), more
-            part = Signal(signed(len(total)), name=f"sum_{name}_{len(level)}_{k}")
-            left = Signal(name=f"left_{name}_{len(level)}_{k}")
-            m.d.sync += [part.eq(total), left.eq(carry)]
-            following.append((part, left))
-        level = following
-    return level[0]

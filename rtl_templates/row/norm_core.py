@@ -9,9 +9,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.codes import Codes, bits_for
-from rtl_templates.arith.dot_product import tree_depth
 from rtl_templates.arith.requantize import Scale, finish
-from rtl_templates.arith.tree import reduce_tree
+from rtl_templates.arith.tree import reduce_tree, tree_depth
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.row.reciprocal_root import ReciprocalRoot
 from rtl_templates.row.replay import Replay

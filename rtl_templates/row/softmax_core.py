@@ -7,9 +7,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.codes import Codes, bits_for
-from rtl_templates.arith.dot_product import tree_depth
 from rtl_templates.arith.requantize import Scale, finish
-from rtl_templates.arith.tree import larger, reduce_tree
+from rtl_templates.arith.tree import larger, reduce_tree, tree_depth
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.row.reciprocal import Reciprocal
 from rtl_templates.row.replay import Replay

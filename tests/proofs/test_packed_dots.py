@@ -5,6 +5,7 @@ import pytest
 from amaranth.hdl import Assert, Assume, Cat, Elaboratable, Module, Signal, signed, unsigned
 
 from rtl_templates.arith.dot_product import DotProduct
+from rtl_templates.arith.tree import carry_tree
 from rtl_templates.packing import packed_dots
 from rtl_templates.packing.forms import vector_form
 from rtl_templates.packing.lanes import Range
@@ -69,17 +70,27 @@ def test_proved(name, tmp_path):
 
 
 BUGS = {
-    "carry_lost": (
-        "w3a3",
-        "total, carry = add_with_carry(total, value, carry), more",
-        "total = add_with_carry(total, value, carry)",
-    ),
-    "digit_not_extended": ("w3a3", "self.w_bits).as_signed()", "self.w_bits)"),
-    "left_carry_now": ("w3a3", "following.append((part, left))", "following.append((part, carry))"),
+    "digit_not_extended": ("self.w_bits).as_signed()", "self.w_bits)"),
+    "carry_of_the_next_lane": ("decode.carries[lane] if lane", "decode.carries[lane - 1] if lane"),
 }
 
 
-@pytest.mark.parametrize(("name", "old", "new"), BUGS.values(), ids=BUGS)
-def test_a_planted_bug_is_found(name, old, new, tmp_path):
+@pytest.mark.parametrize(("old", "new"), BUGS.values(), ids=BUGS)
+def test_a_planted_bug_is_found(old, new, tmp_path):
     wrong = mutant(packed_dots.PackedDots, old, new)
-    assert prove(DotsHarness(*CASES[name], dots_type=wrong), tmp_path) == "FAIL"
+    assert prove(DotsHarness(*CASES["w3a3"], dots_type=wrong), tmp_path) == "FAIL"
+
+
+TREE_BUGS = {
+    "carry_lost": (
+        "total, carry = add_with_carry(total, value, carry), more",
+        "total = add_with_carry(total, value, carry)",
+    ),
+    "left_carry_now": ("following.append((part, left))", "following.append((part, carry))"),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), TREE_BUGS.values(), ids=TREE_BUGS)
+def test_a_planted_bug_in_the_tree_is_found(old, new, tmp_path, monkeypatch):
+    monkeypatch.setattr(packed_dots, "carry_tree", mutant(carry_tree, old, new))
+    assert prove(DotsHarness(*CASES["w3a3"]), tmp_path) == "FAIL"

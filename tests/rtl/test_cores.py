@@ -5,8 +5,9 @@ import random
 import pytest
 from amaranth.hdl import signed, unsigned
 
-from rtl_templates.arith.dot_product import DotProduct, tree_depth
+from rtl_templates.arith.dot_product import DotProduct
 from rtl_templates.arith.requantize import Scale
+from rtl_templates.arith.tree import tree_depth
 from rtl_templates.mac.mac_core import MacCore, MacShape, MacTask
 from rtl_templates.memory.walk import Level, Walk
 from rtl_templates.vector.vector_core import VectorCore, VectorShape, VectorTask

@@ -6,8 +6,8 @@ import random
 import pytest
 from amaranth.hdl import signed, unsigned
 
-from rtl_templates.arith.dot_product import tree_depth
 from rtl_templates.arith.lut_dots import LutDots
+from rtl_templates.arith.tree import tree_depth
 from support.streams import bench_of
 
 

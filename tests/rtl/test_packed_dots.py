@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from rtl_templates.arith.dot_product import tree_depth
+from rtl_templates.arith.tree import tree_depth
 from rtl_templates.packing.forms import matrix_form, vector_form
 from rtl_templates.packing.lanes import Range
 from rtl_templates.packing.pack import digits
