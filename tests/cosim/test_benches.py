@@ -27,7 +27,7 @@ def test_wrong_weights_are_found(tmp_path):
 
 @pytest.mark.verilator
 def test_ignored_back_pressure_is_found_by_stalls(tmp_path, monkeypatch):
-    broken = mutant(credits.CreditQueue, "self.room - self.reserve +", "self.room +")
+    broken = mutant(credits.CreditQueue, "- self.reserve + Mux(leaves, 1, 0)", "")
 
     def spoilt(nodes):
         monkeypatch.setattr(mac_engine, "CreditQueue", broken)
