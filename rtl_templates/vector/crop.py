@@ -1,8 +1,9 @@
 """Some rows of a tensor."""
 
+from dataclasses import replace
+
 from rtl_templates.arith.requantize import Scale
-from rtl_templates.memory.walk import Level, Walk
-from rtl_templates.vector.vector_op import VectorOp, sum_bits, sum_task
+from rtl_templates.vector.vector_op import VectorOp, pointwise_walk, sum_bits, sum_task
 
 __all__ = ["Crop"]
 
@@ -51,17 +52,8 @@ class Crop(VectorOp):
             raise ValueError(f"Lanes must divide the {row} elements of a row, not {lanes}")
         if first < 0 or rows < 1 or first + rows > height:
             raise ValueError(f"Rows {first} to {first + rows - 1} are not rows of {height}")
-        return Walk(
+        return replace(
+            pointwise_walk(rows, row, lanes=lanes),
             elements=height * row,
-            row=row,
-            levels=(
-                Level(rows, row),
-                Level(1),
-                Level(row // lanes, 0, lanes),
-                Level(1),
-                Level(1),
-            ),
-            group=2,
             origin=(first * row, 0),
-            reach=(0, row - 1),
         )

@@ -3,8 +3,7 @@
 from dataclasses import replace
 
 from rtl_templates.arith.requantize import Scale
-from rtl_templates.memory.walk import Level, Walk
-from rtl_templates.vector.vector_op import VectorOp, sum_bits, sum_task
+from rtl_templates.vector.vector_op import VectorOp, pointwise_walk, sum_bits, sum_task
 
 __all__ = ["Delay"]
 
@@ -55,18 +54,9 @@ class Delay(VectorOp):
             raise ValueError(f"Lanes must divide the {row} elements of a row, not {lanes}")
         if late < 1:
             raise ValueError(f"A delay has at least one row, not {late}")
-        return Walk(
+        return replace(
+            pointwise_walk(rows, row, lanes=lanes),
             elements=(late + rows) * row,
-            row=row,
-            levels=(
-                Level(rows, row),
-                Level(1),
-                Level(row // lanes, 0, lanes),
-                Level(1),
-                Level(1),
-            ),
-            group=2,
-            reach=(0, row - 1),
             history=late * row,
             missing=late * row,
         )

@@ -8,7 +8,7 @@ from hwgen.graph.streaming import check_stream
 from hwgen.quant import quantize, stream
 from hwgen.spec.model import Precision, Stream
 from support.graphs import MARK, make_graph, make_spec
-from support.random_streams import offline, random_stream
+from support.random_streams import chunked, offline, random_stream
 
 SEEDS = range(30)
 ROWS = 144
@@ -26,14 +26,6 @@ def streams(seed):
     kind = qgraph.inputs[0].type
     codes = rng.integers(kind.low, kind.high, size=shape, endpoint=True)
     return graph, qgraph, codes, stride
-
-
-def chunked(codes, chunk):
-    """Return one sample as successive chunks of rows."""
-    if codes.ndim == 2:
-        return codes.reshape(-1, chunk, codes.shape[1])
-    channels, rows, width = codes.shape
-    return codes.reshape(channels, rows // chunk, chunk, width).transpose(1, 0, 2, 3)
 
 
 def joined(chunks):

@@ -8,6 +8,7 @@ from hwgen.graph.windows import check_windows
 from hwgen.quant import quantize, stream
 from hwgen.spec.model import Precision, Stream, Windows
 from support.graphs import MARK, make_graph, make_spec
+from support.random_streams import chunked
 from support.windowed_streams import random_windows, windowed
 
 SEEDS = range(24)
@@ -29,14 +30,6 @@ def network(seed):
     return graph, qgraph, codes, stride
 
 
-def hops(codes, hop):
-    """Return a signal as successive hops."""
-    if codes.ndim == 2:
-        return codes.reshape(-1, hop, codes.shape[1])
-    channels, rows, width = codes.shape
-    return codes.reshape(channels, rows // hop, hop, width).transpose(1, 0, 2, 3)
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_hop_judges_a_window(seed):
     graph, qgraph, codes, stride = network(seed)
@@ -48,7 +41,7 @@ def test_every_hop_judges_a_window(seed):
         late = streamed.stream.pace("y").latency
         ends = range(hop, SIGNAL + 1, hop)
 
-        got = golden.run(streamed, {"x": hops(codes, hop)})
+        got = golden.run(streamed, {"x": chunked(codes, hop)})
         wanted = windowed(qgraph, {"x": codes}, [end - late - WINDOW for end in ends])
 
         assert late >= 0
@@ -70,7 +63,7 @@ def test_zero_padding_is_that_of_each_window(seed):
         if check_windows(graph.inputs, graph.nodes, setting):
             continue
         streamed = stream(qgraph, graph, hop, exact=True)
-        got = golden.run(streamed, {"x": hops(codes, hop)})
+        got = golden.run(streamed, {"x": chunked(codes, hop)})
         assert streamed.stream.pace("y").latency == 0
         # As many windows as there is time for, the first and the last complete one too.
         last = SIGNAL // hop - 1

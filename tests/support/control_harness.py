@@ -51,6 +51,32 @@ class SequencerHarness(Elaboratable):
         return m
 
 
+def _tensor_at_hand(m, sizes, free, transfer):
+    """Return length, beats, beats that are done, and whether it has begun, of the tensor at hand.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Beats by length.
+    free : Signal
+        Any length; a tensor keeps the one with which it begins.
+    transfer : Value
+        A beat of it passes.
+    """
+    kept, begun, length = Signal.like(free), Signal(), Signal.like(free)
+    beats, done = Array(sizes)[length], Signal(range(max(2, *sizes)))
+    m.d.comb += [
+        length.eq(Mux(begun, kept, Mux(free < len(sizes), free, 0))),
+        Assert(kept < len(sizes)),
+        Assert(done < beats),
+        Assert(begun == (done != 0)),
+    ]
+    with m.If(transfer):
+        last = done == beats - 1
+        m.d.sync += [done.eq(Mux(last, 0, done + 1)), begun.eq(~last), kept.eq(length)]
+    return length, beats, done, begun
+
+
 class TensorEndHarness(Elaboratable):
     """Counts down what the component counts up; a tensor's length stays as it is."""
 
@@ -63,24 +89,14 @@ class TensorEndHarness(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         m.submodules.end = end = self.end
-        kept, open_ = Signal.like(self.length), Signal()  # of a tensor that has begun
-        length = Signal.like(self.length)
-        legal = Mux(self.length < len(end.beats), self.length, 0)
-        m.d.comb += length.eq(Mux(open_, kept, legal))
-        beats, done = Array(end.beats)[length], Signal(range(max(2, *end.beats)))
+        length, beats, done, _ = _tensor_at_hand(m, end.beats, self.length, self.transfer)
         m.d.comb += [
             end.transfer.eq(self.transfer),
             end.length.eq(length),
-            Assert(kept < len(end.beats)),
-            Assert(done < beats),
-            Assert(open_ == (done != 0)),
             Assert(end.index == done),
             Assert(end.last == (done == beats - 1)),
             Assert(end.first == (done == 0)),
         ]
-        with m.If(self.transfer):
-            last = done == beats - 1
-            m.d.sync += [done.eq(Mux(last, 0, done + 1)), open_.eq(~last), kept.eq(length)]
         return m
 
 
@@ -97,34 +113,21 @@ class TensorEntryHarness(Elaboratable):
     def elaborate(self, platform):
         m = Module()
         m.submodules.entry = entry = self.entry
-        kept, open_ = Signal.like(self.length), Signal()  # of a tensor that has begun
-        length = Signal.like(self.length)
-        legal = Mux(self.length < len(entry.beats), self.length, 0)
-        m.d.comb += length.eq(Mux(open_, kept, legal))
-        beats, done = Array(entry.beats)[length], Signal(range(max(2, *entry.beats)))
+        enters, leaves = self.valid & entry.i.ready, entry.o.valid & self.ready
+        length, beats, done, open_ = _tensor_at_hand(m, entry.beats, self.length, leaves)
         m.d.comb += [
             entry.length.eq(length),
             entry.i.valid.eq(self.valid),
             entry.i.payload.data.eq(self.word),
             entry.i.payload.last.eq(self.last),
             entry.o.ready.eq(self.ready),
-            Assert(kept < len(entry.beats)),
-            Assert(done < beats),
-            Assert(open_ == (done != 0)),
         ]
         assume_holds(m, self.valid, entry.i.ready, Cat(self.word, self.last))
         holds(m, entry.o)
-        enters, leaves = self.valid & entry.i.ready, entry.o.valid & self.ready
         marked, whole = enters & self.last, leaves & (done == beats - 1)
         # How many ``last`` have come more than tensors have left.
         ahead = Signal(signed(3))
         m.d.sync += ahead.eq(ahead + marked - whole)
-        with m.If(leaves):
-            m.d.sync += [
-                done.eq(Mux(whole, 0, done + 1)),
-                open_.eq(~whole),
-                kept.eq(length),
-            ]
         m.d.comb += Assert((ahead >= -1) & (ahead <= 1))
         with m.If(ahead == 1):  # the rest of a tensor whose beats have all come
             m.d.comb += [

@@ -7,7 +7,7 @@ import numpy as np
 
 from support.walk import finish, requantise
 
-__all__ = ["offline", "random_stream"]
+__all__ = ["chunked", "offline", "random_stream"]
 
 
 def random_stream(rng, *, sequence):
@@ -202,3 +202,11 @@ _NODES = {
     "add": _add,
     "concat": _concat,
 }
+
+
+def chunked(codes, chunk):
+    """Return one sample as successive chunks of rows."""
+    if codes.ndim == 2:
+        return codes.reshape(-1, chunk, codes.shape[1])
+    channels, rows, width = codes.shape
+    return codes.reshape(channels, rows // chunk, chunk, width).transpose(1, 0, 2, 3)
