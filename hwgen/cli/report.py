@@ -21,7 +21,7 @@ def report(spec: Path, output: Path | None, allow_path: bool, as_json: bool) -> 
 
     It shows what has been run: call it after sim, csim or bitstream, or let them do it.
     """
-    from hwgen.flow.reporting import report as run
+    from hwgen.flow.report import report as run
 
     with Progress(as_json) as progress:
         result = run(spec, output, allow_path=allow_path, progress=progress)

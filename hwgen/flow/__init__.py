@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hwgen.flow.builder import build, check
     from hwgen.flow.catalog import boards, doctor, ops, schema
     from hwgen.flow.hardware import bitstream, flash, run
-    from hwgen.flow.reporting import report
+    from hwgen.flow.report import report
     from hwgen.flow.simulate import csim, sim
     from hwgen.flow.starters import init
 
@@ -27,7 +27,7 @@ _PLACES = {
     "flash": "hardware",
     "init": "starters",
     "ops": "catalog",
-    "report": "reporting",
+    "report": "report",
     "run": "hardware",
     "schema": "catalog",
     "sim": "simulate",

@@ -1,11 +1,9 @@
-"""Collect what is known about a build, and write its page."""
+"""Collect what is known about a build, and write it as a page."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +12,10 @@ from hwgen.flow.folder import write_text
 from hwgen.flow.front import Front
 from hwgen.flow.manifest import Manifest
 from hwgen.flow.quality import read_quality
-from hwgen.flow.result import Result
 from hwgen.report import Area, Measured, ReportData, render
 from hwgen.serialize import restore
 
-__all__ = ["AREA", "CSIM", "REPORT", "SIM", "ReportResult", "report", "write_report"]
+__all__ = ["AREA", "CSIM", "REPORT", "SIM", "write_report"]
 
 REPORT = "report.html"
 
@@ -27,40 +24,6 @@ CSIM = "csim/result.json"
 AREA = "bitstream/result.json"
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ReportResult(Result):
-    """A page.
-
-    Parameters
-    ----------
-    missing
-        What it does not show yet: verbs that have not been run on this build.
-    """
-
-    report: Path
-    missing: tuple[str, ...]
-
-
-def report(
-    spec: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None = None,
-    *,
-    allow_path: bool = False,
-    progress: Callable[[str], None] | None = None,
-) -> ReportResult:
-    """Write one self-contained HTML page about a build, which is made if it is not up to date.
-
-    Parameters and exceptions are those of :func:`hwgen.flow.build`.
-    """
-    from hwgen.flow.builder import opened
-
-    with opened(spec, output, allow_path=allow_path, progress=progress) as made:
-        path = write_report(made.folder, made.front, made.manifest)
-        known = {"sim": SIM, "csim": CSIM, "bitstream": AREA}
-        missing = tuple(verb for verb, name in known.items() if not (made.folder / name).is_file())
-        return ReportResult(path, missing)
 
 
 def write_report(
