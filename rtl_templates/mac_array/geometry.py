@@ -166,6 +166,8 @@ class Geometry:
         Results per beat; divides ``2 * columns``.
     beat : int
         Input codes per beat; divides the channels.
+    fabric : int
+        Columns, the last ones, that take no multiplier of the device.
     """
 
     layer: Layer
@@ -173,6 +175,7 @@ class Geometry:
     columns: int
     lanes: int
     beat: int = 1
+    fabric: int = 0
 
     TURN = 4
     """Cycles from the read of a sum until it can be read again, changed."""

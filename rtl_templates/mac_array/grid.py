@@ -4,8 +4,11 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.mac_array.fabric_tile import FabricTile, plain_numbers
+from rtl_templates.mac_array.held_product import HeldProduct
 from rtl_templates.mac_array.multiplier import Multiplier
 from rtl_templates.mac_array.tile import Tile, digit_bits, sum_bits
+from rtl_templates.streams.delay import delay
 
 __all__ = ["TileGrid"]
 
@@ -24,12 +27,19 @@ class TileGrid(wiring.Component):
 
     Utilisation bound: 1; rows and columns beyond a tile of a matrix are filled with zeros.
 
+    The last ``fabric`` columns take no multiplier of the device; their sums wait until those of
+    :class:`Tile` would come, and their weights are :func:`sized_weights`.
+
     Parameters
     ----------
     form : Form
     rows, columns : int
     multiplier : type
         See :class:`Tile`.
+    fabric : int
+        Columns of :class:`FabricTile`.
+    product : type
+        See :class:`FabricTile`.
 
     Members
     -------
@@ -40,11 +50,17 @@ class TileGrid(wiring.Component):
         Per column the sums of its tiles, lane by lane as in the form.
     """
 
-    def __init__(self, form, rows, columns, multiplier=Multiplier):
+    def __init__(
+        self, form, rows, columns, multiplier=Multiplier, *, fabric=0, product=HeldProduct
+    ):
+        if not 0 <= fabric <= columns:
+            raise ValueError(f"Columns without multipliers must be 0 to {columns}, not {fabric}")
         self.form = form
         self.rows = rows
         self.columns = columns
         self.multiplier = multiplier
+        self.fabric = fabric
+        self.product = product
         self.latency = rows - 1 + Tile.LATENCY
         self.a_bits, self.w_bits = (
             sum(digit_bits(operand, count))
@@ -68,7 +84,9 @@ class TileGrid(wiring.Component):
             a, w = self.a.word_select(r, self.a_bits), self.w.word_select(r, self.w_bits)
             swap, load = self.swap[r], self.load[r]
             for k in range(self.columns):
-                m.submodules[f"tile_{r}_{k}"] = tile = Tile(self.form, r, self.multiplier)
+                if k == self.columns - self.fabric:
+                    a = plain_numbers(a)
+                m.submodules[f"tile_{r}_{k}"] = tile = self._tile(r, k)
                 m.d.comb += [
                     tile.a.eq(a),
                     tile.w.eq(w),
@@ -79,5 +97,12 @@ class TileGrid(wiring.Component):
                     m.d.comb += tile.sums.eq(above[k])
                 a, w, swap, load = tile.a_o, tile.w_o, tile.swap_o, tile.load_o
                 above[k] = tile.sums_o
+        for k in range(self.columns - self.fabric, self.columns):
+            above[k] = delay(m, above[k], Tile.LATENCY - FabricTile.LATENCY, f"sums_{k}")
         m.d.comb += self.sums.eq(Cat(above))
         return m
+
+    def _tile(self, row, column):
+        if column < self.columns - self.fabric:
+            return Tile(self.form, row, self.multiplier)
+        return FabricTile(self.form, row, self.product)

@@ -6,9 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from rtl_templates.mac_array.drain import Drain
 from rtl_templates.mac_array.edge import Edge
+from rtl_templates.mac_array.fabric_tile import sized_weights
 from rtl_templates.mac_array.foot import Foot, FootShape
 from rtl_templates.mac_array.geometry import FORM, OUTPUTS
 from rtl_templates.mac_array.grid import TileGrid
+from rtl_templates.mac_array.held_product import HeldProduct
 from rtl_templates.mac_array.loader import Loader
 from rtl_templates.mac_array.multiplier import Multiplier
 from rtl_templates.mac_array.passes import Passes
@@ -28,13 +30,14 @@ def train_words(geometry):
             return 0
         return int(layer.weights[output][tile.channels[row]])
 
+    def word(column, weights):
+        if column >= columns - geometry.fabric:
+            return sized_weights(weights)
+        return packed_digits(FORM.w, FORM.strides[1], weights)
+
     return [
         [
-            packed_digits(
-                FORM.w,
-                FORM.strides[1],
-                [weight(start + OUTPUTS * k + o, tile, row) for o in range(OUTPUTS)],
-            )
+            word(k, [weight(start + OUTPUTS * k + o, tile, row) for o in range(OUTPUTS)])
             for start in range(0, layer.outputs, OUTPUTS * columns)
             for tile in geometry.inner
             for k in reversed(range(columns))
@@ -53,16 +56,16 @@ class BlockLinear(wiring.Component):
     Initiation interval: ``geometry.cycles`` per tensor, if the beats of input and output take no
     longer; exact times of everything: :func:`rtl_templates.mac_array.timeline.timeline`.
     Utilisation bound: ``geometry.utilisation``; 1 for tokens even, tiles full and no pass shorter
-    than ``columns`` or ``Geometry.TURN`` cycles.  Infers ``rows * columns`` multipliers of 18 x 18
-    bits and those of the drain.
+    than ``columns`` or ``Geometry.TURN`` cycles.  Infers a multiplier of 18 x 18 bits per tile of
+    the columns that are not ``fabric``, and those of the drain.
 
     Parameters
     ----------
     geometry : Geometry
     x_bits, out_bits : int
         Of a code of the input, of the output.
-    multiplier : type
-        See :class:`rtl_templates.mac_array.tile.Tile`.
+    multiplier, product : type
+        See :class:`rtl_templates.mac_array.grid.TileGrid`.
 
     Members
     -------
@@ -74,11 +77,15 @@ class BlockLinear(wiring.Component):
         The array works on a pass.
     """
 
-    def __init__(self, geometry, *, x_bits, out_bits, multiplier=Multiplier):
+    def __init__(self, geometry, *, x_bits, out_bits, multiplier=Multiplier, product=HeldProduct):
         self.geometry = geometry
         layer = geometry.layer
         self.multiplier = multiplier
-        self.grid = TileGrid(FORM, geometry.rows, geometry.columns, multiplier)
+        self.grid = TileGrid(
+            *(FORM, geometry.rows, geometry.columns, multiplier),
+            fabric=geometry.fabric,
+            product=product,
+        )
         self.foot = FootShape(
             sum_bits=self.grid.sum_bits,
             acc_bits=layer.acc_bits,

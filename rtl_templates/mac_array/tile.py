@@ -90,7 +90,11 @@ class Tile(wiring.Component):
         self.row = row
         self.multiplier = multiplier(*form.port_bits)
         self.decode = Decode(form.lanes)
-        a_bits = sum(digit_bits(form.a, form.counts[0]))
+        self._ports(sum(digit_bits(form.a, form.counts[0])))
+
+    def _ports(self, a_bits):
+        """Declare the members; activations have so many bits."""
+        form, row = self.form, self.row
         w_bits = sum(digit_bits(form.w, form.counts[1]))
         super().__init__(
             {
@@ -110,9 +114,6 @@ class Tile(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        form = self.form
-        m.submodules.multiplier = multiplier = self.multiplier
-        m.submodules.decode = decode = self.decode
 
         # What is kept moves on when another item comes: that one was not the last.  Weights in
         # use are not held in the multiplier: hard ones that are neighbours share few enables.
@@ -127,13 +128,25 @@ class Tile(wiring.Component):
             m.d.sync += used.eq(kept)
         m.d.sync += self.swap_o.eq(self.swap)
 
+        fields, carries = self._products(m, a, used)
+        self._add(m, fields, carries)
+        return m
+
+    def _products(self, m, a, used):
+        """Return the fields of the lanes and their carries: see :class:`Decode`."""
+        form = self.form
+        m.submodules.multiplier = multiplier = self.multiplier
+        m.submodules.decode = decode = self.decode
         m.d.comb += [
             multiplier.a.eq(_port(a, form.a, form.counts[0], form.strides[0])),
             multiplier.b.eq(_port(used, form.w, form.counts[1], form.strides[1])),
             decode.product.eq(self._register(m, multiplier.p, "product")),
         ]
-        self._add(m, decode)
-        return m
+        fields, place = [], 0
+        for width in decode.widths:
+            fields.append(decode.fields[place : place + width])
+            place += width
+        return fields, decode.carries
 
     @staticmethod
     def _register(m, value, name):
@@ -142,14 +155,13 @@ class Tile(wiring.Component):
         m.d.sync += later.eq(value)
         return later
 
-    def _add(self, m, decode):
+    def _add(self, m, fields, carries):
         """Add each lane to its sum, the carry below the lowest bit of the adder."""
         before, after = sum_bits(self.form, self.row), sum_bits(self.form, self.row + 1)
-        place, sums = 0, []
-        for lane, width in enumerate(decode.widths):
-            field, carry = decode.fields[place : place + width], decode.carries[lane]
-            place += width
+        sums = []
+        for lane, field in enumerate(fields):
             total = Signal(signed(after), name=f"sum_{lane}", reset_less=True)
+            carry = carries[lane]
             above = self.sums.word_select(lane, before) if self.row else Signal(1)
             added = Cat(carry, above).as_signed() + Cat(carry, field).as_signed()
             m.d.sync += total.eq(added[1:])

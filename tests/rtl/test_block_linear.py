@@ -78,16 +78,17 @@ CASES = {
     "unsigned": (4, 6, [(4, 4, 3, 1), (4, 8, 1, 0)], (4, 2, 2, 1), {"signed": False}),
     "beats": (4, 4, [(8, 4, 4, 1), (4, 8, 0, 0)], (4, 2, 4, 4), {"order": False}),
     "corners": (4, 4, [(8, 4, 0, 0), (8, 8, 0, 0)], (8, 2, 4, 1), {"corners": True}),
+    "fabric": (4, 6, [(8, 4, 0, 0), (8, 8, 0, 0)], (8, 3, 2, 1, 2), {"corners": True}),
 }
 
 
 def make(name, seed=1):
-    tokens, outputs, sizes, (rows, columns, lanes, beat), more = CASES[name]
+    tokens, outputs, sizes, array, more = CASES[name]
     rng = np.random.default_rng(seed)
     layer = random_layer(rng, tokens=tokens, outputs=outputs, sizes=sizes, **more)
     corners = more.get("corners", False)
     tensors = [codes_of(rng, layer, BITS, corners=corners) for _ in range(4)]
-    return Geometry(layer, rows, columns, lanes, beat), tensors
+    return Geometry(layer, *array), tensors
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -120,7 +121,8 @@ def test_random_sizes(seed):
         rng, tokens=int(rng.integers(1, 10)), outputs=int(rng.integers(1, 12)), sizes=sizes
     )
     columns = int(rng.integers(1, 4))
-    geometry = Geometry(layer, int(rng.integers(1, 6)), columns, 2 * columns)
+    rows, fabric = int(rng.integers(1, 6)), int(rng.integers(0, columns + 1))
+    geometry = Geometry(layer, rows, columns, 2 * columns, fabric=fabric)
     tensors = [codes_of(rng, layer, BITS) for _ in range(3)]
     times = timeline(geometry, len(tensors))
     for codes, got, want in zip(tensors, run(geometry, tensors), times, strict=True):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rtl_templates.mac_array.fabric_tile import sized_weights
 from rtl_templates.mac_array.grid import TileGrid
 from rtl_templates.mac_array.tile import Tile, digit_bits, packed_digits, sum_bits
 from rtl_templates.packing.forms import W4A4
@@ -27,9 +28,11 @@ def _passes(rng, rows, columns, corners):
 
 
 @pytest.mark.parametrize("corners", [False, True])
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 3), (3, 4)])
-def test_sums_leave_on_time_while_weights_are_loaded(rows, columns, corners):
-    dut = TileGrid(FORM, rows, columns)
+@pytest.mark.parametrize(
+    ("rows", "columns", "fabric"), [(1, 1, 0), (5, 3, 0), (3, 4, 2), (2, 2, 2)]
+)
+def test_sums_leave_on_time_while_weights_are_loaded(rows, columns, fabric, corners):
+    dut = TileGrid(FORM, rows, columns, fabric=fabric)
     passes = _passes(np.random.default_rng(rows), rows, columns, corners)
     steps = [(weights, x) for weights, xs in passes for x in xs]
     begins = columns + np.cumsum([0] + [len(xs) for _, xs in passes])
@@ -48,7 +51,10 @@ def test_sums_leave_on_time_while_weights_are_loaded(rows, columns, corners):
                 if 0 <= at - begin < columns:
                     k = columns - 1 - (at - begin)
                     pair = weights[r, 2 * k : 2 * k + 2].tolist()
-                    ports[1] |= packed_digits(FORM.w, 14, pair) << (r * dut.w_bits)
+                    word = packed_digits(FORM.w, 14, pair)
+                    if k >= columns - fabric:
+                        word = sized_weights(pair)
+                    ports[1] |= word << (r * dut.w_bits)
                     ports[3] |= 1 << r
         return ports
 
