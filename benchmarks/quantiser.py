@@ -23,9 +23,9 @@ from mixed_precision import Case, Missing, cases, float_graph, replace_lines
 
 from hwgen.flow.quality import measure_quality
 from hwgen.graph import build_graph
-from hwgen.graph.hadamard import rotation
 from hwgen.ops.base import Real
 from hwgen.ops.mac import quantize_weights
+from hwgen.ops.orthogonal import rotation
 from hwgen.quant import quantize
 from hwgen.quant.compensate import compensate
 from hwgen.quant.equalize import factors

@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwgen.errors import Mark, SpecError
-from hwgen.graph.hadamard import legal_sizes, rotation
 from hwgen.graph.model import Graph, Node
 from hwgen.ops import get_op
 from hwgen.ops.base import Real
+from hwgen.ops.orthogonal import legal_sizes, rotation
 
 __all__ = ["rotate"]
 

@@ -28,6 +28,7 @@ _NAMES = (
     "gelu",
     "global_avg_pool",
     "global_max_pool",
+    "hadamard",
     "interleave",
     "layer_norm",
     "linear",

@@ -126,8 +126,8 @@ class Work:
         element), ``add`` (one element of every port, each scaled), ``concat`` (per row: the
         ports' rows one after the other), ``mul`` (product of one element of each port),
         ``table`` (one element, looked up); ``norm`` and ``softmax`` (a row at a time, two
-        passes); ``pack`` (a row to 4 bits, and its size); ``matmul`` and ``attention`` (see
-        ``attend``).
+        passes); ``hadamard`` (a row at a time, one pass); ``pack`` (a row to 4 bits, and its
+        size); ``matmul`` and ``attention`` (see ``attend``).
     ports
         One layout per input.  All loops but ``concat``'s apply to every port alike.
     row, column

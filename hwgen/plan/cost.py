@@ -113,7 +113,7 @@ def steps_of(work: Work, fold: Fold) -> int:
             return len(work.ports)
         case "concat":
             return 1
-        case "norm" | "softmax" | "pack":
+        case "norm" | "softmax" | "hadamard" | "pack":
             return work.channel.count // fold.lanes
         case _:
             return work.segments

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from hwgen.errors import Diagnostic
+from hwgen.ops.orthogonal import factors
 from hwgen.ops.work import Work
 from hwgen.plan.cost import (
     group_results,
@@ -242,8 +243,13 @@ def cheapest(options: Iterable[Option]) -> list[Option]:
 def vector_lanes(work: Work) -> int:
     """Return the most lanes that a ``vector`` work can use: a power of two.
 
-    A ``gather`` reads its results' features side by side from its table.
+    A ``gather`` reads its results' features side by side from its table; a ``hadamard`` transform
+    has butterflies inside of a beat, of the power of two in its rows' size.
     """
+    if work.kind == "hadamard":
+        split = factors(work.channel.count)
+        assert split is not None
+        return 1 << split[1]
     if work.kind != "gather" and work.channel.count > 1 and work.channel.dx != 1:
         return 1
     lanes = lowest_set_bit(work.channel.count)

@@ -2,9 +2,9 @@
 
 Counted: weights with the zeros that pad their words, bias and multiplier of each output channel,
 gain and addend of each element of a normalised row, means of keys, rows that wait for their second
-or third pass, the elements of window buffers (once per kernel row that is read at once) and of the
-shared buffer, what an array keeps of operands and results, what runs of samples leave to the next
-ones, and the beats of output FIFOs.  Not
+or third pass, what a Hadamard transform keeps of a row, the elements of window buffers (once per
+kernel row that is read at once) and of the shared buffer, what an array keeps of operands and
+results, what runs of samples leave to the next ones, and the beats of output FIFOs.  Not
 counted: registers of the pipelines.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwgen.errors import LimitError, Mark
+from hwgen.ops.orthogonal import factors
 from hwgen.ops.work import Work
 from hwgen.plan.array_cycles import (
     ATTENTION_CHUNKS,
@@ -155,9 +156,30 @@ def _row_bits(work: Work, engine: Engine) -> int:
         return (beats + PACK_WAIT + tree) * engine.fold.lanes * _LEFT_BITS
     if work.kind == "norm":
         return (beats + NORM_WAIT + tree) * engine.fold.lanes * (engine.in_bits + 1)
+    if work.kind == "hadamard":
+        return _transform_bits(work, engine)
     first, second = SOFTMAX_WAITS
     words = (beats + first + tree) * _LOG_BITS + (beats + second + tree) * _PART_BITS
     return words * engine.fold.lanes
+
+
+def _transform_bits(work: Work, engine: Engine) -> int:
+    """Return the bits of a Hadamard transform's memories: what is added up and waits to leave."""
+    split = factors(work.channel.count)
+    assert split is not None
+    order, doublings = split
+    lanes, width = engine.fold.lanes, engine.in_bits + 1
+    bits = 0
+    if order > 1:
+        width += (order - 1).bit_length()
+        bits += (2 * order - 1) * ((1 << doublings) // lanes) * lanes * width
+    width += lanes.bit_length() - 1
+    stride = 1
+    while stride * lanes < 1 << doublings:
+        width += 1
+        bits += stride * lanes * width
+        stride *= 2
+    return bits
 
 
 def _run_bits(work: Work, engine: Engine) -> int:

@@ -5,6 +5,7 @@ A contract test holds them against the templates; ``docs/architecture.md`` defin
 
 from __future__ import annotations
 
+from hwgen.ops.orthogonal import factors
 from hwgen.ops.work import Work
 from hwgen.plan.model import Fold
 
@@ -14,6 +15,7 @@ __all__ = [
     "FETCH",
     "FIFO_LATENCY",
     "GATHER",
+    "HADAMARD_LATENCY",
     "LENGTH_READ",
     "MAC_LATENCY",
     "MOST_ENGINES",
@@ -47,7 +49,10 @@ NORM_LATENCY = 67
 SOFTMAX_LATENCY = 38
 """The same for softmax, without a second pass over the row's beats and its two trees."""
 
-ROW_PERIODS = {"norm": 55, "softmax": 24}
+HADAMARD_LATENCY = 5
+"""The same for a Hadamard transform, its stages apart: see :func:`latency`."""
+
+ROW_PERIODS = {"norm": 55, "softmax": 24, "hadamard": 1}
 """Least cycles between the starts of two rows, by kind: one root or one division at a time."""
 
 NORM_WAIT = 59
@@ -121,6 +126,12 @@ def latency(work: Work, fold: Fold) -> int:
         case "softmax":
             beats = work.channel.count // fold.lanes
             return SOFTMAX_LATENCY + beats + 2 * tree_levels(fold.lanes)
+        case "hadamard":
+            split = factors(work.channel.count)
+            assert split is not None
+            order, doublings = split
+            inside = fold.lanes.bit_length() - 1
+            return HADAMARD_LATENCY + 2 * (order > 1) + inside + 2 * (doublings - inside)
         case "pack":
             return PACK_LATENCY + tree_levels(fold.lanes)
         case _:

@@ -26,6 +26,7 @@ from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.mac.mac_core import MacCore
 from rtl_templates.mac.polynomial_core import PolynomialCore
+from rtl_templates.row.hadamard_core import HadamardCore
 from rtl_templates.row.norm_core import NormCore
 from rtl_templates.row.softmax_core import SoftmaxCore
 from rtl_templates.streams.fifo import Fifo
@@ -57,7 +58,15 @@ def test_row_latencies(lanes, beats):
     assert latency(work("softmax", features), fold) == SoftmaxCore.latency(lanes, beats)
     assert NormCore.queue_words(1, beats) == beats + NORM_WAIT
     assert SoftmaxCore.queue_words(1, beats) == tuple(beats + wait for wait in SOFTMAX_WAITS)
-    assert ROW_PERIODS == {"norm": NormCore.PERIOD, "softmax": SoftmaxCore.PERIOD}
+    periods = {"norm": NormCore, "softmax": SoftmaxCore, "hadamard": HadamardCore}
+    assert {kind: core.PERIOD for kind, core in periods.items()} == ROW_PERIODS
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 8])
+@pytest.mark.parametrize("features", [8, 96, 160, 384, 1024])
+def test_transform_latency(lanes, features):
+    expected = HadamardCore.latency(lanes, features)
+    assert latency(work("hadamard", features), Fold(lanes=lanes)) == expected
 
 
 @pytest.mark.parametrize("lanes", [2, 4, 8, 32])

@@ -8,8 +8,8 @@ import pytest
 from hwgen import golden
 from hwgen.errors import Mark, SpecError
 from hwgen.graph import build_graph
-from hwgen.graph.hadamard import hadamard, legal_sizes, rotation
 from hwgen.graph.rotate import rotate
+from hwgen.ops.orthogonal import hadamard, legal_sizes, rotation
 from hwgen.quant import quantize, sqnr
 from hwgen.spec import load_spec
 from hwgen.spec.model import Precision

@@ -7,12 +7,14 @@ from math import isqrt
 import numpy as np
 import pytest
 
-from hwgen.emit.rtl.rows import norm_core, softmax_core
+from hwgen.emit.rtl.rows import ROW_CORES
 from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.quant.model import QNode, QTensor
 from rtl_templates.arith.codes import Codes
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.arith.tree import larger, reduce_tree
+from rtl_templates.row.hadamard import Hadamard
+from rtl_templates.row.hadamard_core import HadamardCore
 from rtl_templates.row.layer_norm import LayerNorm
 from rtl_templates.row.norm_core import NormCore
 from rtl_templates.row.reciprocal import Reciprocal
@@ -150,6 +152,8 @@ def test_the_table_is_that_of_the_golden_model():
 def row_node(rng, op, lanes, lengths=(1, 9)):
     """Return a node on 3 rows with its input's type, and the golden codes of random rows."""
     features = lanes * int(rng.integers(*lengths))
+    if op.name == "hadamard":
+        features = lanes * int(rng.choice([2, 4, 8, 12, 20, 24, 48]))
     bits = int(rng.integers(2, 9))
     signed = bool(rng.integers(2))
     low = -(1 << (bits - 1)) if signed else 0
@@ -165,15 +169,13 @@ def row_node(rng, op, lanes, lengths=(1, 9)):
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("kind", ["norm", "softmax"])
+@pytest.mark.parametrize("kind", ["norm", "softmax", "hadamard"])
 def test_cores_take_turns(kind, seed):
     """Tasks of different rows, types and scales, in any order; each keeps its latency."""
     rng = np.random.default_rng([seed, len(kind)])
     lanes = int(rng.choice([1, 2, 4]))
-    names = ["layer_norm", "rms_norm", "layer_norm"] if kind == "norm" else ["softmax"] * 2
-    drawn = [row_node(rng, get_op(name), lanes) for name in names]
-    make = norm_core if kind == "norm" else softmax_core
-    core = make(
+    drawn = [row_node(rng, get_op(name), lanes) for name in NAMES[kind]]
+    core = ROW_CORES[kind](
         [node for node, *_ in drawn],
         [item for _, item, *_ in drawn],
         lanes=lanes,
@@ -189,9 +191,11 @@ def test_cores_take_turns(kind, seed):
             await ctx.tick().repeat(2)
             beats = codes.shape[1] // lanes
             length = max(beats, core.PERIOD)
-            latency = (
-                NormCore.latency(lanes) if kind == "norm" else SoftmaxCore.latency(lanes, beats)
-            )
+            latency = {
+                "norm": lambda: NormCore.latency(lanes),
+                "softmax": lambda beats=beats: SoftmaxCore.latency(lanes, beats),
+                "hadamard": lambda beats=beats: HadamardCore.latency(lanes, lanes * beats),
+            }[kind]()
             words = pack(codes.ravel().tolist(), lanes, 9)
             got, cycles = [], []
             for cycle in range(3 * length + latency + beats + 3):
@@ -222,6 +226,11 @@ def row_keys(features):
 
 X = Codes(8, True)
 SCALE = Scale(16, 0, -128, 127)
+NAMES = {
+    "norm": ["layer_norm", "rms_norm", "layer_norm"],
+    "softmax": ["softmax"] * 2,
+    "hadamard": ["hadamard"] * 4,
+}
 NORM = {"x": X, "scale": SCALE, "out_bits": 8}
 SHARE = {"x": X, "log": (47000, 9), "multiplier": 65280, "scale": Scale(24, 0, 0, 255)}
 
@@ -256,6 +265,19 @@ def test_latency_interval_and_bound_of_a_softmax(features, lanes):
         seen.offered + row * length + k for row in range(3) for k in range(beats)
     ]
     assert dut.utilisation == beats / length
+
+
+@pytest.mark.parametrize(("features", "lanes"), [(8, 2), (8, 8), (96, 1), (96, 4)])
+def test_latency_interval_and_bound_of_a_transform(features, lanes):
+    signs = [1, -1] * (features // 2)
+    dut = Hadamard(x=X, rows=3, signs=signs, multiplier=5, scale=SCALE, out_bits=8, lanes=lanes,
+                   beat=lanes)  # fmt: skip
+    beats = features // lanes
+    seen = drive(dut, [[k % 200 for k in range(3 * beats)]], 3 * beats)
+
+    assert seen.offered == beats + beats + HadamardCore.latency(lanes, features)
+    assert seen.cycles == [seen.offered + k for k in range(3 * beats)]
+    assert (dut.cycles, dut.utilisation) == (3 * beats, 1.0)
 
 
 @pytest.mark.parametrize(("combine", "python"), [(larger, max), (lambda a, b: a + b, sum)])

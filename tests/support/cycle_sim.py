@@ -14,7 +14,7 @@ from typing import Any
 from hwgen.ops.work import Loop
 from hwgen.plan.model import Channel, Engine, Plan, Task
 
-ROW_PERIODS = {"norm": 55, "softmax": 24}
+ROW_PERIODS = {"norm": 55, "softmax": 24, "hadamard": 1}
 """Cycles of the unit that finds a row's root, or its quotient."""
 
 
@@ -227,6 +227,8 @@ class Machine:
             case "softmax":
                 beats = self.work.channel.count // self.fold.lanes
                 return 38 + beats + 2 * _levels(self.fold.lanes)
+            case "hadamard":
+                return _transform_latency(self.work.channel.count, self.fold.lanes)
             case _:
                 return 5
 
@@ -247,6 +249,15 @@ class Machine:
         for port, total in releases.items():
             self.buffers[port].releases.append((cycle + steps, total))
         self.plan = next(self.groups)
+
+
+def _transform_latency(features: int, lanes: int) -> int:
+    """Count the stages of a transform: a cycle inside of a beat, else two."""
+    cycles, distance = 5, 1
+    while features % 2 == 0 and features not in (12, 20):
+        cycles += 1 if distance < lanes else 2
+        features, distance = features // 2, distance * 2
+    return cycles + (2 if features > 1 else 0)
 
 
 def _levels(terms: int) -> int:

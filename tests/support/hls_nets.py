@@ -254,6 +254,7 @@ CASES = {
     "gelu": lambda rng: ([_any_shape(rng)], {"approximate": str(rng.choice(["none", "tanh"]))}),
     "global_avg_pool": _whole,
     "global_max_pool": _whole,
+    "hadamard": lambda rng: ([(int(rng.integers(1, 5)), int(rng.choice([2, 8, 12, 40])))], {}),
     "layer_norm": lambda rng: ([_any_shape(rng)], {"bias": bool(rng.integers(2))}),
     "linear": _linear,
     "matmul": _matmul,

@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.golden import to_stream
 from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.ops.base import channel_axis
-from hwgen.plan.folding import legal_rows
+from hwgen.plan.folding import legal_rows, vector_lanes
 from hwgen.plan.model import Fold
 from rtl_templates.arith.codes import Codes
 from rtl_templates.mac.linear import Linear
@@ -48,7 +48,12 @@ from support.conv_components import (
     scale_of,
 )
 from support.pool_components import BUILD_POOL, DRAW_POOL
-from support.row_components import build_layer_norm, build_rms_norm, build_softmax
+from support.row_components import (
+    build_hadamard,
+    build_layer_norm,
+    build_rms_norm,
+    build_softmax,
+)
 
 __all__ = ["ARRAY_OPS", "OPS", "Node", "draw_node"]
 
@@ -56,7 +61,7 @@ OPS = (
     *("conv1d", "conv2d", "conv_phase2d", "conv_transpose1d", "linear", "relu", *DRAW_POOL),
     *("add", "concat", "crop", "delay", "flatten", "argmax", "requantize"),
     *("gelu", "silu", "mul", "rope", "embedding", "upsample1d", "interleave"),
-    *("layer_norm", "rms_norm", "softmax"),
+    *("layer_norm", "rms_norm", "softmax", "hadamard"),
 )
 """Ops whose components are an engine of a dataflow plan; the others take the array."""
 
@@ -167,7 +172,7 @@ def _draw_fold(rng, work):
         return Fold(lanes=_divisors(rng, *(port.row for port in work.ports)))
     if work.channel.dx != 1 and work.kind != "gather":
         return Fold()
-    return Fold(lanes=_divisors(rng, work.channel.count))
+    return Fold(lanes=_divisors(rng, vector_lanes(work)))
 
 
 def _draw_image(rng, smallest=1):
@@ -199,6 +204,11 @@ def _draw_crop(rng):
     first = int(rng.integers(0, height))
     rows = int(rng.integers(1, height - first + 1))
     return {"first": first, "rows": rows}, [(channels, height, width)]
+
+
+def _draw_hadamard(rng):
+    features = int(rng.choice([2, 4, 8, 12, 16, 20, 24, 48]))
+    return {}, [(int(rng.integers(1, 5)), features)]
 
 
 def _draw_rope(rng):
@@ -240,6 +250,7 @@ _DRAW = {
         {"approximate": ["none", "tanh"][int(rng.integers(2))]},
         _draw_any(rng)[1],
     ),
+    "hadamard": _draw_hadamard,
     "rope": _draw_rope,
     "embedding": _draw_embedding,
 }
@@ -429,6 +440,7 @@ def _embedding(node, sizes):
 
 _BUILD = {
     **BUILD_POOL,
+    "hadamard": build_hadamard,
     "layer_norm": build_layer_norm,
     "rms_norm": build_rms_norm,
     "softmax": build_softmax,

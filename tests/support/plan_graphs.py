@@ -123,7 +123,7 @@ class Net:
         return self._add(name, "relu", [source], Lowered(), self.tensors[source].shape, **kind)
 
     def rows(self, name: str, op: str, source: str) -> str:
-        """Add ``layer_norm``, ``rms_norm`` or ``softmax``."""
+        """Add ``layer_norm``, ``rms_norm``, ``softmax`` or ``hadamard``."""
         return self._add(name, op, [source], Lowered(), self.tensors[source].shape)
 
     def add(self, name: str, *sources: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from hwgen.ops.orthogonal import factors
 from hwgen.quant.model import QGraph
 from support.plan_graphs import Net
 
@@ -45,7 +46,8 @@ def graphs(draw: st.DrawFn) -> QGraph:
             read = [source, draw(st.sampled_from(plane))]
             net.concat(name, *read)
         elif kind == "rows":
-            net.rows(name, draw(st.sampled_from(["layer_norm", "softmax"])), source)
+            ops = ["layer_norm", "softmax", *(["hadamard"] if factors(channels) else [])]
+            net.rows(name, draw(st.sampled_from(ops)), source)
         else:
             net.relu(name, source)
         unread = [n for n in unread if n not in read] + [name]

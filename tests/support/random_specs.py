@@ -9,6 +9,7 @@ from math import prod
 import yaml
 from hypothesis import strategies as st
 
+from hwgen.ops.orthogonal import factors
 from support.random_windows import IMAGE_WINDOWS, MAX_ELEMENTS, MAX_MACS, SEQUENCE_WINDOWS
 
 WEIGHT_WIDTHS = (4, 2, 8, 3, 5, 6, 7)
@@ -156,6 +157,12 @@ def _rope(draw, net, source):
     )
 
 
+def _hadamard(draw, net, source):
+    shape = net.shapes[source]
+    size = shape[0] if len(shape) == 3 else shape[-1]
+    return net.add("hadamard", [source], shape) if factors(size) else None
+
+
 def _embedding(draw, net, source):
     if source not in net.inputs:  # what computes ids would have to count them
         return None
@@ -236,6 +243,7 @@ ANY_OPS = {
     "layer_norm": _plain("layer_norm"),
     "rms_norm": _plain("rms_norm"),
     "softmax": _plain("softmax"),
+    "hadamard": _hadamard,
     **TABLE_OPS,
 }
 WINDOW_OPS = {**IMAGE_WINDOWS, **SEQUENCE_WINDOWS}

@@ -1,11 +1,12 @@
 """The stand-alone components of ops on rows for a node of ``support.op_components``."""
 
 from rtl_templates.arith.requantize import Scale
+from rtl_templates.row.hadamard import Hadamard
 from rtl_templates.row.layer_norm import LayerNorm
 from rtl_templates.row.rms_norm import RmsNorm
 from rtl_templates.row.softmax import Softmax
 
-__all__ = ["build_layer_norm", "build_rms_norm", "build_softmax"]
+__all__ = ["build_hadamard", "build_layer_norm", "build_rms_norm", "build_softmax"]
 
 
 def _keys(node):
@@ -19,6 +20,16 @@ def _keys(node):
         "lanes": node.fold.lanes,
         "beat": node.beat,
     }
+
+
+def build_hadamard(node, sizes):
+    """Return the component; ``sizes`` are ``depth`` and ``queue``."""
+    return Hadamard(
+        signs=node.lowered.constants["sign"].tolist(),
+        multiplier=int(node.lowered.requant.multiplier[0]),
+        **_keys(node),
+        **sizes,
+    )
 
 
 def _norm(component, node, sizes):

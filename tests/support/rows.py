@@ -4,7 +4,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from math import isqrt
 
-__all__ = ["normalized", "reciprocal_root", "shares"]
+__all__ = ["hadamard_sign", "normalized", "reciprocal_root", "shares", "transformed"]
 
 
 def rounded(value, shift):
@@ -73,4 +73,32 @@ def shares(codes, lowered):
     for part in parts:
         share = rounded(part * factor, k - 15 + requant.shift)
         results.append(clamped(share, requant))
+    return results
+
+
+def hadamard_sign(size, i, j):
+    """Return the element (i, j), 1 or -1, of the matrix of op hadamard, from its definition."""
+    order = 1 if size & (size - 1) == 0 else 12 if size % 12 == 0 else 20
+    power = size // order
+    (a, b), (c, d) = divmod(i, power), divmod(j, power)
+    sylvester = (-1) ** (b & d).bit_count()
+    if a == c or a == 0:
+        return sylvester
+    if c == 0:
+        return -sylvester
+    prime = order - 1
+    euler = pow(a - c, (prime - 1) // 2, prime)  # 1 for squares, else -1
+    return sylvester if euler == 1 else -sylvester
+
+
+def transformed(codes, lowered):
+    """Return the codes of a row of ``hadamard`` work."""
+    attrs, requant = lowered.attrs, lowered.requant
+    signs = [int(sign) for sign in lowered.constants["sign"]]
+    row = [(int(code) - attrs["zero"]) * sign for code, sign in zip(codes, signs, strict=True)]
+    results = []
+    for j in range(len(row)):
+        total = sum(x * hadamard_sign(len(row), i, j) for i, x in enumerate(row))
+        scaled = total * int(requant.multiplier[0])
+        results.append(clamped(rounded(scaled, requant.shift), requant))
     return results

@@ -5,7 +5,9 @@ Nothing here knows an op: only loops, ports, streams, weights in stream order, r
 
 from itertools import product
 
-from support.rows import normalized, shares
+from support.rows import normalized, shares, transformed
+
+_WHOLE_ROWS = {"norm": normalized, "softmax": shares, "hadamard": transformed}
 
 
 def requantise(acc, requant, factor=0):
@@ -75,8 +77,8 @@ def walk(work, streams, lowered, stream_weights=None, turns=None):
                 results += [done(read(port, y, x), port) for x in range(layout.row)]
         return results
 
-    if work.kind in ("norm", "softmax"):
-        whole = normalized if work.kind == "norm" else shares
+    if work.kind in _WHOLE_ROWS:
+        whole = _WHOLE_ROWS[work.kind]
         for row in range(work.row.count):
             y, x = work.origin[0] + row * work.row.dy, work.origin[1] + row * work.row.dx
             places = [(y, x + k * work.channel.dx) for k in range(work.channel.count)]

@@ -1,6 +1,7 @@
 // The engine of a sequential accelerator for ops on rows: one datapath, one task at a time.
 #pragma once
 
+#include "hwgen/hadamard.hpp"
 #include "hwgen/memory.hpp"
 #include "hwgen/normalize.hpp"
 #include "hwgen/softmax.hpp"
@@ -24,6 +25,16 @@ struct softmax_task {
   bool is_signed;
   destination write;
   softmax_constants softmax;
+  scaling scale;
+};
+
+struct hadamard_task {
+  work shape;
+  int read;
+  bool is_signed;
+  destination write;
+  hadamard_constants hadamard;
+  int word;  // first row of signs
   scaling scale;
 };
 
@@ -102,6 +113,40 @@ rows:
       for (int l = 0; l < C::L; ++l) {
 #pragma HLS unroll
         const typename C::Result code = share.template code<typename C::Result>(parts[x + l]);
+        memory[task.write.at(r, x + l)] = ap_uint<BITS>(code);
+      }
+    }
+  }
+}
+
+// C holds In, L, Result, and FEATURES, the most elements of a row; the table has a row per beat of
+// all tasks.
+template <class C, int BITS, int SIZE, int BEATS>
+void shared_hadamard(ap_uint<BITS> (&memory)[SIZE], const hadamard_task& task,
+                     const rom<sign_type> (&sign)[BEATS][C::L]) {
+#pragma HLS inline off
+  const stored<typename C::In, BITS, SIZE> source = {memory, task.read, task.is_signed};
+  const int features = task.hadamard.features;
+  hadamard_row<C::FEATURES> values;
+rows:
+  for (int r = 0; r < task.shape.row.count; ++r) {
+  load:
+    for (int x = 0; x < features; x += C::L) {
+#pragma HLS pipeline II = 1
+      for (int l = 0; l < C::L; ++l) {
+#pragma HLS unroll
+        const int code = source.read(r * features + x + l).to_int() - task.hadamard.zero;
+        values.load(x + l, sign[task.word + x / C::L][l] < 0 ? -code : code);
+      }
+    }
+    values.transform(features);
+  results:
+    for (int x = 0; x < features; x += C::L) {
+#pragma HLS pipeline II = 1
+      for (int l = 0; l < C::L; ++l) {
+#pragma HLS unroll
+        const typename C::Result code = values.template code<typename C::Result>(
+            x + l, task.hadamard.multiplier, task.scale);
         memory[task.write.at(r, x + l)] = ap_uint<BITS>(code);
       }
     }

@@ -30,7 +30,7 @@ _WEIGHED = ("mac", "linear")
 
 _PRODUCTS = ("matmul", "attention", "append", "pack")
 
-_UNITS = (*_WEIGHED, "vector", *POINTS, "norm", "softmax", *_PRODUCTS)
+_UNITS = (*_WEIGHED, "vector", *POINTS, "norm", "softmax", "hadamard", *_PRODUCTS)
 """Functions that tasks run on, in the order in which they are written."""
 
 

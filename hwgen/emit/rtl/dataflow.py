@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 
 from hwgen.emit.rtl.accelerator import Accelerator, Trace
 from hwgen.emit.rtl.memories import channel_words, weight_words
-from hwgen.emit.rtl.rows import norm_core, softmax_core, walk_of_rows
+from hwgen.emit.rtl.rows import ROW_CORES, walk_of_rows
 from hwgen.emit.rtl.tasks import (
     input_types,
     mac_task,
@@ -203,8 +203,7 @@ class DataflowAccelerator(Accelerator):
     def _row(self, task: Task, channel: Channel) -> RowEngine:
         engine = self.plan.engine(task.engine)
         node = self.qgraph.node(task.node)
-        make = norm_core if task.work.kind == "norm" else softmax_core
-        core = make(
+        core = ROW_CORES[task.work.kind](
             [node],
             [*input_types(self.qgraph, node)],
             lanes=engine.fold.lanes,

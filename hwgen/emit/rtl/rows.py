@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 from hwgen.plan.timing import ROW_PERIODS
@@ -9,15 +12,16 @@ from hwgen.quant.model import QNode
 from rtl_templates.arith.codes import Codes
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.memory.walk import Walk
+from rtl_templates.row.hadamard_core import HadamardCore, HadamardShape, HadamardTask
 from rtl_templates.row.norm_core import NormCore, NormShape, NormTask
 from rtl_templates.row.row_engine import row_walk
 from rtl_templates.row.softmax_core import SoftmaxCore, SoftmaxShape, SoftmaxTask
 
-__all__ = ["norm_core", "softmax_core", "walk_of_rows"]
+__all__ = ["ROW_CORES", "hadamard_core", "norm_core", "softmax_core", "walk_of_rows"]
 
 
 def walk_of_rows(work: Work, lanes: int) -> Walk:
-    """Return the walk of a ``norm`` or ``softmax`` task: a group is a row."""
+    """Return the walk of a task on whole rows: a group is a row."""
     period = ROW_PERIODS[work.kind]
     walk: Walk = row_walk(work.row.count, work.channel.count, lanes=lanes, period=period)
     return walk
@@ -63,6 +67,33 @@ def softmax_core(
             )
         )
     return SoftmaxCore(SoftmaxShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
+
+
+def hadamard_core(
+    nodes: list[QNode], types: list[QType], *, lanes: int, x_bits: int, out_bits: int
+) -> HadamardCore:
+    """Return the core of nodes with ``hadamard`` work; ``types`` are those of their inputs."""
+    tasks = []
+    for node, kind in zip(nodes, types, strict=True):
+        requant = _requant(node)
+        tasks.append(
+            HadamardTask(
+                x=Codes(kind.bits, kind.signed),
+                zero=node.lowered.attrs["zero"],
+                signs=tuple(node.lowered.constants["sign"].tolist()),
+                multiplier=int(requant.multiplier[0]),
+                scale=_scale(requant),
+            )
+        )
+    return HadamardCore(HadamardShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
+
+
+ROW_CORES: dict[str, Callable[..., Any]] = {
+    "norm": norm_core,
+    "softmax": softmax_core,
+    "hadamard": hadamard_core,
+}
+"""What makes the core, by kind of work."""
 
 
 def _requant(node: QNode) -> Requant:

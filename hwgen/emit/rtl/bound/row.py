@@ -1,22 +1,19 @@
-"""The time-shared engine that normalises rows and takes their softmax."""
+"""The time-shared engine of ops on whole rows: normalisation, softmax, Hadamard transform."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from amaranth.hdl import Const, Module, Mux, Signal
 
 from hwgen.emit.rtl.bound.base import Bound
-from hwgen.emit.rtl.rows import norm_core, softmax_core, walk_of_rows
+from hwgen.emit.rtl.rows import ROW_CORES, walk_of_rows
 from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QGraph
 from rtl_templates.memory.mover import Mover
 from rtl_templates.memory.select import TaskField
 
 __all__ = ["BoundRow"]
-
-_CORES: dict[str, Callable[..., Any]] = {"norm": norm_core, "softmax": softmax_core}
 
 
 class BoundRow(Bound):
@@ -37,7 +34,7 @@ class BoundRow(Bound):
         self.data = Signal(self.lanes * self.buffer.bits, name="row_data")
         m.d.comb += [mover.task.eq(task), mover.start.eq(start), mover.go.eq(1)]
         valid, beat = Const(0, 1), Const(0)
-        for kind in _CORES:
+        for kind in ROW_CORES:
             core = self._core(m, kind)
             if core is None:
                 continue
@@ -57,7 +54,7 @@ class BoundRow(Bound):
         mine = [k for k in range(self.alike) if self.tasks[k].work.kind == kind]
         if not mine:
             return None
-        core = _CORES[kind](
+        core = ROW_CORES[kind](
             [self.nodes[k] for k in mine],
             [self.types[k][0] for k in mine],
             lanes=self.lanes,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 
-__all__ = ["hadamard", "legal_sizes", "rotation"]
+__all__ = ["factors", "hadamard", "legal_sizes", "rotation", "signs", "transform"]
 
 _SEED = 0
+_ORDERS = (1, 12, 20)
+"""Orders beside 2**k of a matrix with a fast transform: 12 or 20 additions per element."""
 
 
 def hadamard(size: int) -> Real | None:
@@ -41,6 +44,44 @@ def rotation(size: int) -> Real | None:
         return None
     signs = np.random.default_rng(_SEED).choice((-1.0, 1.0), size)
     result: Real = signs[:, None] * matrix / np.sqrt(size)
+    return result
+
+
+def factors(size: int) -> tuple[int, int] | None:
+    """Return ``order, k`` with ``size = order * 2**k`` if there is a fast transform, else None.
+
+    Examples
+    --------
+    >>> factors(384), factors(64), factors(28)
+    ((12, 5), (1, 6), None)
+    """
+    for order in _ORDERS:
+        power, rest = divmod(size, order)
+        if size > 1 and not rest and power & (power - 1) == 0:
+            return order, power.bit_length() - 1
+    return None
+
+
+def signs(size: int) -> Int:
+    """Return ``size`` random signs, always the same ones: a mean of all channels is spread, too."""
+    drawn: Int = np.random.default_rng(_SEED).choice(np.array([-1, 1], dtype=np.int64), size)
+    return drawn
+
+
+def transform(size: int) -> Real | None:
+    """Return the orthogonal matrix of op ``hadamard``, or None: rows times it are the results.
+
+    Signs, then a matrix of order 12 or 20 (Paley) times a power of two (Sylvester, fast).
+    """
+    split = factors(size)
+    if split is None:
+        return None
+    order, doublings = split
+    matrix = np.ones((1, 1)) if order == 1 else _paley(order)
+    assert matrix is not None
+    for _ in range(doublings):
+        matrix = np.kron(matrix, np.array([[1.0, 1.0], [1.0, -1.0]]))
+    result: Real = signs(size)[:, None] * matrix / np.sqrt(size)
     return result
 
 
