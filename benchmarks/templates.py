@@ -22,6 +22,7 @@ from rtl_templates.control.registers import Registers
 from rtl_templates.control.sequencer import Sequencer
 from rtl_templates.control.store import Store
 from rtl_templates.conv.conv2d import Conv2d
+from rtl_templates.conv.window_op import Windows
 from rtl_templates.mac.linear import Linear
 from rtl_templates.mac.mac_op import MacFold
 from rtl_templates.memory.banked_memory import BankedMemory
@@ -147,11 +148,7 @@ TEMPLATES: dict[str, Callable] = {
         elements=2048, granule=4, lanes=4, **_WINDOW
     ),
     "Mover, 3x3 convolution of 32x32x16": lambda: Mover(
-        [
-            Conv2d.window_walk(
-                32, 32, 16, kernel=(3, 3), outputs=32, stride=(1, 1), padding=((1, 1), (1, 1))
-            )
-        ]
+        [Windows((32, 32, 16), kernel=(3, 3), positions=(32, 32), origin=(-1, -1)).walk(32)]
     ),
     "DotProduct, 16 terms of 4 bits": lambda: DotProduct(16, Codes(4, True).shape, 4),
     "DotProduct, 16 terms of 8 bits": lambda: DotProduct(16, Codes(8, True).shape, 8),

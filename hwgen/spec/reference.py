@@ -54,7 +54,7 @@ named `<layer>.weight` and `<layer>.bias`, all finite, none missing and none lef
 |---|---|
 | `conv1d` | (output channels, input features / groups, kernel) |
 | `conv2d` | (output channels, input channels / groups, kernel height, kernel width) |
-| `conv_phase2d` | (input channels, output channels, kernel rows, kernel columns) |
+| `conv_phase2d` | (input channels, output channels / groups, kernel rows, kernel columns) |
 | `conv_transpose1d` | (input features, output channels / groups, kernel) |
 | `linear` | (output features, input features); of an image: all, in the order of its shape |
 | `layer_norm`, `rms_norm` | (features,) |

@@ -1,13 +1,11 @@
 """Two-dimensional convolution."""
 
-from rtl_templates.conv.padding import real_taps, real_words, skip_padding
-from rtl_templates.mac.mac_op import MacFold, MacOp
-from rtl_templates.memory.walk import Level, Walk
+from rtl_templates.conv.window_op import WindowOp, Windows, padded_positions
 
 __all__ = ["Conv2d"]
 
 
-class Conv2d(MacOp):
+class Conv2d(WindowOp):
     """Stride, dilation, padding, groups; the window buffer keeps the rows that are still needed.
 
     For output position (r, c) and channel o, in integers, rounding half up::
@@ -67,140 +65,18 @@ class Conv2d(MacOp):
         padding=((0, 0), (0, 0)),
         reflect=False,
         groups=1,
-        fold=None,
         **keys,
     ):
-        fold = fold or MacFold()
         kernel = len(weights[0][0]), len(weights[0][0][0])
-        if channels % groups or len(weights[0]) != channels // groups:
-            raise ValueError(
-                f"Weights must have {channels} / {groups} input channels, not {len(weights[0])}"
-            )
-        for sides, taps, apart in zip(padding, kernel, dilation, strict=True):
-            size = (taps - 1) * apart + 1
-            if not 0 <= min(sides) <= max(sides) < size:
-                raise ValueError(f"Padding must be in [0, {size}) for this kernel, not {sides}")
-        for sides, size in zip(padding, (height, width), strict=True):
-            if reflect and max(sides) >= size:
-                raise ValueError(f"Padding of {max(sides)} reflects more than {size} elements")
-        reflect = reflect and any(map(any, padding))
-        if reflect and fold.rows > 1:
-            raise ValueError("Reflected rows are not read together")
-        skip = keys.get("pad", 0) == 0 and not reflect
-        walk = self.window_walk(
-            height,
-            width,
-            channels,
-            kernel=kernel,
-            outputs=len(weights) // groups,
+        axes = zip((height, width), kernel, stride, dilation, padding, strict=True)
+        windows = Windows(
+            (height, width, channels),
+            kernel,
+            tuple(padded_positions(*axis, reflect=reflect) for axis in axes),
+            origin=(-padding[0][0], -padding[1][0]),
             stride=stride,
             dilation=dilation,
-            padding=padding,
             groups=groups,
-            fold=fold,
-            skip=skip,
-            reflect=reflect,
+            reflect=tuple(reflect and any(sides) for sides in padding),
         )
-        super().__init__(
-            walk=walk,
-            weights=[_segments(c, _whole(groups, dilation, padding, reflect)) for c in weights],
-            groups=groups,
-            kernel_rows=kernel[0],
-            pitch=dilation[0] * width * channels,
-            fold=fold,
-            useful=None
-            if reflect
-            else _useful(weights, walk, (height, width), stride, dilation, padding),
-            **keys,
-        )
-
-    @staticmethod
-    def window_walk(
-        height,
-        width,
-        channels,
-        *,
-        kernel,
-        outputs,
-        stride,
-        padding,
-        dilation=(1, 1),
-        groups=1,
-        fold=None,
-        skip=True,
-        reflect=False,
-    ):
-        """Return the walk: rows, columns, groups, blocks; kernel rows, kernel columns, words.
-
-        With ``skip``, steps that lie in padding as a whole are left out if results leave in time.
-        """
-        fold = fold or MacFold()
-        (top, bottom), (left, right) = padding
-        down, across = ((taps - 1) * apart for taps, apart in zip(kernel, dilation, strict=True))
-        out_rows = (height + top + bottom - down - 1) // stride[0] + 1
-        out_columns = (width + left + right - across - 1) // stride[1] + 1
-        if out_rows < 1 or out_columns < 1:
-            raise ValueError(f"A {kernel} kernel does not fit a {height} x {width} image")
-        row = width * channels
-        per_group = channels // groups
-        whole = _whole(groups, dilation, padding, reflect)
-        segment = kernel[1] * channels if whole else per_group
-        columns = Level(1) if whole else Level(kernel[1], 0, dilation[1] * channels)
-        rows = Level(kernel[0], dilation[0] * row) if fold.rows == 1 else Level(1)
-        words = -(-segment // fold.elements)
-        steps = rows.count * columns.count * words
-        results = min(groups, fold.groups) * min(outputs, fold.outputs)
-        walk = Walk(
-            elements=height * row,
-            row=row,
-            levels=(
-                Level(out_rows, stride[0] * row),
-                Level(out_columns, 0, stride[1] * channels),
-                Level(-(-groups // fold.groups), 0, per_group * fold.groups if groups > 1 else 0),
-                Level(-(-outputs // fold.outputs)),
-                rows,
-                columns,
-                Level(words, 0, fold.elements),
-            ),
-            group=3,
-            origin=(-top * row, -left * channels),
-            reach=(down * row, (across + 1) * channels - 1),
-            idle=max(0, -(-results // fold.lanes) - steps),
-            mirror=channels if reflect else 0,
-        )
-        if not skip:
-            return walk
-        taken = [(0, 1)] * out_rows
-        if fold.rows == 1:
-            taken = real_taps(out_rows, kernel[0], stride[0], dilation[0], top, height)
-        taps = real_taps(out_columns, kernel[1], stride[1], dilation[1], left, width)
-        if columns.count == 1:
-            first = [c * stride[1] * channels - left * channels for c in range(out_columns)]
-            taps = real_words(words, fold.elements, segment, first, row)
-        return skip_padding(walk, taken, taps, -(-results // fold.lanes))
-
-
-def _whole(groups, dilation, padding, reflect):
-    """Return whether the columns of a kernel row are one contiguous segment in their order."""
-    return groups == 1 and dilation[1] == 1 and not (reflect and any(padding[1]))
-
-
-def _useful(weights, walk, size, stride, dilation, padding):
-    """Return the multiplications by elements that are no padding."""
-    kernel = len(weights[0][0]), len(weights[0][0][0])
-    reals = len(weights) * len(weights[0])
-    for k in range(2):
-        count, start = walk.levels[k].count, padding[k][0]
-        places = [
-            i * stride[k] - start + j * dilation[k] for i in range(count) for j in range(kernel[k])
-        ]
-        reals *= sum(0 <= place < size[k] for place in places)
-    return reals
-
-
-def _segments(weights, whole):
-    """Return (input channel, row, column) weights of an output channel as segments."""
-    rows, columns = len(weights[0]), len(weights[0][0])
-    if not whole:
-        return [[w[r][c] for w in weights] for r in range(rows) for c in range(columns)]
-    return [[w[r][c] for c in range(columns) for w in weights] for r in range(rows)]
+        super().__init__(windows, weights, **keys)

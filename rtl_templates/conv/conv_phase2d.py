@@ -1,13 +1,11 @@
 """One row phase of a transposed two-dimensional convolution."""
 
-from rtl_templates.conv.padding import real_taps, real_words, skip_padding
-from rtl_templates.mac.mac_op import MacFold, MacOp
-from rtl_templates.memory.walk import Level, Walk
+from rtl_templates.conv.window_op import WindowOp, Windows
 
 __all__ = ["ConvPhase2d"]
 
 
-class ConvPhase2d(MacOp):
+class ConvPhase2d(WindowOp):
     """A convolution whose results are the column phases of a position, one after the other.
 
     The zeros of an up-sampled input are never read: each phase has its own part of the kernel.
@@ -30,7 +28,8 @@ class ConvPhase2d(MacOp):
     height, width, channels : int
         Input image; streamed row by row, channels fastest.
     weights : nested sequence of int
-        (phase and output channel, input channel, kernel row, tap), signed; rows from the top.
+        (phase and output channel, input channel of its group, kernel row, tap), signed; rows from
+        the top.
     biases, multipliers : sequence of int
         Per phase and output channel.
     scale : Scale
@@ -42,8 +41,10 @@ class ConvPhase2d(MacOp):
         (row, column) of the first weight at the first position.
     halves : int
         1 or 2.
+    groups : int
+        Divides the input and the output channels; more than 1 only with one phase.
     fold, pad, beat, depth, queue
-        See :class:`MacOp`; a segment is a kernel row.
+        See :class:`MacOp`; a segment is a kernel row, with groups a tap's channels of one.
 
     Members
     -------
@@ -65,90 +66,17 @@ class ConvPhase2d(MacOp):
         columns,
         first=(0, 0),
         halves=1,
-        fold=None,
+        groups=1,
         **keys,
     ):
-        kernel, taps = len(weights[0][0]), len(weights[0][0][0])
-        if len(weights[0]) != channels:
-            raise ValueError(f"Weights must have {channels} channels, not {len(weights[0])}")
-        if halves not in (1, 2) or len(weights) % halves:
-            raise ValueError(f"Halves must be 1 or 2 and divide {len(weights)}, not {halves}")
-        super().__init__(
-            walk=self.phase_walk(
-                (height, width, channels),
-                kernel=(kernel, taps),
-                outputs=len(weights) // halves,
-                positions=(rows, columns),
-                first=first,
-                halves=halves,
-                fold=fold,
-                skip=keys.get("pad", 0) == 0,
-            ),
-            weights=[
-                [[w[r][tap] for tap in range(taps) for w in output] for r in range(kernel)]
-                for output in weights
-            ],
-            groups=halves,
-            kernel_rows=kernel,
-            pitch=width * channels,
-            fold=fold,
-            useful=_useful(weights, (height, width), (rows, columns), first, halves),
-            **keys,
+        if halves not in (1, 2):
+            raise ValueError(f"Halves must be 1 or 2, not {halves}")
+        windows = Windows(
+            (height, width, channels),
+            (len(weights[0][0]), len(weights[0][0][0])),
+            (rows, columns),
+            origin=first,
+            halves=(0, halves - 1),
+            groups=groups,
         )
-
-    @staticmethod
-    def phase_walk(shape, *, kernel, outputs, positions, first, halves=1, fold=None, skip=True):
-        """Return the walk: rows, columns, halves, blocks of outputs; kernel rows, words.
-
-        With ``skip``, steps that lie in padding as a whole are left out if results leave in time.
-        """
-        fold = fold or MacFold()
-        height, width, channels = shape
-        row, segment = width * channels, kernel[1] * channels
-        words = -(-segment // fold.elements)
-        kernel_rows = Level(kernel[0], row) if fold.rows == 1 else Level(1)
-        results = min(halves, fold.groups) * min(outputs, fold.outputs)
-        beats = -(-results // fold.lanes)
-        walk = Walk(
-            elements=height * row,
-            row=row,
-            levels=(
-                Level(positions[0], row),
-                Level(positions[1], 0, channels),
-                Level(-(-halves // fold.groups), 0, (halves - 1) * channels * fold.groups),
-                Level(-(-outputs // fold.outputs)),
-                kernel_rows,
-                Level(1),
-                Level(words, 0, fold.elements),
-            ),
-            group=3,
-            origin=(first[0] * row, first[1] * channels),
-            reach=((kernel[0] - 1) * row, (halves - 1) * channels + segment - 1),
-            idle=max(0, beats - kernel_rows.count * words),
-        )
-        if not skip:
-            return walk
-        taken = [(0, 1)] * positions[0]
-        if fold.rows == 1:
-            taken = real_taps(positions[0], kernel[0], 1, 1, -first[0], height)
-        taps = [(0, words)] * positions[1]
-        if halves == 1:
-            starts = [(first[1] + column) * channels for column in range(positions[1])]
-            taps = real_words(words, fold.elements, segment, starts, row)
-        return skip_padding(walk, taken, taps, beats)
-
-
-def _useful(weights, size, positions, first, halves):
-    """Return the multiplications by elements that are no padding."""
-    kernel = len(weights[0][0]), len(weights[0][0][0])
-    offsets = (range(1), range(halves))
-    reals = len(weights) // halves * len(weights[0])
-    for k in range(2):
-        places = [
-            first[k] + position + half + tap
-            for half in offsets[k]
-            for position in range(positions[k])
-            for tap in range(kernel[k])
-        ]
-        reals *= sum(0 <= place < size[k] for place in places)
-    return reals
+        super().__init__(windows, weights, **keys)

@@ -1,13 +1,11 @@
 """One-dimensional transposed convolution over the tokens of a sequence."""
 
-from rtl_templates.conv.padding import real_taps, skip_padding
-from rtl_templates.mac.mac_op import MacFold, MacOp
-from rtl_templates.memory.walk import Level, Walk
+from rtl_templates.conv.window_op import WindowOp, Windows, as_columns
 
 __all__ = ["ConvTranspose1d"]
 
 
-class ConvTranspose1d(MacOp):
+class ConvTranspose1d(WindowOp):
     """A convolution whose results are the phases of a position, one after the other.
 
     The zeros of an up-sampled input are never read: each phase has its own part of the kernel.
@@ -54,77 +52,16 @@ class ConvTranspose1d(MacOp):
     active, waiting : see :class:`MacEngine`.
     """
 
-    def __init__(
-        self, *, tokens, features, weights, positions, first=0, halves=1, fold=None, **keys
-    ):
-        taps = len(weights[0][0])
-        if len(weights[0]) != features:
-            raise ValueError(f"Weights must have {features} features, not {len(weights[0])}")
-        if halves not in (1, 2) or len(weights) % halves:
-            raise ValueError(f"Halves must be 1 or 2 and divide {len(weights)}, not {halves}")
-        super().__init__(
-            walk=self.phase_walk(
-                tokens,
-                features,
-                taps=taps,
-                outputs=len(weights) // halves,
-                positions=positions,
-                first=first,
-                halves=halves,
-                fold=fold,
-                skip=keys.get("pad", 0) == 0,
-            ),
-            weights=[[[w[tap] for w in output] for tap in range(taps)] for output in weights],
-            groups=halves,
-            kernel_rows=taps,
-            pitch=features,
-            fold=fold,
-            useful=_useful(weights, tokens, positions, first, halves),
-            **keys,
+    def __init__(self, *, tokens, features, weights, positions, first=0, halves=1, **keys):
+        if halves not in (1, 2):
+            raise ValueError(f"Halves must be 1 or 2, not {halves}")
+        windows = Windows(
+            (tokens, 1, features),
+            (len(weights[0][0]), 1),
+            (positions, 1),
+            origin=(first, 0),
+            stride=(1, 0),
+            dilation=(1, 0),
+            halves=(halves - 1, 0),
         )
-
-    @staticmethod
-    def phase_walk(
-        tokens, features, *, taps, outputs, positions, first, halves=1, fold=None, skip=True
-    ):
-        """Return the walk: positions, halves, blocks of outputs; taps, words of a tap.
-
-        With ``skip``, taps in padding are left out if results leave in time.
-        """
-        fold = fold or MacFold()
-        words = -(-features // fold.elements)
-        rows = Level(taps, features) if fold.rows == 1 else Level(1)
-        beats = -(-min(outputs, fold.outputs) // fold.lanes)
-        walk = Walk(
-            elements=tokens * features,
-            row=features,
-            levels=(
-                Level(positions, features),
-                Level(1),
-                Level(halves, (halves - 1) * features),
-                Level(-(-outputs // fold.outputs)),
-                rows,
-                Level(1),
-                Level(words, 0, fold.elements),
-            ),
-            group=3,
-            origin=(first * features, 0),
-            reach=((taps - 1 + halves - 1) * features, features - 1),
-            idle=max(0, beats - rows.count * words),
-        )
-        if not skip or fold.rows > 1 or halves > 1:
-            return walk
-        real = real_taps(positions, taps, 1, 1, -first, tokens)
-        return skip_padding(walk, real, [(0, words)], beats)
-
-
-def _useful(weights, tokens, positions, first, halves):
-    """Return the multiplications by elements that are no padding."""
-    places = [
-        position + first + half + tap
-        for half in range(halves)
-        for position in range(positions)
-        for tap in range(len(weights[0][0]))
-    ]
-    inside = sum(0 <= place < tokens for place in places)
-    return len(weights) // halves * len(weights[0]) * inside
+        super().__init__(windows, as_columns(weights), **keys)

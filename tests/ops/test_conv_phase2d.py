@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,57 +13,55 @@ from support.walk import requantise
 OP = get_op("conv_phase2d")
 
 
-def sides(keys):
-    padding = keys["padding"]
-    return (padding, padding) if isinstance(padding, int) else tuple(padding)
-
-
-def out_width(width, keys):
-    full = (width - 1) * keys["stride"] + keys["kernel"][1]
-    return full - sum(sides(keys)) + keys.get("output_padding", 0)
-
-
 @st.composite
 def phase_cases(draw):
-    shape = tuple(draw(st.integers(1, 4)) for _ in range(3))
+    channels, height, width = (draw(st.integers(1, 4)) for _ in range(3))
     kernel = [draw(st.integers(1, 3)), draw(st.integers(1, 6))]
-    most = (kernel[1] - 1) // 2
+    stride = draw(st.integers(1, 4))
+    groups = draw(st.integers(1, 3)) if stride == 1 else 1
     keys = {
-        "channels": draw(st.integers(1, 3)),
+        "channels": groups * draw(st.integers(1, 3)),
         "kernel": kernel,
         "rows": draw(st.integers(1, 5)),
+        "columns": stride * draw(st.integers(1, width + 2)),
         "lead": draw(st.integers(0, 2)),
-        "stride": draw(st.integers(1, 4)),
-        "padding": draw(
-            st.integers(0, most) | st.lists(st.integers(0, most), min_size=2, max_size=2)
-        ),
+        "left": draw(st.integers(0, kernel[1])),
+        "stride": stride,
+        "groups": groups,
         "bias": draw(st.booleans()),
         "activation": draw(st.sampled_from(["none", "relu"])),
     }
-    keys["output_padding"] = -out_width(shape[2], keys) % keys["stride"]
+    shape = (groups * channels, height, width)
     return keys, draw(cases("conv_phase2d", keys, [shape]))
 
 
 def products(shape, keys, n):
     """Yield (input row offset, kernel row, column, kernel column) of column ``n`` of a result."""
-    left = sides(keys)[0]
     for m, i, j in each((keys["kernel"][0], shape[2], keys["kernel"][1])):
-        if i * keys["stride"] + j == n + left:
+        if i * keys["stride"] + j == n + keys["left"]:
             yield keys["lead"] - m, m, i, j
+
+
+def read_by(shape, keys, o):
+    """Return (input channel, output channel in its group) of what output channel ``o`` reads."""
+    inputs, outputs = shape[0] // keys["groups"], keys["channels"] // keys["groups"]
+    group, own = divmod(o, outputs)
+    return [(group * inputs + c, own) for c in range(inputs)]
 
 
 @settings(max_examples=50, deadline=None)
 @given(phase_cases())
 def test_real_equals_loops(drawn):
     keys, case = drawn
-    (channels, height, width), weight = case.shapes[0], case.weights["weight"]
+    (_, height, _), weight = case.shapes[0], case.weights["weight"]
     bias = case.weights.get("bias", np.zeros(keys["channels"])).tolist()
     got = OP.real(case.params, case.real_inputs, case.weights)
-    for sample, o, q, n in each((2, keys["channels"], keys["rows"], out_width(width, keys))):
+    for sample, o, q, n in each((2, keys["channels"], keys["rows"], keys["columns"])):
         data, total = case.real_inputs[0][sample], bias[o]
         for offset, m, i, j in products(case.shapes[0], keys, n):
             if 0 <= q + offset < height:
-                total += sum(data[c, q + offset, i] * weight[c, o, m, j] for c in range(channels))
+                for c, own in read_by(case.shapes[0], keys, o):
+                    total += data[c, q + offset, i] * weight[c, own, m, j]
         wanted = max(total, 0.0) if keys["activation"] == "relu" else total
         assert got[sample][o, q, n] == pytest.approx(wanted, rel=1e-9, abs=1e-9)
 
@@ -71,24 +71,25 @@ def test_real_equals_loops(drawn):
 def test_codes_equal_loops(drawn):
     """An element outside is the zero point; which weights there are, the phase decides."""
     keys, case = drawn
-    (channels, height, width), stride = case.shapes[0], keys["stride"]
-    rows, left, zero = keys["kernel"][0], sides(keys)[0], case.types[0].zero_point
+    (_, height, width), stride = case.shapes[0], keys["stride"]
+    rows, left, zero = keys["kernel"][0], keys["left"], case.types[0].zero_point
     phases = phases_of(keys["kernel"][1], stride, left)
     codes, bias = case.lowered.constants["weight"], case.lowered.constants["bias"].tolist()
     got = OP.integer(case.lowered, case.codes)
     for sample in range(2):
         data = case.codes[0][sample]
-        for o, q, n in each((keys["channels"], keys["rows"], out_width(width, keys))):
+        for o, q, n in each((keys["channels"], keys["rows"], keys["columns"])):
             row = n % stride * keys["channels"] + o
             total = bias[row]
             for tap, j in phases.sources[n % stride]:
                 i, rest = divmod(n + left - j, stride)
                 assert rest == 0
-                for m, c in each((rows, channels)):
+                reads = enumerate(read_by(case.shapes[0], keys, o))
+                for m, (k, (c, _)) in product(range(rows), list(reads)):
                     y = q + keys["lead"] - m
                     inside = 0 <= y < height and 0 <= i < width
                     value = data[c, y, i].item() if inside else zero
-                    total += value * codes[row, c, rows - 1 - m, tap].item()
+                    total += value * codes[row, k, rows - 1 - m, tap].item()
             assert got[sample][o, q, n] == requantise(total, case.lowered.requant, row)
 
 
@@ -117,13 +118,14 @@ def test_codes_are_close_to_the_real_result(drawn):
 @pytest.mark.parametrize(
     ("keys", "key", "text"),
     [
-        ({"kernel": [2, 3], "stride": 2, "padding": 1}, "output_padding", "7 columns"),
-        ({"kernel": [2, 3], "padding": 3}, "padding", "not smaller than the kernel's 3"),
+        ({"columns": 7, "stride": 2}, "columns", "7 columns is no whole number of strides of 2"),
+        ({"columns": 8, "stride": 2, "groups": 2}, "stride", "one after the other"),
+        ({"columns": 8, "groups": 3}, "groups", "does not divide the 4 input channels"),
     ],
 )
-def test_illegal_widths_are_refused(keys, key, text):
-    params = OP.Params.model_validate({"channels": 2, "rows": 4, **keys})
+def test_illegal_shapes_are_refused(keys, key, text):
+    params = OP.Params.model_validate({"channels": 2, "kernel": [2, 3], "rows": 4, **keys})
     with pytest.raises(ParamError, match=text) as caught:
-        OP.shape(params, [(1, 4, 4)])
+        OP.shape(params, [(4, 4, 4)])
     assert caught.value.key == key
     assert caught.value.hint

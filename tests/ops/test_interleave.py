@@ -12,18 +12,24 @@ OP = get_op("interleave")
 
 @st.composite
 def interleave_cases(draw):
-    return draw(cases("interleave", {}, [draw(images(4))] * draw(st.integers(2, 4))))
+    keys = {"axis": draw(st.sampled_from(["rows", "columns"]))}
+    return keys, draw(cases("interleave", keys, [draw(images(4))] * draw(st.integers(2, 4))))
 
 
 @settings(max_examples=50, deadline=None)
 @given(interleave_cases())
-def test_rows_are_in_turn(case):
+def test_rows_or_columns_are_in_turn(drawn):
+    keys, case = drawn
     codes = OP.integer(case.lowered, case.codes)
     real = OP.real(case.params, case.real_inputs, {})
     count = len(case.shapes)
     for sample, c, row, column in np.ndindex(codes.shape):
-        height, k = divmod(row, count)
-        place = sample, c, height, column
+        if keys["axis"] == "rows":
+            height, k = divmod(row, count)
+            place = sample, c, height, column
+        else:
+            width, k = divmod(column, count)
+            place = sample, c, row, width
         requant = case.lowered.requant
         assert codes[sample, c, row, column] == requantise(int(case.codes[k][place]), requant, k)
         assert real[sample, c, row, column] == case.real_inputs[k][place]
@@ -31,8 +37,8 @@ def test_rows_are_in_turn(case):
 
 @settings(max_examples=50, deadline=None)
 @given(interleave_cases())
-def test_work_walks_to_the_codes(case):
-    check_walk(case)
+def test_work_walks_to_the_codes(drawn):
+    check_walk(drawn[1])
 
 
 def test_codes_of_one_type_are_kept():

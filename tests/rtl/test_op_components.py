@@ -173,7 +173,7 @@ CONV = {"height": 4, "width": 4, "channels": 1, "weights": [[[[1, 1], [1, 1]]]] 
         (lambda: Conv2d(**CONV, fold=MacFold(rows=3), **MAC), "Rows must be 1 or all 2 kernel"),
         (lambda: Conv2d(**CONV, padding=((2, 0), (0, 0)), **MAC), "Padding must be in"),
         (lambda: Conv2d(**CONV, groups=3, **MAC), "Weights must have 1 / 3 input channels"),
-        (lambda: Conv2d(**{**CONV, "height": 1}, **MAC), "kernel does not fit a 1 x 4 image"),
+        (lambda: Conv2d(**{**CONV, "height": 1}, **MAC), "A window of 2 elements does not fit 1"),
         (
             lambda: Relu(x=X, positions=1, channels=6, lanes=4),
             "Lanes must divide the 6 channels, not 4",

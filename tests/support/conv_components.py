@@ -86,19 +86,19 @@ def draw_conv_transpose1d(rng):
 
 def draw_conv_phase2d(rng):
     stride, kernel = int(rng.integers(1, 4)), [int(rng.integers(1, 4)), int(rng.integers(1, 6))]
-    shape = tuple(int(rng.integers(1, 5)) for _ in range(3))
-    pads = [int(rng.integers(0, (kernel[1] + 1) // 2)) for _ in range(2)]
-    out = (shape[2] - 1) * stride + kernel[1] - sum(pads)
+    channels, height, width = (int(rng.integers(1, 5)) for _ in range(3))
+    groups = int(rng.integers(1, 4)) if stride == 1 else 1
     return {
-        "channels": int(rng.integers(1, 4)),
+        "channels": int(rng.integers(1, 4)) * groups,
+        "groups": groups,
         "kernel": kernel,
         "rows": int(rng.integers(1, 6)),
+        "columns": int(rng.integers(1, width + 2)) * stride,
         "lead": int(rng.integers(0, 3)),
+        "left": int(rng.integers(0, kernel[1] + 1)),
         "stride": stride,
-        "padding": pads,
-        "output_padding": -out % stride,
         "activation": ["none", "relu"][int(rng.integers(2))],
-    }, [shape]
+    }, [(channels * groups, height, width)]
 
 
 def scale_of(requant):
@@ -187,6 +187,7 @@ def build_conv_phase2d(node, sizes):
         columns=attrs["size"][1] // attrs["stride"],
         first=attrs["first"],
         halves=attrs["halves"],
+        groups=attrs["groups"],
         pad=attrs["pad"],
         **mac_keys(node),
         **sizes,

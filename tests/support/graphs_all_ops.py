@@ -13,7 +13,7 @@ LAYERS = (
     {"name": "cc", "op": "concat", "in": ["r", "c2"]},
     {"name": "q", "op": "requantize", "in": "cc"},
     {"name": "t1", "op": "conv_phase2d", "in": "q", "channels": 4, "kernel": 2, "rows": 4,
-     "stride": 2, "output_padding": 0},
+     "columns": 8, "stride": 2},
     {"name": "t2", "op": "interleave", "in": ["t1", "t1"]},
     {"name": "gt", "op": "global_max_pool", "in": "t2"},
     {"name": "p2", "op": "avg_pool2d", "in": "q", "kernel": 2},

@@ -82,12 +82,13 @@ def _conv_transpose1d(rng):
 
 def _conv_phase2d(rng):
     shape, stride = image(rng), int(rng.integers(1, 5))
+    groups = int(rng.integers(1, 4)) if stride == 1 else 1
     kernel = [int(rng.integers(1, 4)), int(rng.integers(1, 8))]
-    pads = [int(n) for n in rng.integers(0, (kernel[1] + 1) // 2, size=2)]
-    out = (shape[2] - 1) * stride + kernel[1] - sum(pads)
-    keys = {"kernel": kernel, "stride": stride, "padding": pads, "output_padding": -out % stride}
+    keys = {"kernel": kernel, "stride": stride, "left": int(rng.integers(0, kernel[1] + 1))}
     keys |= {"rows": int(rng.integers(1, 7)), "lead": int(rng.integers(0, 3))}
-    return [shape], keys | {"channels": int(rng.integers(1, 5))} | _relu(rng)
+    keys |= {"columns": stride * int(rng.integers(1, shape[2] + 2)), "groups": groups}
+    shape = (shape[0] * groups, *shape[1:])
+    return [shape], keys | {"channels": groups * int(rng.integers(1, 5))} | _relu(rng)
 
 
 def _upsample1d(rng):
@@ -245,7 +246,10 @@ CASES = {
     "conv2d": _conv2d,
     "conv_phase2d": _conv_phase2d,
     "conv_transpose1d": _conv_transpose1d,
-    "interleave": lambda rng: ([image(rng)] * int(rng.integers(2, 4)), {}),
+    "interleave": lambda rng: (
+        [image(rng)] * int(rng.integers(2, 4)),
+        {"axis": str(rng.choice(["rows", "columns"]))},
+    ),
     "upsample1d": _upsample1d,
     "crop": _crop,
     "delay": lambda rng: ([_rows_shape(rng)], {"rows": int(rng.integers(1, 7))}),

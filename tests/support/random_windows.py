@@ -145,11 +145,10 @@ def _conv_transpose1d(draw, net, source):
 def _conv_phase2d(draw, net, source):
     channels, _, width = net.shapes[source]
     stride, kernel = draw(st.integers(1, 3)), [draw(st.integers(1, 3)), draw(st.integers(1, 4))]
-    pads = [draw(st.integers(0, (kernel[1] - 1) // 2)) for _ in range(2)]
-    extra = (sum(pads) - kernel[1]) % stride
-    outputs, rows = draw(st.integers(1, 4)), draw(st.integers(1, 5))
-    length = (width - 1) * stride + kernel[1] - sum(pads) + extra
-    macs = rows * length * outputs * channels * kernel[0] * (-(-kernel[1] // stride) + 1)
+    groups, outputs = _channels(draw, channels) if stride == 1 else (1, draw(st.integers(1, 4)))
+    rows = draw(st.integers(1, 5))
+    length = stride * draw(st.integers(1, width + 1))
+    macs = rows * length * outputs * channels * kernel[0] * (-(-kernel[1] // stride) + 1) // groups
     if rows * length * outputs > MAX_ELEMENTS or macs > MAX_MACS:
         return None
     name = net.add(
@@ -159,13 +158,14 @@ def _conv_phase2d(draw, net, source):
         channels=outputs,
         kernel=kernel,
         rows=rows,
+        columns=length,
         lead=draw(st.integers(0, 2)),
+        left=draw(st.integers(0, kernel[1])),
         stride=stride,
-        padding=pads,
-        output_padding=extra,
+        groups=groups,
         **_mac_keys(draw),
     )
-    net.windows[name] = (kernel[0], channels, outputs, 1)
+    net.windows[name] = (kernel[0], channels // groups, outputs // groups, groups)
     return name
 
 
@@ -175,7 +175,10 @@ def _interleave(draw, net, source):
     sources = [source, *(draw(st.sampled_from(others)) for _ in range(draw(st.integers(1, 2))))]
     if len(sources) * prod(shape) > MAX_ELEMENTS:
         return None
-    return net.add("interleave", sources, (shape[0], shape[1] * len(sources), shape[2]))
+    axis = draw(st.sampled_from(["rows", "columns"]))
+    place = ["channels", "rows", "columns"].index(axis)
+    shape = tuple(n * len(sources) if k == place else n for k, n in enumerate(shape))
+    return net.add("interleave", sources, shape, axis=axis)
 
 
 def _upsample1d(draw, net, source):
