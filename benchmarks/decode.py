@@ -8,7 +8,9 @@ page.
 One key head of 64 elements is shared by 4 query heads; the array has 32 rows and 4 columns, and
 takes 32 codes per cycle: 16 bytes of 4-bit ones, as many as the port brings.  Counted from the
 last result of the layer before to the last result of attention: both appends and their
-acknowledgements included.  A second table, from the plans alone, is about caches on chip.
+acknowledgements included.  Beats are those of keys, values and the sizes that are read with
+4-bit ones; the two beats with a byte of a new size each do not count.  A second table, from the
+plans alone, is about caches on chip.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from hwgen.verify.scenario import Scenario
 
 OUTSIDE, ONCHIP = "decode", "onchip caches"
 PORT_BITS, HEADS, HEAD, TILE = 128, 4, 64, 32
+SIZE_BITS = 8
 BITS = (8, 4)
 LATENCIES = (2, 200)
 COLUMNS = (
@@ -103,7 +106,8 @@ def measure(keys: int, bits: int, latency: int) -> tuple[int, int, float]:
     if seen.status != "done" or (seen.sinks["a"].codes.reshape(expected.shape) != expected).any():
         raise SystemExit("the simulation differs from the golden model")
     ends = {task.task: int(seen.traces[task.task].cycles[-1]) for task in design.traces}
-    beats = (keys + 1) * 2 * HEAD * bits // PORT_BITS
+    row = HEAD * bits + SIZE_BITS * (bits < 8)  # of 4-bit codes, a size is read with each
+    beats = keys * 2 * row // PORT_BITS + 2 * HEAD * bits // PORT_BITS
     simulated = seen.sinks["a"].cycles[-1] - seen.start
     return beats, ends["a"] - ends["v"], predicted[-1] / simulated
 

@@ -110,11 +110,14 @@ class Fetch:
         Cycle of the first beat that the array can take.
     beats, per
         ``beats`` beats of the port make ``per`` beats of the array; one of them is 1.
+    size_beats
+        Beats as wide as the array's codes that hold the sizes of a tile's keys, or of its values.
     """
 
     first: int
     beats: int
     per: int
+    size_beats: int = 0
 
     def there(self, beat: int) -> int:
         """Return the cycle in which a beat of the array, counted from the start, is there."""
@@ -201,10 +204,9 @@ class _Loader:
         self._asked = dict.fromkeys(places, 0)
 
     def chunk(self, name: str, beats: int, sizes: int = 0) -> int:
-        """Ask for a chunk, and ``sizes`` beats before; return the cycle in which a step may use it.
-
-        Sizes lie on chip.
-        """
+        """Ask for a chunk and ``sizes`` before it; return the cycle in which a step may use it."""
+        if sizes and self._fetch is not None:
+            sizes, beats = 0, beats + sizes * self._fetch.size_beats
         number = self._asked[name]
         self._asked[name] += 1
         freed = number - self._places[name]

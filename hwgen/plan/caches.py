@@ -4,7 +4,8 @@ A cached attention node keeps its keys in the placement ``<node>.k`` and its val
 a row of all key heads per slot.  A task of its own appends the rows of each tensor to each.
 4-bit codes lie two in an element, and the sizes of their rows in ``<node>.ks`` and ``<node>.vs``,
 slot by slot for each key head, so that those of a tile are neighbours.  On their way to external
-memory the codes of a tensor lie in ``<node>.kp`` and ``<node>.vp``.
+memory the codes of a tensor lie in ``<node>.kp`` and ``<node>.vp``, its sizes, token by token, in
+``<node>.ksp`` and ``<node>.vsp``.
 """
 
 from __future__ import annotations
@@ -105,13 +106,17 @@ def sizes_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
 
 
 def staged_of(qgraph: QGraph, node: QNode) -> tuple[QTensor, ...]:
-    """Return where 4-bit codes of one tensor wait for external memory, in the caches' order."""
+    """Return where one tensor's 4-bit codes, then its sizes, wait for external memory.
+
+    Both in the caches' order.
+    """
     attend = _attend(qgraph, node)
     if attend is None or not (attend.kv4 and attend.external):
         return ()
+    codes = [(cache, cache.shape[-1]) for cache in caches_of(qgraph, node)]
+    sizes = [(cache, attend.kv_heads) for cache in sizes_of(qgraph, node)]
     return tuple(
-        QTensor(f"{cache.name}p", (attend.queries, cache.shape[-1]), cache.type)
-        for cache in caches_of(qgraph, node)
+        QTensor(f"{cache.name}p", (attend.queries, row), cache.type) for cache, row in codes + sizes
     )
 
 

@@ -90,9 +90,10 @@ def _tasks(plan: Plan, qgraph: QGraph) -> Iterator[str]:
         appended = [task.appends for task in mine if task.appends]
         if [name for name in appended if name not in staged] != caches:
             yield f"the tasks of {node.name} do not append to {', '.join(caches) or 'nothing'}"
-        if [task.sizes for task in mine if task.sizes] != sizes:
+        beside = [task.sizes for task in mine if task.sizes]
+        if [name for name in beside if name not in staged] != sizes:
             yield f"the tasks of {node.name} do not write {', '.join(sizes) or 'no sizes'}"
-        if [name for name in appended if name in staged] != staged:
+        if [name for name in (*appended, *beside) if name in staged] != staged:
             yield f"the tasks of {node.name} do not write {', '.join(staged)}"
         caches += sizes + staged
         reads = [

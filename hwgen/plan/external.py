@@ -34,6 +34,7 @@ EXTERNAL = "memory"
 _PAGE = 4096
 _LONGEST_BURST = 16
 _CODES = (4, 8)
+_SIZE_BITS = 8
 
 
 def is_external(attend: Attend | None) -> bool:
@@ -48,9 +49,10 @@ def bits_of(item: Item) -> int:
 
 
 def cache_bytes(attend: Attend, bits: int) -> int:
-    """Return the bytes of a cache: whole tiles of keys and values of every key head."""
-    tiles = -(-attend.keys // attend.tile)
-    return attend.kv_heads * tiles * attend.tile * (attend.inner + attend.features) * bits // 8
+    """Return the bytes of a cache: whole tiles of keys and values, and sizes, of every key head."""
+    slots = attend.kv_heads * -(-attend.keys // attend.tile) * attend.tile
+    sizes = 2 * _SIZE_BITS if attend.kv4 else 0
+    return slots * ((attend.inner + attend.features) * bits + sizes) // 8
 
 
 def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort | None:
@@ -60,7 +62,8 @@ def memory_port(items: Sequence[Item], accelerator: Accelerator) -> MemoryPort |
     ------
     SpecError
         HG416 (a cache wants external memory and ``accelerator.memory`` is absent, or its rows
-        are no whole number of beats), HG432 (codes of several widths).
+        are no whole number of beats), HG424 (the sizes of a tile are none), HG432 (codes of
+        several widths).
     LimitError
         HG417 (the caches are larger than the memory).
     """
@@ -198,6 +201,8 @@ def append_cycles(plan: Plan, task: Task) -> int:
     # An address per key head, and a cycle from a token's last one to the next token's first.
     addresses = attend.queries * (attend.kv_heads + 1) - 1
     cycles = max(beats, sent, addresses) + APPEND + GATHER * (beats > sent)
+    if task.sizes:  # they go first: codes follow when the last one's address is out
+        cycles += addresses + 1
     return cycles + (memory.latency if acknowledges(plan, task) else 0)
 
 
@@ -208,6 +213,7 @@ def fetch_of(bits: int, array: Fold, memory: MemoryPort) -> Fetch:
         first=FETCH + GATHER * (wanted > memory.data_bits) + memory.latency,
         beats=max(1, wanted // memory.data_bits),
         per=max(1, memory.data_bits // wanted),
+        size_beats=_SIZE_BITS // bits,
     )
 
 
@@ -240,6 +246,17 @@ def _row_problems(item: Item, memory: Memory, accelerator: Accelerator) -> list[
                     f"port_bits: {_widest(elements * bits)} or less, or larger heads",
                 )
             )
+    sizes = 2 * attend.tile * _SIZE_BITS
+    if attend.kv4 and sizes % memory.port_bits:
+        found.append(
+            Diagnostic(
+                "HG424",
+                f"the sizes of a tile of {attend.tile} keys and values of {item.name} have {sizes} "
+                f"bits, no whole number of beats of {memory.port_bits} bits",
+                accelerator.mark,
+                f"port_bits: {sizes} or less, or tile: {memory.port_bits // (2 * _SIZE_BITS)}",
+            )
+        )
     return found
 
 

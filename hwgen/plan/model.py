@@ -270,7 +270,7 @@ class Task:
         What limits it: ``lanes``, ``fill``, ``output``, ``input``, ``unit``.
     appends, sizes
         Cache whose next rows it writes instead of the node's tensor, and the cache of their
-        sizes, if it packs them into 4 bits.
+        sizes, if they have 4 bits; or where both wait for external memory.
     keeps
         Tensor whose last rows it moves in front of it, as the history of the next one, when
         ``node``, the last reader, is done.

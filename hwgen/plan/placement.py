@@ -44,12 +44,11 @@ def lifetimes(qgraph: QGraph, tasks: Sequence[Task]) -> list[Live]:
     last = dict(first)
     for phase, task in enumerate(tasks):
         if task.appends:
-            if is_staged(task.appends):
-                first[task.appends] = phase
-            elif task.engine != EXTERNAL:
-                first[task.appends], last[task.appends] = -1, len(tasks)
-            if task.sizes:
-                first[task.sizes], last[task.sizes] = -1, len(tasks)
+            for name in filter(None, (task.appends, task.sizes)):
+                if is_staged(name):
+                    first[name] = phase
+                elif task.engine != EXTERNAL:
+                    first[name], last[name] = -1, len(tasks)
             last |= dict.fromkeys(task.reads, phase)
             continue
         if task.keeps:

@@ -192,13 +192,16 @@ def _jobs(qgraph: QGraph, item: Item) -> list[_Job]:
         if sizes:
             assert work.attend is not None
             pack = _Job(name, item, "pack", _pack(rows, row, work.attend.kv_heads), (source,))
-            target = staged[k] if staged else cache
-            pack = replace(pack, appends=target.name, sizes=sizes[k].name)
+            target, beside = (staged[k], staged[k + 2]) if staged else (cache, sizes[k])
+            pack = replace(pack, appends=target.name, sizes=beside.name)
             packs.append(replace(pack, name=f"{name}P") if staged else pack)
-            source, row = target.name, row // 2
+            row //= 2
         if staged or not sizes:
             template = EXTERNAL if is_external(work.attend) else "vector"
             job = _Job(name, item, template, _copy(rows, row), (source,), appends=cache.name)
+            if staged:
+                sources = (staged[k].name, staged[k + 2].name)
+                job = replace(job, reads=sources, sizes=sizes[k].name)
             appends.append(job)
         reads[port] = cache.name
     reads += [cache.name for cache in sizes]
@@ -309,9 +312,11 @@ def _placements(
         for live in lives
     )
     placements += tuple(
-        Placement(task.appends, EXTERNAL, 0, stored(qgraph, task.appends).elements)
+        Placement(name, EXTERNAL, 0, stored(qgraph, name).elements)
         for task in tasks
         if task.engine == EXTERNAL
+        for name in (task.appends, task.sizes)
+        if name
     )
     return placements, peak(lives, addresses, banks)
 

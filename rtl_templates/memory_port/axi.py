@@ -4,17 +4,22 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["PAGE", "AxiPort", "check_burst"]
+__all__ = ["PAGE", "AxiPort", "beat_layout", "check_burst"]
 
 PAGE = 4096
 """Bytes; a burst must not cross a multiple of it (AMBA AXI4, A3.4.1)."""
+
+
+def beat_layout(data_bits):
+    """Return the layout of a beat to be written: ``data``, and which of its bytes (``strobe``)."""
+    return StructLayout({"data": data_bits, "strobe": data_bits // 8})
 
 
 class AxiPort(wiring.Signature):
     """A master's view of an AXI4 subset.
 
     INCR bursts of whole beats: ``AxSIZE`` is the data width, ``AxBURST`` is INCR, one ID,
-    all write strobes set, no locks, caches, qualities or regions.  The constants appear where
+    any write strobes, no locks, caches, qualities or regions.  The constants appear where
     the port leaves the accelerator, not here.
 
     Parameters
@@ -28,7 +33,7 @@ class AxiPort(wiring.Signature):
     -------
     ar, aw : ``Out(stream)`` of ``address`` and ``length`` (beats - 1)
     r : ``In(stream)`` of ``data``, ``last`` and ``error`` (``RRESP[1]``)
-    w : ``Out(stream)`` of ``data`` and ``last``
+    w : ``Out(stream)`` of ``data``, ``strobe`` (``WSTRB``: the bytes that are written) and ``last``
     b : ``In(stream)`` of ``error`` (``BRESP[1]``)
     """
 
@@ -43,7 +48,11 @@ class AxiPort(wiring.Signature):
                 "ar": Out(stream.Signature(burst)),
                 "r": In(stream.Signature(StructLayout({"data": data_bits, "last": 1, "error": 1}))),
                 "aw": Out(stream.Signature(burst)),
-                "w": Out(stream.Signature(StructLayout({"data": data_bits, "last": 1}))),
+                "w": Out(
+                    stream.Signature(
+                        StructLayout({"data": data_bits, "strobe": data_bits // 8, "last": 1})
+                    )
+                ),
                 "b": In(stream.Signature(StructLayout({"error": 1}))),
             }
         )

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.memory_port.axi import AxiPort
+from rtl_templates.memory_port.axi import AxiPort, beat_layout
 from rtl_templates.memory_port.bursts import Bursts, block_layout
 from rtl_templates.streams.fifo import Fifo
 
@@ -30,8 +30,8 @@ class BlockWriter(wiring.Component):
     Members
     -------
     blocks : ``In(stream)`` of :func:`block_layout`
-    i : ``In(stream.Signature(data_bits))``
-        The beats of all blocks, in order.
+    i : ``In(stream)`` of :func:`rtl_templates.memory_port.axi.beat_layout`
+        The beats of all blocks, in order, each with its strobes.
     aw, w, b : see :class:`AxiPort`
     sent : ``Out(1)``
         The memory has taken every beat of every block that was taken.
@@ -51,7 +51,7 @@ class BlockWriter(wiring.Component):
         super().__init__(
             {
                 "blocks": In(stream.Signature(block_layout(address_bits, beats))),
-                "i": In(stream.Signature(data_bits)),
+                "i": In(stream.Signature(beat_layout(data_bits))),
                 "aw": port["aw"],
                 "w": port["w"],
                 "b": port["b"],
@@ -78,7 +78,8 @@ class BlockWriter(wiring.Component):
             bursts.o.ready.eq(self.aw.ready & has_place),
             lengths.i.valid.eq(address_goes),
             lengths.i.payload.eq(bursts.o.payload.length),
-            self.w.payload.data.eq(self.i.payload),
+            self.w.payload.data.eq(self.i.payload.data),
+            self.w.payload.strobe.eq(self.i.payload.strobe),
             self.w.payload.last.eq(beat == lengths.o.payload),
             self.w.valid.eq(lengths.o.valid & self.i.valid),
             self.i.ready.eq(lengths.o.valid & self.w.ready),

@@ -1,6 +1,6 @@
-"""Writes the keys or values of a token into a cache in external memory."""
+"""Writes what belongs to a token into a cache in external memory."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,17 +10,17 @@ __all__ = ["KvAppend"]
 
 
 class KvAppend(wiring.Component):
-    """One short block per key head for each row of codes that comes.
+    """One short block per key head for each row of codes, or of sizes, that comes.
 
-    A row is ``kv_heads`` keys (or values), one after the other, as its tensor holds it; the
-    beats go to the writer as they are, only their addresses are made here.  A block's
-    address follows 1 cycle after the one before it.
+    A row is ``kv_heads`` keys (values, sizes), one after the other, as its tensor holds it; the
+    beats go to the writer as they are, only their addresses are made here: whole beats, also if
+    only a byte of them is written.  A block's address follows 1 cycle after the one before it.
 
     Parameters
     ----------
     layout : KvLayout
-    value : bool
-        Values, else keys.
+    rows : KvRows
+        ``layout.rows(...)`` or ``layout.sizes(...)``.
     address_bits : int
 
     Members
@@ -33,17 +33,16 @@ class KvAppend(wiring.Component):
     blocks : ``Out(stream)`` of block_layout
     """
 
-    def __init__(self, layout, *, value, address_bits):
+    def __init__(self, layout, rows, *, address_bits):
         self.layout = layout
-        self.value = value
-        self.beats = layout.value_beats if value else layout.key_beats
+        self.rows = rows
         slots = layout.tiles * layout.tile
         super().__init__(
             {
                 "slot": In(range(max(2, slots))),
                 "start": In(1),
                 "busy": Out(1),
-                "blocks": Out(stream.Signature(block_layout(address_bits, self.beats))),
+                "blocks": Out(stream.Signature(block_layout(address_bits, rows.beats))),
             }
         )
 
@@ -53,28 +52,25 @@ class KvAppend(wiring.Component):
         head = Signal(range(max(2, layout.kv_heads)))
         bits = (layout.tile - 1).bit_length()
         row, tile = self.slot[:bits], self.slot[bits:]
-        first = layout.address(0, 0, self.value)
-        pitch = layout.tiles * layout.tile_beats * layout.beat_bytes
+        tile_bytes = layout.tile_beats * layout.beat_bytes
+        within = Const(self.rows.first) + row * self.rows.pitch
+        beat = layout.beat_bytes.bit_length() - 1
         moves = self.blocks.valid & self.blocks.ready
         m.d.comb += [
             self.blocks.valid.eq(self.busy),
             self.blocks.payload.address.eq(address),
-            self.blocks.payload.beats.eq(self.beats - 1),
+            self.blocks.payload.beats.eq(self.rows.beats - 1),
         ]
         with m.If(moves):
             last = head == layout.kv_heads - 1
             m.d.sync += [
-                address.eq(address + pitch),
+                address.eq(address + layout.tiles * tile_bytes),
                 head.eq(Mux(last, 0, head + 1)),
                 self.busy.eq(~last),
             ]
         with m.If(self.start):
             m.d.sync += [
-                address.eq(
-                    first
-                    + tile * (layout.tile_beats * layout.beat_bytes)
-                    + row * (self.beats * layout.beat_bytes)
-                ),
+                address.eq(layout.base + tile * tile_bytes + ((within >> beat) << beat)),
                 self.busy.eq(1),
             ]
         return m

@@ -5,9 +5,8 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from rtl_templates.control.store import Store
-from rtl_templates.memory.ring import RingWriter
-from rtl_templates.memory.select import by_length, length_port, per_length
-from rtl_templates.memory_port.kv_append import KvAppend
+from rtl_templates.memory.select import length_port
+from rtl_templates.memory_port.kv_slots import KvSlots
 
 __all__ = ["KvStore"]
 
@@ -23,12 +22,8 @@ class KvStore(wiring.Component):
     layout : KvLayout
     value : bool
         Values, else keys.
-    tokens : int or sequence of int
-        Rows of a tensor; one for each length that it can have.
-    pinned, start : int
-        See :class:`rtl_templates.memory.ring.RingWriter`.
-    slots : int
-        Slots in use, at most ``layout.tiles * layout.tile``.
+    tokens, slots, pinned, start
+        See :class:`KvSlots`.
     address : int
         The tensor's first element in the buffer.
     lanes, bits : int
@@ -37,46 +32,37 @@ class KvStore(wiring.Component):
 
     Members
     -------
-    length : ``In``
-        Index of the present tensor's length.
-    run : ``In(1)``
-    clear : ``In(1)``
-        A new sequence begins: at slot 0.
+    length, run, clear, blocks : see :class:`KvSlots`
     read : ``Out``
         Element to read in this cycle.
     data : ``In(lanes * bits)``
         Its beat, in the next cycle.
     o : ``Out(stream.Signature(lanes * layout.bits))``
-    blocks : ``Out(stream)`` of block_layout
     asked : ``Out(1)``
         All rows of the tensor are read, and their blocks taken.
     """
 
-    def __init__(
-        self, layout, *, value, tokens, slots, pinned, start, address, lanes, bits, address_bits
-    ):
+    def __init__(self, layout, *, value, address, lanes, bits, **slots):
         self.layout = layout
-        self.tokens = per_length(tokens)
         self.lanes = lanes
         self.bits = bits
-        self.append = KvAppend(layout, value=value, address_bits=address_bits)
+        self.slots = KvSlots(layout, layout.rows(value=value), **slots)
         row = layout.kv_heads * (layout.features if value else layout.inner)
         self.store = Store(
             address=address,
             lanes=lanes,
             bits=bits,
-            beats=[count * row // lanes for count in self.tokens],
+            beats=[count * row // lanes for count in self.slots.tokens],
         )
-        self.ring = RingWriter(slots=slots, pinned=pinned, start=start, row=1, lanes=1)
         super().__init__(
             {
-                **length_port(self.tokens),
+                **length_port(self.slots.tokens),
                 "run": In(1),
                 "clear": In(1),
                 "read": Out(self.store.read.shape()),
                 "data": In(lanes * bits),
                 "o": Out(stream.Signature(lanes * layout.bits)),
-                "blocks": Out(self.append.blocks.signature),
+                "blocks": Out(self.slots.blocks.signature),
                 "asked": Out(1),
             }
         )
@@ -84,15 +70,13 @@ class KvStore(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.store = store = self.store
-        m.submodules.append = append = self.append
-        m.submodules.ring = ring = self.ring
-        wiring.connect(m, append.blocks, wiring.flipped(self.blocks))
-        tokens = by_length(self.tokens, self.length)
-        begun = Signal(
-            range(max(self.tokens) + 1)
-        )  # rows whose blocks are being asked for, or were
+        m.submodules.slots = slots = self.slots
+        wiring.connect(m, slots.blocks, wiring.flipped(self.blocks))
         has_read = Signal()
         m.d.comb += [
+            slots.length.eq(self.length),
+            slots.run.eq(self.run),
+            slots.clear.eq(self.clear),
             store.length.eq(self.length),
             store.run.eq(self.run & ~has_read),
             store.data.eq(self.data),
@@ -105,16 +89,10 @@ class KvStore(wiring.Component):
                     for lane in range(self.lanes)
                 )
             ),
-            append.slot.eq(ring.offset),
-            append.start.eq(self.run & ~append.busy & (begun != tokens)),
-            ring.push.eq(append.start),
-            ring.clear.eq(self.clear),
-            self.asked.eq(has_read & ~append.busy & (begun == tokens)),
+            self.asked.eq(has_read & slots.asked),
         ]
-        with m.If(append.start):
-            m.d.sync += begun.eq(begun + 1)
         with m.If(store.done):
             m.d.sync += has_read.eq(1)
         with m.If(~self.run):
-            m.d.sync += [begun.eq(0), has_read.eq(0)]
+            m.d.sync += has_read.eq(0)
         return m

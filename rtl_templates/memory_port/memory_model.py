@@ -19,7 +19,7 @@ class MemoryModel(wiring.Component):
 
     The first beat of a burst is offered ``latency`` cycles after its address was taken (at
     least 2), or when the beats of earlier bursts are through; a write is acknowledged
-    ``latency`` cycles after its last beat.
+    ``latency`` cycles after its last beat.  Of a beat, the bytes with a strobe are written.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class MemoryModel(wiring.Component):
     def _write(self, m, now):
         request = self._requests(m, "writes", self.port.aw, now)
         m.submodules.acknowledges = acknowledges = Fifo(_TIME_BITS, self.pending)
-        write = self.memory.write_port()
+        write = self.memory.write_port(granularity=8)
         beat = Signal(8)
         w, b = self.port.w, self.port.b
         moves = w.valid & w.ready
@@ -105,7 +105,7 @@ class MemoryModel(wiring.Component):
             w.ready.eq(request.valid & acknowledges.i.ready & ~self.stall[2]),
             write.addr.eq((request.payload.address >> self.shift) + beat),
             write.data.eq(w.payload.data),
-            write.en.eq(moves),
+            write.en.eq(Mux(moves, w.payload.strobe, 0)),
             request.ready.eq(moves & w.payload.last),
             acknowledges.i.valid.eq(moves & w.payload.last),
             acknowledges.i.payload.eq(now + self.latency),

@@ -10,7 +10,7 @@ _INCR = 1
 def axi_pins(m, port, prefix):
     """Return the pins of an :class:`AxiPort`, connected: a list of (signal, is_input).
 
-    Constant outputs: ID 0, the size of a whole beat, INCR, all strobes set.  A response is an
+    Constant outputs: ID 0, the size of a whole beat, INCR.  A response is an
     error if its upper bit is set (AMBA AXI4, A3.4.4); IDs of responses are not looked at.
 
     Parameters
@@ -43,7 +43,7 @@ def axi_pins(m, port, prefix):
         output(f"{name}valid", channel.valid)
         entry(f"{name}ready", channel.ready)
     output("wdata", port.w.payload.data)
-    output("wstrb", Const(-1, data_bits // 8))
+    output("wstrb", port.w.payload.strobe)
     output("wlast", port.w.payload.last)
     output("wvalid", port.w.valid)
     entry("wready", port.w.ready)

@@ -9,7 +9,7 @@ from hwgen.ops.work import Attend
 from hwgen.plan import make_plan
 from hwgen.plan.array_cycles import ArraySize, size_places
 from hwgen.plan.check import problems
-from hwgen.plan.memory import onchip_bits
+from hwgen.plan.memory import array_bits, onchip_bits
 from hwgen.quant import quantize
 from hwgen.spec.model import Accelerator, Budget, Memory, Precision
 from rtl_templates.systolic.geometry import Geometry
@@ -18,9 +18,10 @@ from support.graphs import make_graph, make_spec
 MARK = Mark("a.yaml", 3, 1)
 
 
-def attention(features=8, bits=4, activations=8, **cache):
+def attention(features=8, bits=4, activations=8, tile=16, **cache):
     """Return the qgraph of attention with a cache, two heads."""
     layer = {"name": "a", "op": "attention", "in": ["x", "x", "x"], "heads": 2, "causal": True}
+    layer["tile"] = tile
     cache = {"length": 64, "bits": bits} | cache
     graph = make_graph({"x": (2, features)}, [layer | {"cache": cache}])
     return quantize(graph, make_spec(graph, Precision(activations=activations)))
@@ -68,21 +69,52 @@ def test_codes_pass_the_buffer_on_their_way_out():
     qgraph = attention(64, memory="external")
     plan = made(qgraph, memory=Memory(128, 20, 64))
     places = {place.tensor: place for place in plan.placements}
-    assert {name for name, place in places.items() if place.buffer == "memory"} == {"a.k", "a.v"}
+    outside = {name for name, place in places.items() if place.buffer == "memory"}
+    assert outside == {"a.k", "a.v", "a.ks", "a.vs"}
     assert places["a.kp"].elements == places["a.vp"].elements == 2 * 64 // 2
-    assert [(task.engine, task.appends) for task in plan.tasks if task.appends] == [
-        *(("pack", "a.kp"), ("pack", "a.vp")),
-        *(("memory", "a.k"), ("memory", "a.v")),
+    assert places["a.ksp"].elements == places["a.vsp"].elements == 2 * 2  # tokens, key heads
+    assert [(task.engine, task.appends, task.sizes) for task in plan.tasks if task.appends] == [
+        *(("pack", "a.kp", "a.ksp"), ("pack", "a.vp", "a.vsp")),
+        *(("memory", "a.k", "a.ks"), ("memory", "a.v", "a.vs")),
     ]
     assert list(problems(plan, qgraph)) == []
 
 
-def test_half_the_bytes_lie_outside():
-    eight, four = (attention(64, bits, memory="external") for bits in (8, 4))
-    caches = 64 * 2 * 64  # keys and values of 64 tokens
-    with pytest.raises(LimitError, match=f"caches of {caches} bytes do not fit 4 KiB"):
-        made(eight, memory=Memory(128, 20, 4))
-    assert made(four, memory=Memory(128, 20, 4)).memory.caches == {"a": 0}
+def test_half_the_bytes_and_the_sizes_lie_outside():
+    eight, four = (attention(128, bits, memory="external") for bits in (8, 4))
+    caches = 64 * 2 * 128  # keys and values of 64 tokens
+    with pytest.raises(LimitError, match=f"caches of {caches} bytes do not fit 12 KiB"):
+        made(eight, memory=Memory(128, 20, 12))
+    assert made(four, memory=Memory(128, 20, 12)).memory.caches == {"a": 0}
+    sizes = 64 * 2 * 2  # a byte for each key and value of two heads
+    with pytest.raises(LimitError, match=rf"\(a {caches // 2 + sizes}\)"):
+        made(four, memory=Memory(128, 20, 8))
+
+
+def array_kept(plan):
+    """Return the bits that the array keeps for attention."""
+    (work,) = (task.work for task in plan.tasks if task.work.kind == "attention")
+    return sum(array_bits([work], plan.engine("array")).values())
+
+
+def test_what_is_on_chip_does_not_grow_with_the_keys():
+    plans = [
+        made(attention(64, length=length, memory="external"), memory=Memory(128, 20, 4096))
+        for length in (256, 1024, 16384)
+    ]
+    assert len({plan.buffers for plan in plans}) == 1
+    assert len({array_kept(plan) for plan in plans}) == 1
+
+
+def test_sizes_of_a_tile_are_whole_beats():
+    qgraph = attention(128, tile=8, memory="external")
+    with pytest.raises(SpecError) as error:
+        made(qgraph, memory=Memory(256, 20, 64))
+    (found,) = error.value.diagnostics
+    assert (found.code, found.where) == ("HG424", MARK)
+    assert "tile of 8 keys" in found.message
+    assert "port_bits: 128 or less, or tile: 16" in found.hint
+    assert made(qgraph, memory=Memory(128, 20, 64)).memory is not None
 
 
 def test_one_port_serves_codes_of_one_width():

@@ -3,8 +3,14 @@
 
 import pytest
 
-from rtl_templates.memory_port import block_reader, block_writer, bursts
-from support.memory_port_harness import BurstsHarness, ReaderHarness, WriterHarness
+from rtl_templates.memory_port import block_reader, block_writer, bursts, kv_sizes
+from rtl_templates.memory_port.kv_layout import KvLayout
+from support.memory_port_harness import (
+    BurstsHarness,
+    ReaderHarness,
+    SizesHarness,
+    WriterHarness,
+)
 from support.prove import mutant, prove
 
 SIZE = {"address_bits": 6, "data_bits": 16, "burst": 4, "beats": 8}
@@ -22,8 +28,21 @@ def writer_proof(component=block_writer.BlockWriter):
     return WriterHarness(component(pending=3, **SIZE))
 
 
-PROOFS = {"bursts": bursts_proof, "reader": reader_proof, "writer": writer_proof}
+def sizes_proof(component=kv_sizes.KvSizes):
+    layout = KvLayout(0, 2, 2, 4, 4, 4, 8, 32, sized=True)
+    ring = {"slots": 7, "pinned": 2, "start": 4}
+    buffer = {"address": 0, "lanes": 2, "bits": 8, "address_bits": 8}
+    return SizesHarness(component(layout, value=True, tokens=3, **ring, **buffer))
+
+
+PROOFS = {
+    "bursts": bursts_proof,
+    "reader": reader_proof,
+    "writer": writer_proof,
+    "sizes": sizes_proof,
+}
 Bursts, Reader, Writer = bursts.Bursts, block_reader.BlockReader, block_writer.BlockWriter
+Sizes = kv_sizes.KvSizes
 BUGS = {
     "bursts_not_aligned": (bursts_proof, Bursts, "(self.burst - 1) - (", "(self.burst - 1) | ("),
     "bursts_skip_a_beat": (
@@ -57,6 +76,15 @@ BUGS = {
         Writer,
         "(waiting < self.pending)",
         "(waiting <= self.pending)",
+    ),
+    "writer_writes_every_byte": (writer_proof, Writer, "eq(self.i.payload.strobe)", "eq(-1)"),
+    "sizes_in_the_byte_beside": (sizes_proof, Sizes, "row + self.rows.first", "row + 1"),
+    "sizes_move_unasked": (sizes_proof, Sizes, "places.push.eq(moves)", "places.push.eq(1)"),
+    "sizes_lose_the_last_one": (
+        sizes_proof,
+        Sizes,
+        "self.sent.eq(gone == count)",
+        "self.sent.eq(gone == last)",
     ),
 }
 

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from amaranth.hdl import Elaboratable, Module, Mux
+from amaranth.hdl import Elaboratable, Module
 from amaranth.lib.wiring import connect
 
 from rtl_templates.memory_port.block_reader import BlockReader
@@ -22,8 +22,10 @@ class _Cache(Elaboratable):
 
     def __init__(self, layout):
         self.layout = layout
-        self.keys = KvAppend(layout, value=False, address_bits=ADDRESS_BITS)
-        self.values = KvAppend(layout, value=True, address_bits=ADDRESS_BITS)
+        places = [layout.rows(value=value) for value in (False, True)]
+        if layout.sized:
+            places += [layout.sizes(value=value) for value in (False, True)]
+        self.appends = [KvAppend(layout, rows, address_bits=ADDRESS_BITS) for rows in places]
         self.fetch = KvFetch(layout, address_bits=ADDRESS_BITS)
         common = {"address_bits": ADDRESS_BITS, "data_bits": layout.data_bits, "burst": 16}
         longest = max(layout.key_beats, layout.value_beats)
@@ -36,7 +38,7 @@ class _Cache(Elaboratable):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules += [self.keys, self.values, self.fetch]
+        m.submodules += [*self.appends, self.fetch]
         m.submodules += [self.writer, self.reader, self.memory]
         reader, writer, port = self.reader, self.writer, self.memory.port
         connect(m, reader.ar, port.ar)
@@ -45,16 +47,14 @@ class _Cache(Elaboratable):
         connect(m, writer.w, port.w)
         connect(m, port.b, writer.b)
         connect(m, self.fetch.blocks, reader.blocks)
-        key, value = self.keys.blocks, self.values.blocks
-        m.d.comb += [
-            writer.blocks.valid.eq(key.valid | value.valid),
-            writer.blocks.payload.address.eq(
-                Mux(key.valid, key.payload.address, value.payload.address)
-            ),
-            writer.blocks.payload.beats.eq(Mux(key.valid, key.payload.beats, value.payload.beats)),
-            key.ready.eq(writer.blocks.ready),
-            value.ready.eq(writer.blocks.ready & ~key.valid),
-        ]
+        for unit in self.appends:  # one at a time
+            with m.If(unit.busy):
+                m.d.comb += [
+                    writer.blocks.valid.eq(unit.blocks.valid),
+                    writer.blocks.payload.address.eq(unit.blocks.payload.address),
+                    writer.blocks.payload.beats.eq(unit.blocks.payload.beats),
+                    unit.blocks.ready.eq(writer.blocks.ready),
+                ]
         return m
 
 
@@ -65,8 +65,10 @@ class _Cache(Elaboratable):
         KvLayout(0, 1, 2, 8, 4, 4, 8, 32),
         KvLayout(64, 3, 2, 4, 8, 4, 8, 32),
         KvLayout(32, 2, 3, 4, 16, 32, 4, 64),
+        KvLayout(32, 2, 3, 8, 16, 16, 8, 128, sized=True),
+        KvLayout(64, 1, 2, 16, 4, 8, 8, 32, sized=True),
     ],
-    ids=["one_head", "three_heads", "4_bits"],
+    ids=["one_head", "three_heads", "4_bits", "a_beat_of_sizes", "sizes"],
 )
 def test_appended_rows_are_fetched(layout, latency):
     rng = random.Random(layout.kv_heads)
@@ -80,28 +82,54 @@ def test_appended_rows_are_fetched(layout, latency):
         for value, beats in ((0, layout.key_beats), (1, layout.value_beats))
     }
 
-    async def append(ctx, unit, slot, value):
-        beats = [word for head in range(layout.kv_heads) for word in rows[head, slot, value]]
+    whole = (1 << layout.beat_bytes) - 1
+    sizes = {key: rng.randrange(256) for key in rows} if layout.sized else {}
+
+    def size_beat(head, slot, value):
+        byte = (value * layout.tile + slot % layout.tile) % layout.beat_bytes
+        other = rng.randrange(1 << mask) & ~(255 << 8 * byte)  # bytes without a strobe
+        return other | sizes[head, slot, value] << 8 * byte, 1 << byte
+
+    async def append(ctx, slot, value):
+        heads = range(layout.kv_heads)
+        words = [(word, whole) for head in heads for word in rows[head, slot, value]]
+        await write(ctx, dut.appends[value], slot, words)
+        if layout.sized:
+            beats = [size_beat(head, slot, value) for head in heads]
+            await write(ctx, dut.appends[2 + value], slot, beats)
+
+    async def write(ctx, unit, slot, beats):
         ctx.set(unit.slot, slot)
         ctx.set(unit.start, 1)
         await ctx.tick()
         ctx.set(unit.start, 0)
         ctx.set(dut.writer.i.valid, 1)
         while beats:
-            ctx.set(dut.writer.i.payload, beats[0])
+            data, strobe = beats[0]
+            ctx.set(dut.writer.i.payload.data, data)
+            ctx.set(dut.writer.i.payload.strobe, strobe)
             if ctx.get(dut.writer.i.ready):
                 beats.pop(0)
             await ctx.tick()
         ctx.set(dut.writer.i.valid, 0)
         assert not ctx.get(unit.busy)
 
+    def tile_words(head, tile):
+        """Return what the array takes: the sizes as bytes, keys' first, then the codes."""
+        places = [(head, tile * layout.tile + row, v) for v in (0, 1) for row in range(layout.tile)]
+        packed = bytes(sizes[place] for place in places if sizes)
+        for first in range(0, len(packed), layout.beat_bytes):
+            yield int.from_bytes(packed[first : first + layout.beat_bytes], "little")
+        for place in places:
+            yield from rows[place]
+
     async def body(ctx, reset):
         ctx.set(dut.memory.latency, latency)
         order = list(range(slots))
         rng.shuffle(order)
         for slot in order:
-            await append(ctx, dut.keys, slot, 0)
-            await append(ctx, dut.values, slot, 1)
+            await append(ctx, slot, 0)
+            await append(ctx, slot, 1)
         while not ctx.get(dut.writer.idle):
             await ctx.tick()
         for tiles in (layout.tiles, 1):
@@ -109,9 +137,7 @@ def test_appended_rows_are_fetched(layout, latency):
                 word
                 for head in range(layout.kv_heads)
                 for tile in range(tiles)
-                for value in (0, 1)
-                for slot in range(tile * layout.tile, (tile + 1) * layout.tile)
-                for word in rows[head, slot, value]
+                for word in tile_words(head, tile)
             ]
             ctx.set(dut.fetch.tiles, tiles)
             ctx.set(dut.fetch.start, 1)
@@ -132,3 +158,5 @@ def test_appended_rows_are_fetched(layout, latency):
 def test_rows_must_be_whole_beats():
     with pytest.raises(ValueError, match=r"value of 6 codes of 4 bits .* 32 bits"):
         KvLayout(0, 1, 2, 8, 8, 6, 4, 32)
+    with pytest.raises(ValueError, match=r"sizes of 8 keys and values .* 256 bits"):
+        KvLayout(0, 1, 2, 8, 32, 32, 8, 256, sized=True)

@@ -4,7 +4,7 @@ from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, Signal
 
 from support.prove import assume_holds, holds
 
-__all__ = ["BurstsHarness", "ReaderHarness", "WriterHarness"]
+__all__ = ["BurstsHarness", "ReaderHarness", "SizesHarness", "WriterHarness"]
 
 
 class BurstsHarness(Elaboratable):
@@ -89,16 +89,17 @@ class ReaderHarness(Elaboratable):
 
 
 class WriterHarness(Elaboratable):
-    """The memory acknowledges each burst once, after its last beat."""
+    """The memory acknowledges each burst once, after its last beat; beats keep their strobes."""
 
     def __init__(self, writer):
         self.writer = writer
         self.valid, self.feeds = Signal(), Signal()
         self.accepts, self.takes, self.answers = Signal(), Signal(), Signal()
         self.beats = Signal(len(writer.blocks.payload.beats))
+        self.beat = Signal(writer.i.payload.shape())
         self.inputs = [
             *(self.valid, self.feeds, self.accepts, self.takes, self.answers),
-            self.beats,
+            *(self.beats, self.beat.as_value()),
         ]
 
     def elaborate(self, platform):
@@ -111,6 +112,7 @@ class WriterHarness(Elaboratable):
             writer.blocks.valid.eq(self.valid),
             writer.blocks.payload.beats.eq(self.beats),
             writer.i.valid.eq(self.feeds),
+            writer.i.payload.eq(self.beat),
             writer.aw.ready.eq(self.accepts),
             writer.w.ready.eq(self.takes),
             writer.b.valid.eq(self.answers),
@@ -126,6 +128,9 @@ class WriterHarness(Elaboratable):
         with m.If(beat_goes):
             m.d.comb += [
                 Assert(behind != 0),
+                Assert(writer.i.ready),
+                Assert(writer.w.payload.data == self.beat.data),
+                Assert(writer.w.payload.strobe == self.beat.strobe),
                 # The last mark closes a burst: as many are left open as have unsent beats.
                 Assert(complete < addressed),
             ]
@@ -136,3 +141,67 @@ class WriterHarness(Elaboratable):
         ]
         holds(m, writer.aw, "address")
         return m
+
+
+class SizesHarness(Elaboratable):
+    """A beat writes the byte of its token and key head, in the block that was asked for it."""
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+        self.run, self.clear = Signal(), Signal()
+        self.accepts, self.takes = Signal(), Signal()
+        self.data = Signal(len(sizes.data))
+        self.inputs = [self.run, self.clear, self.accepts, self.takes, self.data]
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sizes = sizes = self.sizes
+        layout, rows = sizes.layout, sizes.rows
+        whole = sizes.asked & sizes.sent
+        ran = Signal()
+        m.d.sync += ran.eq(self.run & ~whole)
+        m.d.comb += [
+            sizes.run.eq(self.run),
+            sizes.clear.eq(self.clear),
+            sizes.data.eq(self.data),
+            sizes.blocks.ready.eq(self.accepts),
+            sizes.o.ready.eq(self.takes),
+            Assume(self.run | ~ran),  # a phase ends when it is done
+            Assume(~self.clear | ~self.run),
+        ]
+        of_block = self._place(m, "block", sizes.blocks.valid & self.accepts)
+        of_beat = self._place(m, "beat", sizes.o.valid & self.takes)
+        (slot, head), beat = of_block, layout.beat_bytes
+        tile = (head * layout.tiles + slot // layout.tile) * layout.tile_beats * beat
+        within = rows.first + slot % layout.tile
+        with m.If(sizes.blocks.valid):
+            m.d.comb += [
+                Assert(sizes.blocks.payload.address == layout.base + tile + within // beat * beat),
+                Assert(sizes.blocks.payload.beats == 0),
+            ]
+        with m.If(sizes.o.valid):
+            byte = (rows.first + of_beat[0] % layout.tile) % beat
+            m.d.comb += [
+                Assert(sizes.o.payload.strobe == (1 << byte)),
+                Assert(sizes.o.payload.data == sizes.o.payload.data[:8].replicate(beat)),
+            ]
+        with m.If(self.run & whole):
+            m.d.comb += [Assert(of_block[0] == of_beat[0]), Assert(head == 0)]
+            m.d.comb += Assert(of_beat[1] == 0)
+        return m
+
+    def _place(self, m, name, moves):
+        """Count tokens and heads; return the slot and the head of the next one."""
+        places, layout = self.sizes.slots.ring, self.sizes.layout
+        slot, head = (
+            Signal(range(places.slots), name=f"{name}_slot"),
+            Signal(4, name=f"{name}_head"),
+        )
+        jumps = (slot == places.slots - 1) | (slot == places.pinned - 1)
+        with m.If(moves):
+            m.d.sync += head.eq(head + 1)
+            with m.If(head == layout.kv_heads - 1):
+                m.d.sync += [head.eq(0), slot.eq(Mux(jumps, places.start, slot + 1))]
+        with m.If(self.clear):
+            m.d.sync += [slot.eq(0), head.eq(0)]
+        return slot, head

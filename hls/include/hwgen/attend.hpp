@@ -51,6 +51,8 @@ struct slots {
 struct append_task {
   int read, cache;  // addresses of the tensor and of the cache
   int row;          // elements of a row
+  int read_sizes, cache_sizes;  // addresses of the sizes of its rows, if it has any
+  int heads, pitch;             // sizes of a row (0: none); from a key head to the next one
   slots place;
   int counter;      // its count of tokens
 };
@@ -86,12 +88,18 @@ void append(ap_uint<BITS> (&memory)[SIZE], const append_task& task,
   const int before = task.place.before(tokens[task.counter]);
 rows:
   for (int t = 0; t < task.place.tokens; ++t) {
-    const int to = task.cache + task.place.slot(before + t) * task.row;
+    const int slot = task.place.slot(before + t);
+    const int to = task.cache + slot * task.row;
     const int from = task.read + t * task.row;
   elements:
     for (int i = 0; i < task.row; ++i) {
 #pragma HLS pipeline II = 1
       memory[to + i] = memory[from + i];
+    }
+  sizes:
+    for (int h = 0; h < task.heads; ++h) {
+      memory[task.cache_sizes + h * task.pitch + slot] =
+          memory[task.read_sizes + t * task.heads + h];
     }
   }
 }

@@ -64,7 +64,7 @@ struct pack_task {
   int read;  // address of the tensor
   bool is_signed;
   int codes, sizes;     // addresses in the cache
-  bool staged;          // the codes of a tensor lie row by row, to be appended to a cache
+  bool staged;          // codes and sizes of a tensor lie row by row, to be appended to a cache
   int heads, elements;  // of a row
   int pitch;            // sizes from a key head to the next one
   int mean;             // where its means begin in the table of all; -1: it has none
@@ -112,7 +112,8 @@ rows:
           pair = code;
         }
       }
-      memory[task.sizes + h * task.pitch + slot] = ap_uint<BITS>(size);
+      const int beside = task.staged ? t * task.heads + h : h * task.pitch + slot;
+      memory[task.sizes + beside] = ap_uint<BITS>(size);
     }
   }
 }

@@ -35,15 +35,20 @@ def cached_nodes(plan: Plan) -> list[str]:
 
 def append_lines(plan: Plan, task: Task) -> Lines:
     """Return the initialiser of a ``hwgen::append_task``, line by line."""
-    (source,) = task.reads
-    address = plan.placement(source).address
+    address = plan.placement(task.reads[0]).address
     cache = plan.placement(task.appends).address
-    reader = plan.task(task.node)
-    assert reader.work.attend is not None
+    attend = plan.task(task.node).work.attend
+    assert attend is not None
+    sizes = "0, 0, 0, 0"
+    if task.sizes:
+        source, kept = plan.placement(task.reads[1]), plan.placement(task.sizes)
+        pitch = kept.elements // attend.kv_heads
+        sizes = f"{source.address}, {kept.address}, {attend.kv_heads}, {pitch}"
     return (
         (f"{address}, {cache},", "addresses: tensor, cache"),
         (f"{task.work.ports[0].row},", "elements of a row"),
-        (_slots(plan, reader.work.attend, task.node), _SLOTS),
+        (f"{sizes},", "addresses of sizes: tensor, cache; of a row, of a head"),
+        (_slots(plan, attend, task.node), _SLOTS),
     )
 
 

@@ -164,7 +164,7 @@ def _with_external(plan: Plan) -> Plan:
 def _unit(plan: Plan, task: Task) -> str:
     """Return the function that runs a task."""
     if task.appends:
-        return "pack" if task.sizes else "append"
+        return "pack" if task.work.kind == "pack" else "append"
     if task.work.kind == "mac":
         return "mac" if plan.engine(task.engine).template == "mac" else "linear"
     return task.work.kind if task.work.kind in _UNITS else "vector"

@@ -59,17 +59,21 @@ class Caches:
                     "pinned": 0,
                     "start": 0,
                 }  # a tensor, none after it
+                staged = is_staged(task.appends)
                 writers[task.name] = RingWriter(
                     row=task.work.ports[0].row // codes,
                     lanes=plan.engine(task.engine).fold.lanes // codes,
-                    **(whole if is_staged(task.appends) else slots),
+                    **(whole if staged else slots),
                 )
                 m.submodules[f"append_{task.name}"] = writers[task.name]
-            if task.sizes:
-                place = plan.placement(task.sizes)
-                pitch = place.elements // attend.kv_heads
-                sizes[task.name] = SizeWriter(heads=attend.kv_heads, pitch=pitch, **slots)
-                m.submodules[f"sizes_{task.name}"] = sizes[task.name]
+                if task.sizes:
+                    pitch = plan.placement(task.sizes).elements // attend.kv_heads
+                    sizes[task.name] = (
+                        RingWriter(row=attend.kv_heads, lanes=1, **whole)
+                        if staged
+                        else SizeWriter(heads=attend.kv_heads, pitch=pitch, **slots)
+                    )
+                    m.submodules[f"sizes_{task.name}"] = sizes[task.name]
             if task.node not in counts:
                 counts[task.node] = TokenCount(
                     slots=ring.slots,
@@ -86,8 +90,8 @@ class Caches:
             if task.name in writers:
                 anew = begin if is_staged(task.appends) else counts[task.node].emptied
                 m.d.comb += writers[task.name].clear.eq(clear | anew)
-            if task.name in sizes:
-                m.d.comb += sizes[task.name].clear.eq(clear | counts[task.node].emptied)
+                if task.name in sizes:
+                    m.d.comb += sizes[task.name].clear.eq(clear | anew)
         return cls(counts, writers, sizes, plan)
 
     @property

@@ -136,23 +136,34 @@ class BoundArray(Bound):
         return Cat(Cat(word, (word[-1] & came).replicate(spare)) for word in words)
 
     def _fetch(self, m: Module, field: Any, start: Any, core: Any, shape: ArrayShape) -> None:
-        """Take keys and values of external caches from the memory's beats, when they come."""
+        """Take keys and values of external caches from the memory's beats, when they come.
+
+        Their sizes have twice the bits of codes: two words, of which the first one waits.
+        """
         memory = self.memory
         external = field([is_external(item.work.attend) for item in self.tasks], "is_external")
-        fetched, came = Signal(), Signal()
+        fetched, came, waits = Signal(), Signal(), Signal()
         beat = Signal(self.reads * shape.data_bits)
-        m.d.comb += fetched.eq(external & ((core.operand == ROWS) | (core.operand == VALUES)))
+        of_sizes = (core.operand == KEY_SIZES) | (core.operand == VALUE_SIZES)
+        of_codes = (core.operand == ROWS) | (core.operand == VALUES)
+        m.d.comb += fetched.eq(external & (of_sizes | of_codes))
         codes = [
             memory.beats.payload.word_select(lane, memory.code_bits) for lane in range(self.reads)
         ]
-        take = fetched & core.read & memory.beats.valid
+        word = Signal(self.reads * shape.data_bits)
+        m.d.comb += word.eq(Cat(_extended(code, shape.data_bits) for code in codes))
+        moves, take = fetched & core.read & memory.beats.valid, fetched & memory.beats.valid
+        if memory.packed:
+            before = Signal(len(memory.beats.payload))
+            take = take & (~of_sizes | waits)
+            with m.If(moves):
+                m.d.sync += [before.eq(memory.beats.payload), waits.eq(of_sizes & ~waits)]
+            with m.If(of_sizes):
+                m.d.comb += word.eq(_sizes_of(Cat(before, memory.beats.payload), shape.data_bits))
         m.d.comb += memory.beats.ready.eq(fetched & core.read)
-        m.d.sync += [
-            came.eq(take),
-            beat.eq(Cat(_extended(code, shape.data_bits) for code in codes)),
-        ]
+        m.d.sync += [came.eq(take & core.read), beat.eq(word)]
         with m.If(fetched):
-            m.d.comb += core.read_ready.eq(memory.beats.valid)
+            m.d.comb += core.read_ready.eq(take)
         with m.If(came):
             m.d.comb += core.data.eq(beat)
         for k, item in enumerate(self.tasks):
@@ -288,6 +299,14 @@ def _operand_types(task: Task, types: tuple[QType, ...]) -> tuple[QType, ...]:
     if _is_packed(task):
         return (types[0], _PACKED, _PACKED, *types[3:-2])
     return types[:-1] if task.work.attend and task.work.attend.padded else types
+
+
+def _sizes_of(word: Any, bits: int) -> Any:
+    """Return the sizes in a word, each as wide as a code."""
+    return Cat(
+        Cat(word.word_select(row, _PACKED.bits), Const(0, bits - _PACKED.bits))
+        for row in range(len(word) // _PACKED.bits)
+    )
 
 
 def _extended(code: Any, bits: int) -> Any:

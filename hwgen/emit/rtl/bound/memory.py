@@ -20,6 +20,7 @@ from rtl_templates.memory_port.block_reader import BlockReader
 from rtl_templates.memory_port.block_writer import BlockWriter
 from rtl_templates.memory_port.kv_fetch import KvFetch
 from rtl_templates.memory_port.kv_layout import KvLayout
+from rtl_templates.memory_port.kv_sizes import KvSizes
 from rtl_templates.memory_port.kv_store import KvStore
 from rtl_templates.streams.gearbox import Gearbox
 
@@ -45,7 +46,8 @@ class BoundMemory(Bound):
         assert plan.memory is not None
         self.port = plan.memory
         for task in self.tasks:
-            self.granule = gcd(self.granule, plan.placement(task.reads[0]).address, self.reads)
+            starts = [plan.placement(name).address for name in task.reads]
+            self.granule = gcd(self.granule, *starts, self.reads)
         self.users = [task for task in plan.tasks if is_external(task.work.attend)]
         self.packed = any(task.work.attend.kv4 for task in self.users if task.work.attend)
         self.layouts = {task.node: self._layout(task) for task in self.users}
@@ -66,6 +68,7 @@ class BoundMemory(Bound):
             features=attend.features // codes,
             bits=8 if attend.kv4 else key.type.bits,
             data_bits=self.port.data_bits,
+            sized=attend.kv4,
         )
 
     def build(self, m: Module, task: Any, start: Any) -> None:
@@ -73,34 +76,34 @@ class BoundMemory(Bound):
         longest = max(max(item.key_beats, item.value_beats) for item in self.layouts.values())
         m.submodules.writer = writer = BlockWriter(beats=longest, **self.masters)
         (code_bits,) = {item.bits for item in self.layouts.values()}
-        m.submodules.to_beats = pack = Gearbox(self.reads * code_bits, self.port.data_bits)
-        wiring.connect(m, pack.o, writer.i)
+        m.submodules.to_beats = self.to_beats = pack = Gearbox(
+            self.reads * code_bits, self.port.data_bits
+        )
         running, fetching = Signal(name="appending"), Const(0, 1)
+        m.d.comb += [
+            writer.i.payload.data.eq(pack.o.payload),
+            writer.i.payload.strobe.eq(-1),
+            writer.i.valid.eq(pack.o.valid),
+            pack.o.ready.eq(writer.i.ready),
+        ]
         self.data = Signal(self.reads * self.buffer.bits, name="memory_data")
         self.address, asked = Signal(range(max(2, self.buffer.elements))), Signal(name="asked")
         through = Signal(name="through")
         for k, item in enumerate(self.tasks[: self.alike]):
-            unit = self._store(item)
-            m.submodules[f"append_{item.name}"] = unit
-            m.d.comb += [
-                unit.run.eq(running & (self.kind == k)),
-                unit.clear.eq(self.fresh | self.caches[item.node].emptied),
-                unit.length.eq(self.length),
-                unit.data.eq(self.data),
-            ]
+            unit = KvStore(address=self.plan.placement(item.reads[0]).address, **self._unit(item))
+            mine = running & (self.kind == k)
+            first = self._sizes(m, item, mine, writer) if item.sizes else Const(1, 1)
+            self._connect(m, f"append_{item.name}", item, unit, mine & first)
             with m.If(self.kind == k):
                 m.d.comb += [
-                    self.address.eq(unit.read),
                     asked.eq(unit.asked),
                     through.eq(writer.idle if acknowledges(self.plan, item) else writer.sent),
                     pack.i.payload.eq(unit.o.payload),
                     pack.i.valid.eq(unit.o.valid),
                     unit.o.ready.eq(pack.i.ready),
-                    writer.blocks.valid.eq(unit.blocks.valid),
-                    writer.blocks.payload.address.eq(unit.blocks.payload.address),
-                    writer.blocks.payload.beats.eq(unit.blocks.payload.beats),
-                    unit.blocks.ready.eq(writer.blocks.ready),
                 ]
+            with m.If(mine & first):
+                m.d.comb += [self.address.eq(unit.read), *_gives(unit.blocks, writer.blocks)]
         self.done = Signal(name="appended")
         m.d.comb += self.done.eq(running & asked & through)
         with m.If(start):
@@ -112,22 +115,46 @@ class BoundMemory(Bound):
         self._fetch(m, PACKED_BITS if self.packed else code_bits)
         self.error = writer.error | self.reader.error
 
-    def _store(self, item: Task) -> KvStore:
+    def _sizes(self, m: Module, item: Task, mine: Any, writer: Any) -> Any:
+        """Write the sizes of a tensor before its codes; return whether these may be read."""
+        unit = KvSizes(address=self.plan.placement(item.reads[1]).address, **self._unit(item))
+        self._connect(m, f"append_{item.sizes}", item, unit, mine)
+        with m.If(mine & ~unit.asked):
+            m.d.comb += [self.address.eq(unit.read), *_gives(unit.blocks, writer.blocks)]
+        with m.If(mine & ~unit.sent):
+            m.d.comb += [
+                writer.i.payload.eq(unit.o.payload),
+                writer.i.valid.eq(unit.o.valid),
+                unit.o.ready.eq(writer.i.ready),
+                self.to_beats.o.ready.eq(0),
+            ]
+        return unit.asked
+
+    def _unit(self, item: Task) -> dict[str, Any]:
+        """Return what the units that append a task's tensor have in common."""
         attend = self.plan.task(item.node).work.attend
         assert attend is not None
         ring = ring_of(attend)
-        return KvStore(
-            self.layouts[item.node],
-            value=holds_values(item.appends),
-            tokens=tokens_of(self.plan, item.node),
-            slots=ring.slots,
-            pinned=ring.pinned,
-            start=ring.start,
-            address=self.plan.placement(item.reads[0]).address,
-            lanes=self.reads,
-            bits=self.buffer.bits,
-            address_bits=self.port.address_bits,
-        )
+        return {
+            "layout": self.layouts[item.node],
+            "value": holds_values(item.appends),
+            "tokens": tokens_of(self.plan, item.node),
+            "slots": ring.slots,
+            "pinned": ring.pinned,
+            "start": ring.start,
+            "lanes": self.reads,
+            "bits": self.buffer.bits,
+            "address_bits": self.port.address_bits,
+        }
+
+    def _connect(self, m: Module, name: str, item: Task, unit: Any, run: Any) -> None:
+        m.submodules[name] = unit
+        m.d.comb += [
+            unit.run.eq(run),
+            unit.clear.eq(self.fresh | self.caches[item.node].emptied),
+            unit.length.eq(self.length),
+            unit.data.eq(self.data),
+        ]
 
     def _fetch(self, m: Module, code_bits: int) -> None:
         """Instantiate the reader: beats for the array, asked for when its task starts."""
@@ -153,12 +180,7 @@ class BoundMemory(Bound):
                 unit.tiles.eq(self._tiles(m, user)),
             ]
             with m.If(unit.blocks.valid):
-                m.d.comb += [
-                    reader.blocks.valid.eq(1),
-                    reader.blocks.payload.address.eq(unit.blocks.payload.address),
-                    reader.blocks.payload.beats.eq(unit.blocks.payload.beats),
-                    unit.blocks.ready.eq(reader.blocks.ready),
-                ]
+                m.d.comb += _gives(unit.blocks, reader.blocks)
 
     def _tiles(self, m: Module, user: Task) -> Any:
         """Return the tiles of slots in use once the present tensor is there."""
@@ -176,3 +198,13 @@ class BoundMemory(Bound):
         ]
         tile = slot >> (attend.tile - 1).bit_length()
         return Mux(tile >= tiles, tiles, tile + 1)
+
+
+def _gives(blocks: Any, to: Any) -> list[Any]:
+    """Return the statements that hand blocks on, of whatever longest length."""
+    return [
+        to.valid.eq(blocks.valid),
+        to.payload.address.eq(blocks.payload.address),
+        to.payload.beats.eq(blocks.payload.beats),
+        blocks.ready.eq(to.ready),
+    ]
