@@ -18,7 +18,7 @@ from hwgen.ops.history import RowWindow
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count
 from hwgen.ops.types import QType
-from hwgen.ops.work import Loop, Port, Work
+from hwgen.ops.work import Loop, OperandBlock, Port, Work
 
 __all__ = ["OP", "Linear", "LinearParams"]
 
@@ -127,19 +127,36 @@ class Linear(Op):
             outputs=lowered.constants["weight"].shape[0],
             elements=elements,
             pad=lowered.attrs["pad"],
+            blocks=_operand_blocks(lowered, inputs[0]),
         )
 
     def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:
         """Return (features, 1, elements) with the columns in stream order."""
-        weight = lowered.constants["weight"]
-        if len(inputs[0]) == 3:
-            weight = weight.reshape(-1, *inputs[0]).transpose(0, 2, 3, 1)
+        weight = _in_stream_order(lowered.constants["weight"], inputs[0])
         return weight.reshape(weight.shape[0], 1, -1)
 
 
 def _tokens(shape: Shape) -> Shape:
     """Return the axes that are kept: the tokens of a sequence."""
     return shape[:1] if len(shape) == 2 else ()
+
+
+def _in_stream_order(columns: Int, shape: Shape) -> Int:
+    """Return an array (n, elements of a token) with its columns in the stream order of images."""
+    if len(shape) == 3:
+        columns = columns.reshape(-1, *shape).transpose(0, 2, 3, 1)
+    return columns.reshape(columns.shape[0], -1)
+
+
+def _operand_blocks(lowered: Lowered, shape: Shape) -> tuple[OperandBlock, ...]:
+    """Return the blocks of the operands, whose elements are those of the stream."""
+    blocks = Blocks.of(lowered.attrs, lowered.constants)
+    if blocks is None:
+        return ()
+    there = np.argsort(_in_stream_order(np.arange(blocks.order.size)[np.newaxis], shape)[0])
+    places = there[blocks.order].reshape(-1, blocks.size).tolist()
+    pairs = zip(places, blocks.bits, strict=True)
+    return tuple(OperandBlock(tuple(elements), bits) for elements, bits in pairs)
 
 
 def _flat(batch: npt.NDArray[Number]) -> npt.NDArray[Number]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-__all__ = ["Attend", "Loop", "Port", "Work"]
+__all__ = ["Attend", "Loop", "OperandBlock", "Port", "Work"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,22 @@ class Attend:
 
 
 @dataclass(frozen=True)
+class OperandBlock:
+    """Elements of a row whose operands have the same width, in the order of their places.
+
+    Parameters
+    ----------
+    elements
+        Their indices in the row.
+    bits
+        4 or 8.
+    """
+
+    elements: tuple[int, ...]
+    bits: int
+
+
+@dataclass(frozen=True)
 class Work:
     """One op as nested loops over its input in stream order, outputs in stream order too.
 
@@ -156,6 +172,9 @@ class Work:
     attend
         The products of ``matmul`` and ``attention``, whose row loop counts queries, channel
         loop heads, and ``outputs`` a head's features.
+    blocks
+        Of a linear layer (``mac``) whose elements are rounded to operands: see
+        :class:`hwgen.ops.blocks.Blocks`.
     """
 
     kind: str
@@ -171,6 +190,7 @@ class Work:
     mirror: int = 0
     own_columns: bool = False
     attend: Attend | None = None
+    blocks: tuple[OperandBlock, ...] = ()
 
     @property
     def positions(self) -> int:

@@ -131,6 +131,8 @@ def _fold(engine: Engine, task: Task) -> Iterator[str]:
         return
     if engine.template == "array":
         yield from _array(engine, task)
+    elif engine.template == "mac_array":
+        yield from _block_array(engine, task)
     elif (
         min(fold.rows, fold.elements, fold.outputs, fold.groups) < 1
         or fold.rows not in legal_rows(work)
@@ -180,6 +182,19 @@ def _array(engine: Engine, task: Task) -> Iterator[str]:
         yield f"beats of {fold.lanes} do not divide the rows of {name}"
     if work.kind == "attention" and work.attend and work.attend.tile != fold.rows:
         yield f"{name} has tiles of {work.attend.tile} keys, {engine.name} {fold.rows} rows"
+
+
+def _block_array(engine: Engine, task: Task) -> Iterator[str]:
+    work, fold, name = task.work, engine.fold, task.name
+    if min(fold.rows, fold.outputs) < 1 or fold.elements != 2 or fold.outputs % 2:
+        yield f"{engine.name} has no tiles of {fold.rows} x {fold.outputs}, {fold.elements} tokens"
+    if not _power(fold.reads) or fold.reads > fold.rows:
+        yield f"{engine.name} reads {fold.reads} elements at once for {fold.rows} rows"
+    if work.outputs % fold.lanes or fold.outputs % fold.lanes:
+        yield f"beats of {fold.lanes} do not divide the rows of {name}"
+    elements = sorted(element for block in work.blocks for element in block.elements)
+    if elements != list(range(work.elements)):
+        yield f"the blocks of {name} do not hold every element once"
 
 
 def _streams(plan: Plan, qgraph: QGraph) -> Iterator[str]:

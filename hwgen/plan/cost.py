@@ -11,6 +11,7 @@ from math import prod
 
 from hwgen.ops.work import Attend, Work
 from hwgen.plan.array_cycles import ArraySize, Fetch, array_slots
+from hwgen.plan.block_cycles import block_cycles
 from hwgen.plan.caches import ring_of
 from hwgen.plan.model import Fold
 from hwgen.plan.runs import run_steps, run_work
@@ -47,7 +48,10 @@ ROWS = frozenset(ROW_PERIODS)
 
 
 def template_of(work: Work, *, array: bool = False) -> str:
-    """Return the template that executes a work: ``mac``, ``array``, ``row``, ``pack``, ``vector``.
+    """Return the template that executes a work.
+
+    ``mac``, ``mac_array`` (operands in blocks of 4 and 8 bits), ``array``, ``row``, ``pack``,
+    ``vector``.
 
     Parameters
     ----------
@@ -61,6 +65,8 @@ def template_of(work: Work, *, array: bool = False) -> str:
         return "row"
     if work.kind != "mac":
         return "pack" if work.kind == "pack" else "vector"
+    if work.blocks:
+        return "mac_array"
     return "array" if array and not work.reduce else "mac"
 
 
@@ -204,6 +210,8 @@ def issue_cycles(work: Work, fold: Fold) -> int:
 
 def task_cycles(template: str, work: Work, fold: Fold) -> int:
     """Return the cycles of a task: of an array from start to last beat, else issue cycles."""
+    if template == "mac_array":
+        return block_cycles(work, fold)
     return array_cycles(work, fold) if template == "array" else issue_cycles(work, fold)
 
 
@@ -270,4 +278,5 @@ def padded_cycles(work: Work, fold: Fold) -> int:
 def reads_of(template: str, fold: Fold) -> int:
     """Return the contiguous elements that one read delivers."""
     mac = fold.reads or fold.elements * fold.groups
-    return {"mac": mac, "array": fold.reads or fold.rows}.get(template, fold.lanes)
+    reads = {"mac": mac, "array": fold.reads or fold.rows, "mac_array": fold.reads}
+    return reads.get(template, fold.lanes)

@@ -163,7 +163,7 @@ def drain_cycles(engine: Engine, task: Task) -> int:
     The last group starts ``length`` cycles before the end of the issue cycles; negative if the
     pauses of a long packet outlast the pipeline.
     """
-    if engine.template == "array":
+    if engine.placed:
         return 0
     beats = group_beats(task.work, engine.fold)[-1]
     steps, length = steps_of(task.work, engine.fold), length_of(task.work, engine.fold)

@@ -21,8 +21,9 @@ from hwgen.plan.array_cycles import (
     attention_lag,
     size_places,
 )
+from hwgen.plan.block_cycles import inner_tiles, outer_tiles, pass_cycles
 from hwgen.plan.cost import ROWS, array_size, groups_of, reads_of, steps_of
-from hwgen.plan.model import Engine, Plan
+from hwgen.plan.model import Engine, Fold, Plan
 from hwgen.plan.timing import NORM_WAIT, PACK_WAIT, SOFTMAX_WAITS, tree_levels
 
 __all__ = ["array_bits", "check_onchip", "fits_onchip", "onchip_bits"]
@@ -36,6 +37,11 @@ GAIN_BITS = 17 + 47
 _MEAN_BITS = _SIZE_BITS = 8
 
 _LOG_BITS, _PART_BITS = 18, 16
+
+_DIGIT_BITS = 4
+
+_BANKS = 3
+"""Of a ``mac_array``: sums on their way, and two of results."""
 
 _LEFT_BITS = 9
 """Width of an element less its mean, before it has 4 bits."""
@@ -69,6 +75,9 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
             rows = -(-tiled // engine.fold.rows) * engine.fold.rows
             weights += rows * other * engine.weight_bits
             channels += task.work.outputs * (engine.acc_bits + MULTIPLIER_BITS)
+        if engine.template == "mac_array":
+            weights += block_weight_bits(task.work, engine.fold)
+            channels += task.work.outputs * (engine.acc_bits + MULTIPLIER_BITS)
         if task.work.kind in (*ROWS, "pack"):
             bits = _row_bits(task.work, engine)
             waiting[engine.name] = max(bits, waiting.get(engine.name, 0))
@@ -87,11 +96,30 @@ def onchip_bits(plan: Plan) -> dict[str, int]:
                 [task.work for task in tasks if task.stays],
             )
             buffers += sum(kept.values())
+        if engine.template == "mac_array":
+            works = [task.work for task in plan.tasks if task.engine == engine.name]
+            parts = [block_bits(work, engine) for work in works]
+            buffers += sum(max(kind) for kind in zip(*parts, strict=True))
     for channel in plan.channels:
         if channel.sink:
             buffers += channel.depth * channel.bits * engines[channel.sink].fold.copies
     fifos = sum(e.out_depth * e.fold.lanes * e.out_bits for e in plan.engines)
     return {"weights": weights, "channels": channels, "buffers": buffers, "fifos": fifos}
+
+
+def block_weight_bits(work: Work, fold: Fold) -> int:
+    """Return the bits of a layer's weights on a ``mac_array``, with the zeros of its tiles."""
+    tiles = sum(1 for _ in inner_tiles(work, fold.rows)) * len(outer_tiles(work, fold.outputs))
+    return tiles * fold.rows * fold.outputs * _DIGIT_BITS
+
+
+def block_bits(work: Work, engine: Engine) -> tuple[int, int]:
+    """Return the bits that a ``mac_array`` keeps of a layer's operands, and of sums and results."""
+    fold = engine.fold
+    words = sum(pass_cycles(work, fold, wide)[0] for _, wide in inner_tiles(work, fold.rows))
+    pairs = -(-work.row.count // 2)
+    sums = _BANKS * fold.outputs * 2 * pairs * engine.acc_bits
+    return words * fold.rows * 2 * _DIGIT_BITS, sums
 
 
 def array_bits(

@@ -138,6 +138,9 @@ class Multiplier:
 
 PLAIN = Multiplier()
 
+BLOCK_PRODUCTS = 4
+"""Products of 4 bits that a multiplier of a ``mac_array`` makes: two tokens by two outputs."""
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -146,7 +149,7 @@ class Engine:
     Parameters
     ----------
     template
-        ``mac``, ``array``, ``row``, ``vector``, ``pack`` or ``memory``.
+        ``mac``, ``array``, ``mac_array``, ``row``, ``vector``, ``pack`` or ``memory``.
     fold
         Its size.
     in_bits, weight_bits, acc_bits, out_bits
@@ -173,7 +176,12 @@ class Engine:
     @property
     def multipliers(self) -> int:
         """Products a cycle, which count against the budget; requantisation is not among them."""
-        return self.fold.multipliers if self.template in ("mac", "array") else 0
+        return self.fold.multipliers if self.template in ("mac", "array", "mac_array") else 0
+
+    @property
+    def placed(self) -> bool:
+        """Whether beats leave in an order of their own, and a task's cycles end with the last."""
+        return self.template in ("array", "mac_array")
 
     @property
     def hard_multipliers(self) -> int:
@@ -182,6 +190,8 @@ class Engine:
             return 0
         if self.multiplier.kind == "polynomial":
             return self.fold.multipliers // (self.fold.samples * self.fold.taps)
+        if self.template == "mac_array":
+            return self.fold.multipliers // BLOCK_PRODUCTS
         return hard_multipliers(self.fold, self.multiplier.weights)
 
 

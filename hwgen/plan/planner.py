@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hwgen.errors import SpecError
-from hwgen.ops.blocks import Blocks
+from hwgen.plan.block_checks import check_blocks
 from hwgen.plan.check import check_plan
 from hwgen.plan.dataflow import plan_dataflow
 from hwgen.plan.items import Item, items_of
@@ -36,8 +36,9 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
     SpecError
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
         HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG438 (dataflow with tensors of
-        several lengths), HG472 (blocks of 4 and 8 bits), HG474 (sums that wrap in a shared engine),
-        HG433 (polynomials without dataflow), HG480 (packed multipliers of an unknown family).
+        several lengths), HG472, HG477, HG478 (blocks of 4 and 8 bits), HG474 (sums that wrap in a
+        shared engine), HG433 (polynomials without dataflow), HG480 (packed multipliers of an
+        unknown family).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -51,14 +52,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
         )
     items = items_of(qgraph)
     check_packed(items, accelerator)
-    for node in qgraph.nodes:
-        if Blocks.of(node.lowered.attrs, node.lowered.constants) is not None:
-            raise SpecError(
-                "HG472",
-                f"linear {node.name} reads blocks of 4 and 8 bits, which no engine rounds yet",
-                where=accelerator.mark,
-                hint="mixed: false; the golden model runs and measures them (hwgen.golden.run)",
-            )
+    check_blocks(items, accelerator)
     if qgraph.lengths and accelerator.schedule != "sequential":
         raise SpecError(
             "HG438",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwgen.ops.work import Work
+from hwgen.plan.block_cycles import block_cycles, least_cycles
 from hwgen.plan.cost import (
     issue_cycles,
     length_of,
@@ -11,7 +12,7 @@ from hwgen.plan.cost import (
     task_cycles,
     useful_of,
 )
-from hwgen.plan.model import Fold
+from hwgen.plan.model import BLOCK_PRODUCTS, Fold
 
 __all__ = ["bound_of", "count", "explain"]
 
@@ -39,6 +40,8 @@ def bound_of(template: str, work: Work, fold: Fold) -> str:
     ``unit``: short rows wait for the one unit that finds a row's root or quotient; ``lanes``:
     every multiplier or lane works in every cycle.
     """
+    if template == "mac_array":
+        return _block_bound(work, fold)
     if template == "array":
         cycles, padded = task_cycles(template, work, fold), padded_cycles(work, fold)
         if cycles - padded > _NOTED * cycles:
@@ -61,6 +64,8 @@ def explain(template: str, work: Work, fold: Fold) -> str:
     cycles = task_cycles(template, work, fold)
     if template == "array":
         return _explain_array(bound, work, fold, cycles)
+    if template == "mac_array":
+        return _explain_blocks(bound, work, fold, cycles)
     if bound == "output":
         beats = length_of(work, fold)
         return f"bound by its output: {count(beats, 'beat')} of {fold.lanes} leave per group"
@@ -85,6 +90,32 @@ def explain(template: str, work: Work, fold: Fold) -> str:
     if template == "mac":
         return f"bound by {count(fold.multipliers, 'multiplier')}, always busy"
     return f"bound by {count(fold.lanes, 'lane')}"
+
+
+def _digits(work: Work) -> int:
+    """Return the products of 4 bits of a layer whose operands have 4 and 8 bits."""
+    each = sum(len(block.elements) * block.bits // 4 for block in work.blocks)
+    return work.row.count * work.outputs * each
+
+
+def _block_bound(work: Work, fold: Fold) -> str:
+    cycles, least = block_cycles(work, fold), least_cycles(work, fold)
+    if cycles - least > _NOTED * cycles:
+        return "input"
+    return "fill" if _digits(work) < (1 - _NOTED) * least * fold.multipliers else "lanes"
+
+
+def _explain_blocks(bound: str, work: Work, fold: Fold, cycles: int) -> str:
+    used = _digits(work) / (cycles * fold.multipliers)
+    four = sum(block.bits == 4 for block in work.blocks)
+    text = (
+        f"{fold.rows} x {fold.outputs // 2} multipliers of {BLOCK_PRODUCTS} products of 4 bits, "
+        f"{used:.0%} of their cycles useful; {four} of {len(work.blocks)} blocks have 4 bits"
+    )
+    if bound == "input":
+        waits = cycles - least_cycles(work, fold)
+        return f"{text}: bound by its operands and results, for which it waits {waits} cycles"
+    return f"{text}: the rest is padding of tiles" if bound == "fill" else text
 
 
 def _explain_array(bound: str, work: Work, fold: Fold, cycles: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from hwgen.errors import SpecError
 from hwgen.ops.work import Work
+from hwgen.plan.block_cycles import block_cycles
+from hwgen.plan.block_folds import block_budget, block_fold
 from hwgen.plan.cost import (
     array_cycles,
     issue_cycles,
@@ -23,7 +25,7 @@ from hwgen.plan.cost import (
     useful_of,
 )
 from hwgen.plan.folding import least_lanes, mac_sizes, output_sizes, taken, vector_lanes
-from hwgen.plan.model import Fold
+from hwgen.plan.model import BLOCK_PRODUCTS, Fold
 from hwgen.plan.stationary import WORTH, array_total
 from hwgen.plan.taps import real_taps
 from hwgen.spec.model import Accelerator
@@ -33,7 +35,7 @@ __all__ = ["WORTH", "fewest_normalisers", "shared_folds"]
 _Total = Callable[[Counter[Work], Fold], int]
 """The cycles of an array for some works."""
 
-_ORDER = ("mac", "array", "row", "vector", "pack")
+_ORDER = ("mac", "array", "mac_array", "row", "vector", "pack")
 
 _NEVER = np.int64(1) << 62
 
@@ -68,20 +70,24 @@ def shared_folds(
     ------
     SpecError
         HG412 (fewer multipliers than the least array needs), HG413 (attention with tiles of
-        different sizes).
+        different sizes), HG478 (too few for an array of operands in blocks).
     """
     works: dict[str, list[Work]] = {}
     for template, work in jobs:
         works.setdefault(template, []).append(work)
     folds: dict[str, Fold] = {}
     busy = 0
+    if "mac_array" in works:
+        folds["mac_array"], accelerator = _beside(works, accelerator)
+        busy += sum(block_cycles(work, folds["mac_array"]) for work in works["mac_array"])
     if "array" in works:
         macs = works.get("mac", [])
         total = partial(array_total, stationary=stationary)
         folds["array"] = _array_fold(works["array"], macs, accelerator, total)
         busy += total(Counter(works["array"]), folds["array"])
     if "mac" in works:
-        left = accelerator.budget.multipliers - sum(fold.multipliers for fold in folds.values())
+        left = accelerator.budget.multipliers
+        left -= folds["array"].multipliers if "array" in folds else 0
         folds["mac"] = _mac_fold(works["mac"], left, share)
         busy += sum(issue_cycles(work, folds["mac"]) for work in works["mac"])
     for template in ("row", "vector", "pack"):
@@ -89,6 +95,34 @@ def shared_folds(
             folds[template] = _lane_fold(works[template], busy)
             busy += sum(issue_cycles(work, folds[template]) for work in works[template])
     return {template: folds[template] for template in _ORDER if template in works}
+
+
+def _beside(
+    works: Mapping[str, Sequence[Work]], accelerator: Accelerator
+) -> tuple[Fold, Accelerator]:
+    """Return the ``mac_array``, and the accelerator with what it leaves of the budget."""
+    budget = accelerator.budget.multipliers
+    tiles = [work.attend.tile for work in works.get("array", ()) if work.attend]
+    least = (max([*tiles, _HEIGHTS[0]]) if "array" in works else 0) + ("mac" in works)
+    if budget < BLOCK_PRODUCTS + least:
+        others = f", and other engines {least} more" if least else ""
+        raise SpecError(
+            "HG478",
+            f"{budget} multipliers, but a layer with blocks of 4 and 8 bits needs "
+            f"{BLOCK_PRODUCTS} multiplications a cycle{others}",
+            where=accelerator.mark,
+            hint=f"multipliers: {BLOCK_PRODUCTS + least} or more",
+        )
+    passes = [
+        work.row.count
+        * work.outputs
+        * sum(len(one.elements) * one.bits // 4 for one in work.blocks)
+        for work in works["mac_array"]
+    ]
+    elsewhere = [useful_of(work) for name in ("mac", "array") for work in works.get(name, ())]
+    fold = block_fold(works["mac_array"], block_budget(passes, elsewhere, budget, least))
+    left = replace(accelerator.budget, multipliers=budget - fold.multipliers)
+    return fold, replace(accelerator, budget=left)
 
 
 def _array_fold(

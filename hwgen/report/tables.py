@@ -208,6 +208,8 @@ def _fold(engine: Engine) -> str:
     lanes = f"{fold.lanes} lane{'s' if fold.lanes > 1 else ''}"
     if engine.template == "array":
         return f"{fold.rows} x {fold.outputs} elements, {lanes} out"
+    if engine.template == "mac_array":
+        return f"{fold.rows} x {fold.outputs // 2} tiles, {lanes} out"
     if engine.template != "mac":
         return lanes
     side = f"{fold.groups} x " if fold.groups > 1 else ""

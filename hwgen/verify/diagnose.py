@@ -131,7 +131,7 @@ def _trace(plan: Plan, qgraph: QGraph, task: Task) -> TracePort:
         engine.fold.lanes,
         kind.bits,
         kind.signed,
-        ordered=engine.template != "array",
+        ordered=not engine.placed,
         row=task.work.results // tensor.shape[0] if tensor.sequence else 0,
     )
 

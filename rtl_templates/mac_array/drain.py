@@ -27,11 +27,15 @@ class Drain(wiring.Component):
 
     Parameters
     ----------
-    geometry : Geometry
+    geometries : sequence of Geometry
+        Of all tasks, on one array; those from ``alike`` on have the constants of the first ones.
+    alike : int
     acc_bits, out_bits : int
 
     Members
     -------
+    task : ``In``
+        Stable while there are results.
     tile_ready : ``In(1)``
         From the next cycle on another bank can be read.
     address : ``Out``
@@ -49,25 +53,30 @@ class Drain(wiring.Component):
     """Registers from the address to the queue: result, token, lanes, bias, scale, clamp."""
     LATENCY = STAGES + 1
 
-    def __init__(self, geometry, acc_bits, out_bits):
-        self.geometry = geometry
+    def __init__(self, geometries, alike, acc_bits, out_bits):
+        self.geometries = tuple(geometries)
+        self.alike = alike
+        self.lanes, self.columns = geometries[0].lanes, geometries[0].columns
+        self.pairs = max(geometry.pairs for geometry in geometries)
         self.acc_bits = acc_bits
         self.out_bits = out_bits
-        layer = geometry.layer
-        self.multiplier_bits = max(1, max(int(f) for f in layer.multipliers).bit_length())
+        layers = [geometry.layer for geometry in geometries]
+        factors = [int(factor) for layer in layers for factor in layer.multipliers]
+        self.multiplier_bits = max(1, max(factors).bit_length())
         self.layout = data.StructLayout(
             {
-                "data": geometry.lanes * out_bits,
-                "index": range(max(2, layer.tokens * layer.outputs)),
+                "data": self.lanes * out_bits,
+                "index": range(max(2, *(layer.tokens * layer.outputs for layer in layers))),
             }
         )
         # A credit is away for all stages, and two cycles more in the queue.
         self.queue = CreditQueue(self.layout, self.LATENCY + 2)
         super().__init__(
             {
+                "task": In(range(max(2, len(self.geometries)))),
                 "tile_ready": In(1),
-                "address": Out(range(2 * geometry.pairs)),
-                "results": In(geometry.columns * 2 * OUTPUTS * acc_bits),
+                "address": Out(range(2 * self.pairs)),
+                "results": In(self.columns * 2 * OUTPUTS * acc_bits),
                 "drained": Out(1),
                 "o": Out(stream.Signature(self.layout)),
             }
@@ -75,14 +84,20 @@ class Drain(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        geometry = self.geometry
-        layer, outer = geometry.layer, geometry.outer
+        geometries, field = self.geometries, TaskField(m, self.task)
+        layers = [geometry.layer for geometry in geometries]
+
+        def of_task(what, name):
+            return field([what(geometry) for geometry in geometries], name)
+
         m.submodules.queue = queue = self.queue
         wiring.connect(m, queue.o, wiring.flipped(self.o))
 
         ready, bank = Signal(2), Signal()
-        token, part = Signal(range(max(2, layer.tokens))), Signal(range(self._parts + 1))
-        tile = Signal(range(max(2, len(outer))))
+        token = Signal(range(max(2, *(layer.tokens for layer in layers))))
+        part = Signal(range(self._parts + 1))
+        tile = Signal(range(max(2, *(len(geometry.outer) for geometry in geometries))))
+        outputs = of_task(lambda one: one.layer.outputs, "outputs")
         index, line, start = (
             Signal.like(queue.payload.index, name=n) for n in ("index", "line", "start")
         )
@@ -90,45 +105,49 @@ class Drain(wiring.Component):
             Signal(range(max(2, self._words)), name=n) for n in ("channel", "channel_line")
         )
         parts = Signal(range(self._parts + 1))
-        m.d.comb += parts.eq(
-            Mux(tile == len(outer) - 1, geometry.beats(outer[-1]), geometry.beats(outer[0]))
-        )
+        final = Signal()
+        last_parts = of_task(lambda one: one.beats(one.outer[-1]), "last_parts")
+        m.d.comb += [
+            final.eq(tile == of_task(lambda one: len(one.outer) - 1, "last_tile")),
+            parts.eq(
+                Mux(final, last_parts, of_task(lambda one: one.beats(one.outer[0]), "first_parts"))
+            ),
+        ]
         go, part_ends, token_ends = Signal(), Signal(), Signal()
         m.d.comb += [
             go.eq((ready != 0) & (queue.room != 0)),
             queue.reserve.eq(go),
             part_ends.eq(part == parts - 1),
-            token_ends.eq(token == layer.tokens - 1),
+            token_ends.eq(token == of_task(lambda one: one.layer.tokens - 1, "last_token")),
             self.drained.eq(go & part_ends & token_ends),
-            self.address.eq((token >> 1) + Mux(bank, geometry.pairs, 0)),
+            self.address.eq((token >> 1) + Mux(bank, self.pairs, 0)),
         ]
         m.d.sync += ready.eq(ready + self.tile_ready - self.drained)
         with m.If(go):
             m.d.sync += [
                 part.eq(part + 1),
-                index.eq(index + geometry.lanes),
+                index.eq(index + self.lanes),
                 channel.eq(channel + 1),
             ]
             with m.If(part_ends):
                 m.d.sync += [
                     part.eq(0),
                     token.eq(token + 1),
-                    line.eq(line + layer.outputs),
-                    index.eq(line + layer.outputs),
+                    line.eq(line + outputs),
+                    index.eq(line + outputs),
                     channel.eq(channel_line),
                 ]
         with m.If(self.drained):
-            width = OUTPUTS * geometry.columns
-            final = tile == len(outer) - 1
+            width = OUTPUTS * self.columns
             begin = Mux(final, 0, start + width)
-            words = Mux(final, 0, channel_line + geometry.beats(width))
+            words = Mux(final, 0, channel_line + width // self.lanes)
             m.d.sync += [
                 *(token.eq(0), bank.eq(~bank), tile.eq(Mux(final, 0, tile + 1))),
                 *(start.eq(begin), line.eq(begin), index.eq(begin)),
                 *(channel_line.eq(words), channel.eq(words)),
             ]
         sums = self._sums(m, token, part)
-        codes = self._requantise(m, sums, delay(m, channel, 2, "channel"))
+        codes = self._requantise(m, field, sums, delay(m, channel, 2, "channel"))
         m.d.comb += [
             queue.push.eq(delay(m, go, self.STAGES, "go")),
             queue.payload.data.eq(Cat(codes)),
@@ -138,38 +157,42 @@ class Drain(wiring.Component):
 
     @property
     def _parts(self):
-        return self.geometry.beats(OUTPUTS * self.geometry.columns)
+        return OUTPUTS * self.columns // self.lanes
 
     @property
     def _words(self):
-        return sum(self.geometry.beats(outputs) for outputs in self.geometry.outer)
+        return sum(map(_beats, self.geometries[: self.alike]))
 
     def _sums(self, m, token, part):
         """Return the sums of a beat, three cycles after its address."""
-        geometry, bits = self.geometry, self.acc_bits
+        bits = self.acc_bits
         second = delay(m, token[0], 1, "second")
         mine = []
-        for k in range(geometry.columns):
+        for k in range(self.columns):
             pair = self.results.word_select(k, 2 * OUTPUTS * bits)
             word = Signal(OUTPUTS * bits, name=f"word_{k}", reset_less=True)
             m.d.sync += word.eq(Mux(second, pair.word_select(1, len(word)), pair[: len(word)]))
             mine.append(word)
         part = delay(m, part, 2, "part")
-        chosen = Signal(geometry.lanes * bits, reset_less=True)
+        chosen = Signal(self.lanes * bits, reset_less=True)
         m.d.sync += chosen.eq(Cat(mine).word_select(part, len(chosen)))
-        return [chosen.word_select(j, bits).as_signed() for j in range(geometry.lanes)]
+        return [chosen.word_select(j, bits).as_signed() for j in range(self.lanes)]
 
-    def _requantise(self, m, sums, channel):
+    def _requantise(self, m, field, sums, channel):
         """Return the codes, three cycles after the sums, whose channel was known a cycle before."""
-        geometry, bits = self.geometry, self.acc_bits
-        layer, lane = geometry.layer, bits + self.multiplier_bits
+        bits, lane = self.acc_bits, self.acc_bits + self.multiplier_bits
+        scales = [geometry.layer.scale for geometry in self.geometries]
+        half = field([scale.half for scale in scales], "half")
+        firsts = [0]
+        for geometry in self.geometries[: self.alike]:
+            firsts.append(firsts[-1] + _beats(geometry))
+        first = field([firsts[k % self.alike] for k in range(len(scales))], "first_channel")
         memory = Memory(
-            shape=unsigned(geometry.lanes * lane), depth=max(2, self._words), init=self._channels()
+            shape=unsigned(self.lanes * lane), depth=max(2, self._words), init=self._channels()
         )
         m.submodules.channels = memory
         reader = memory.read_port()
-        m.d.comb += [reader.en.eq(1), reader.addr.eq(channel)]
-        field = TaskField(m, None)
+        m.d.comb += [reader.en.eq(1), reader.addr.eq(channel + first)]
         codes = []
         for j, total in enumerate(sums):
             constants = reader.data.word_select(j, lane)
@@ -181,24 +204,30 @@ class Drain(wiring.Component):
                 biased.eq(total + constants[:bits].as_signed()),
                 factor.eq(constants[bits:]),
                 scaled.eq(biased * factor),
-                code.eq(finish(field, [layer.scale], scaled + layer.scale.half)),
+                code.eq(finish(field, scales, scaled + half)),
             ]
             codes.append(code)
         return codes
 
     def _channels(self):
-        """Return a word per beat of a token: tile by tile, the last ones filled with zeros."""
-        geometry = self.geometry
-        layer, words, start = geometry.layer, [], 0
-        for outputs in geometry.outer:
-            fill = -outputs % geometry.lanes
-            here = range(start, start + outputs)
-            words += channel_words(
-                [int(layer.biases[o]) + layer.offset(o) for o in here] + [0] * fill,
-                [int(layer.multipliers[o]) for o in here] + [0] * fill,
-                lanes=geometry.lanes,
-                bias_bits=self.acc_bits,
-                multiplier_bits=self.multiplier_bits,
-            )
-            start += outputs
+        """Return a word per beat of a token, task by task, tile by tile, filled with zeros."""
+        words = []
+        for geometry in self.geometries[: self.alike]:
+            layer, start = geometry.layer, 0
+            for outputs in geometry.outer:
+                fill = -outputs % self.lanes
+                here = range(start, start + outputs)
+                words += channel_words(
+                    [int(layer.biases[o]) + layer.offset(o) for o in here] + [0] * fill,
+                    [int(layer.multipliers[o]) for o in here] + [0] * fill,
+                    lanes=self.lanes,
+                    bias_bits=self.acc_bits,
+                    multiplier_bits=self.multiplier_bits,
+                )
+                start += outputs
         return words
+
+
+def _beats(geometry):
+    """Return the beats of a token."""
+    return sum(geometry.beats(outputs) for outputs in geometry.outer)

@@ -32,11 +32,11 @@ class Edge(wiring.Component):
     address, load_address : ``In``
     swap, load : ``In(1)``
         See :class:`rtl_templates.mac_array.grid.TileGrid`.
-    w_enable : ``In(groups * 2)``
-        Per group of ``beat`` rows: whether the first digit, the second digit is written.
+    w_enable : ``In(rows * 2)``
+        Per row: whether the first digit, the second digit is written.
     w_address : ``In``
     w_data : ``In(beat * 2 * 4)``
-        Per row of the group both digits, each signed.
+        Per row of a group of ``beat`` rows both digits, each signed.
     a, w, swap_o, load_o : ``Out``
         For the grid.
     """
@@ -49,7 +49,6 @@ class Edge(wiring.Component):
         self.weights = [list(words) for words in weights]
         self.depth = depth
         self.beat = beat
-        self.groups = -(-self.rows // beat)
         self.a_bits = sum(digit_bits(FORM.a, TOKENS))
         self.w_bits = sum(digit_bits(FORM.w, FORM.counts[1]))
         super().__init__(
@@ -58,7 +57,7 @@ class Edge(wiring.Component):
                 "load_address": In(range(max(2, len(self.weights[0])))),
                 "swap": In(1),
                 "load": In(1),
-                "w_enable": In(self.groups * TOKENS),
+                "w_enable": In(self.rows * TOKENS),
                 "w_address": In(range(max(2, depth))),
                 "w_data": In(beat * TOKENS * FORM.a.bits),
                 "a": Out(self.rows * self.a_bits),
@@ -89,14 +88,14 @@ class Edge(wiring.Component):
 
     def _operands(self, m, r, address):
         """Return the digits that a row multiplies."""
-        bits, group = FORM.a.bits, r // self.beat
+        bits = FORM.a.bits
         numbers = []
         for k in range(TOKENS):
             memory = Memory(shape=unsigned(bits), depth=max(2, self.depth), init=[])
             m.submodules[f"operands_{r}_{k}"] = memory
             writer, reader = memory.write_port(), memory.read_port()
             m.d.comb += [
-                writer.en.eq(self.w_enable[group * TOKENS + k]),
+                writer.en.eq(self.w_enable[r * TOKENS + k]),
                 writer.addr.eq(self.w_address),
                 writer.data.eq(self.w_data.word_select((r % self.beat) * TOKENS + k, bits)),
                 reader.en.eq(1),

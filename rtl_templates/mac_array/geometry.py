@@ -1,6 +1,7 @@
 """How a layer is cut into passes over the array, and when each of them runs."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 
 from rtl_templates.arith.codes import bits_for
@@ -132,7 +133,7 @@ class Layer:
             for block in self.blocks
         )
 
-    @property
+    @cached_property
     def acc_bits(self):
         """Width that holds every sum of digits on its way, and the result with its bias."""
         low = high = 0
@@ -187,7 +188,7 @@ class Geometry:
         if self.layer.channels % self.beat:
             raise ValueError(f"A beat must divide {self.layer.channels}, not {self.beat}")
 
-    @property
+    @cached_property
     def inner(self):
         """Inner tiles, block by block."""
         return tuple(
@@ -214,12 +215,12 @@ class Geometry:
         steps = self.steps(wide)
         return max(steps, self.columns, self.TURN + steps - self.pairs)
 
-    @property
+    @cached_property
     def bases(self):
         """Where the operands of each inner tile begin, and where the last ones end, in words."""
         return tuple(accumulate((self.steps(tile.wide) for tile in self.inner), initial=0))
 
-    @property
+    @cached_property
     def outer(self):
         """Outputs of each tile of outputs."""
         width, outputs = OUTPUTS * self.columns, self.layer.outputs
@@ -228,6 +229,11 @@ class Geometry:
     def beats(self, outputs):
         """Return the beats of a token in a tile of so many outputs."""
         return -(-outputs // self.lanes)
+
+    @property
+    def loads(self):
+        """Items of the trains of weights of all passes."""
+        return len(self.outer) * len(self.inner) * self.columns
 
     @property
     def cycles(self):

@@ -1,11 +1,12 @@
 """From codes, token by token, to operands where the array reads them."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl_templates.mac_array.geometry import FORM, TOKENS
+from rtl_templates.mac_array.operands import OperandWriter
+from rtl_templates.streams.delay import delay
 
 __all__ = ["Loader", "beat_places"]
 
@@ -57,11 +58,11 @@ class Loader(wiring.Component):
     release : ``In(1)``
         The oldest tensor has been read.
     w_enable, w_address, w_data : ``Out``
-        See :class:`rtl_templates.mac_array.edge.Edge`.
+        See :class:`OperandWriter`.
     """
 
-    LATENCY = 3
-    """Place, rounded, digits."""
+    LATENCY = 1 + OperandWriter.LATENCY
+    """Place, operands."""
 
     def __init__(self, geometry, x_bits):
         self.geometry = geometry
@@ -71,14 +72,21 @@ class Loader(wiring.Component):
         self.half = geometry.bases[-1]
         blocks = geometry.layer.blocks
         self.shifts = sorted({block.shift for block in blocks})
+        self.writer = OperandWriter(
+            rows=geometry.rows,
+            beat=geometry.beat,
+            x_bits=x_bits,
+            shifts=self.shifts,
+            depth=2 * self.half,
+        )
         super().__init__(
             {
                 "i": In(stream.Signature(geometry.beat * x_bits)),
                 "filled": Out(1),
                 "release": In(1),
-                "w_enable": Out(self.groups * TOKENS),
-                "w_address": Out(range(max(2, 2 * self.half))),
-                "w_data": Out(geometry.beat * TOKENS * FORM.a.bits),
+                "w_enable": Out(self.writer.w_enable.shape()),
+                "w_address": Out(self.writer.w_address.shape()),
+                "w_data": Out(self.writer.w_data.shape()),
             }
         )
 
@@ -104,10 +112,27 @@ class Loader(wiring.Component):
             m.d.sync += [token.eq(0), half.eq(~half)]
 
         told = self._told(m, place)
-        codes, now, ended = self._follow(m, takes, ends, token, half)
-        digits = self._digits(m, told, codes)
-        self._write(m, told, now, digits)
-        m.d.comb += self.filled.eq(ended)
+        m.submodules.writer = writer = self.writer
+        held = Signal.like(token)
+        base = Signal.like(half)
+        m.d.sync += [
+            writer.codes.eq(self.i.payload),
+            writer.takes.eq(takes),
+            held.eq(token),
+            base.eq(half),
+        ]
+        offset = Mux(told.wide, held, held >> 1)
+        m.d.comb += [
+            writer.signed.eq(int(geometry.layer.signed)),
+            writer.second.eq(held[0]),
+            writer.address.eq(told.base + offset + Mux(base, self.half, 0)),
+            *(getattr(writer, name).eq(getattr(told, name)) for name in ("wide", "shift", "group")),
+            self.filled.eq(delay(m, ends, self.LATENCY, "ends")),
+            *(
+                getattr(self, name).eq(getattr(writer, name))
+                for name in ("w_enable", "w_address", "w_data")
+            ),
+        ]
         return m
 
     def _told(self, m, place):
@@ -136,73 +161,3 @@ class Loader(wiring.Component):
         reader = memory.read_port()
         m.d.comb += [reader.en.eq(1), reader.addr.eq(place)]
         return data.View(layout, reader.data)
-
-    def _follow(self, m, takes, ends, token, half):
-        """Return codes and control with the place, and the end of a tensor once it is written."""
-        codes = Signal(len(self.i.payload), reset_less=True)
-        now = Signal(data.StructLayout({"takes": 1, "token": len(token), "half": 1}))
-        m.d.sync += [
-            codes.eq(self.i.payload),
-            now.takes.eq(takes),
-            now.token.eq(token),
-            now.half.eq(half),
-        ]
-        for k in range(self.LATENCY):
-            later = Signal(name=f"ends_{k}")
-            m.d.sync += later.eq(ends)
-            ends = later
-        return codes, now, ends
-
-    def _digits(self, m, told, codes):
-        """Return both digits of each code, three cycles after the transfer."""
-        layer, result = self.geometry.layer, []
-        wide = Signal()
-        m.d.sync += wide.eq(told.wide)
-        for j in range(self.geometry.beat):
-            code = codes.word_select(j, self.x_bits)
-            code = code.as_signed() if layer.signed else code
-            rounded = Signal(signed(self.x_bits + 2), name=f"rounded_{j}", reset_less=True)
-            value = code
-            for index, amount in enumerate(self.shifts):
-                moved = (code + ((1 << amount) >> 1)) >> amount
-                value = Mux(told.shift == index, moved, value) if index else moved
-            m.d.sync += rounded.eq(value)
-            narrow, double = (self._clamped(m, rounded, bits) for bits in (4, 8))
-            both = Signal(2 * FORM.a.bits, name=f"digits_{j}", reset_less=True)
-            if layer.signed:
-                upper = (double + 8) >> 4
-                m.d.sync += both.eq(
-                    Mux(wide, Cat(double[:4], upper[:4]), Cat(narrow[:4], narrow[:4]))
-                )
-            else:  # less 8 in each digit
-                m.d.sync += both.eq(Mux(wide, double, Cat(narrow[:4], narrow[:4])) ^ 0x88)
-            result.append(both)
-        return result
-
-    def _clamped(self, m, value, bits):
-        """Return a rounded code as an operand of so many bits."""
-        layer = self.geometry.layer
-        if all(block.bits != bits for block in layer.blocks):
-            return value
-        (block,) = [block for block in layer.blocks if block.bits == bits][:1]
-        low, high = block.operands(layer.signed)
-        return Mux(value < low, low, Mux(value > high, high, value))
-
-    def _write(self, m, told, now, digits):
-        """Address and enables of the digits, which come two cycles after the place."""
-        address = Signal.like(self.w_address, reset_less=True)
-        offset = Mux(told.wide, now.token, now.token >> 1)
-        enable, enabled = Signal.like(self.w_enable), Signal.like(self.w_enable)
-        second = now.token[0]
-        for group in range(self.groups):
-            mine = now.takes & (told.group == group)
-            m.d.comb += enable.word_select(group, TOKENS).eq(
-                Mux(mine, Mux(told.wide, 3, Mux(second, 2, 1)), 0)
-            )
-        m.d.sync += [
-            address.eq(told.base + offset + Mux(now.half, self.half, 0)),
-            enabled.eq(enable),
-            self.w_address.eq(address),
-            self.w_enable.eq(enabled),
-        ]
-        m.d.comb += self.w_data.eq(Cat(digits))

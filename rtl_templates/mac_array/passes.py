@@ -4,6 +4,9 @@ from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from rtl_templates.mac_array.geometry import Geometry
+from rtl_templates.memory.select import TaskField
+
 __all__ = ["Passes"]
 
 
@@ -12,19 +15,29 @@ class Passes(wiring.Component):
 
     Output tiles one after the other, in each the inner tiles, in each the tokens.  While a pass
     runs, the weights of the next one are loaded; during the last one those of the first, so that a
-    tensor follows another without a gap.  ``columns`` cycles after a reset the first weights are
-    there.  Flow control: only the first cycle of a pass waits, the first pass of a tensor for
-    ``filled``, the last one of an output tile for one of two banks.
+    tensor follows another without a gap.  ``columns`` cycles after a reset or ``start`` the first
+    weights are there.  Flow control: only the first cycle of a pass waits: for ``filled`` the first
+    pass of a tensor, or each pass of the first output tile (``tiled``), and the last one of an
+    output tile for one of two banks.
 
     Parameters
     ----------
-    geometry : Geometry
+    geometries : sequence of Geometry
+        Of all tasks, on one array; those from ``alike`` on have the tiles and weights of the
+        first ones.
+    alike : int
     foot : FootShape
+    tiled : bool
+        Operands come inner tile by inner tile for one tensor; else tensor by tensor, for two.
 
     Members
     -------
+    task : ``In``
+        Stable from two cycles before ``start`` on.
+    start : ``In(1)``
+        The first weights of a task are loaded from the next cycle on; only if there are several.
     filled : ``In(1)``
-        The operands of another tensor can be read from the next cycle on.
+        The operands of another tensor, or inner tile, can be read from the next cycle on.
     release : ``Out(1)``
         The last operand of a tensor is read.
     drained : ``In(1)``
@@ -39,17 +52,23 @@ class Passes(wiring.Component):
         A pass runs.
     """
 
-    def __init__(self, geometry, foot):
-        self.geometry = geometry
+    def __init__(self, geometries, alike, foot, *, tiled=False):
+        self.geometries = tuple(geometries)
+        self.alike = alike
         self.foot = foot
-        self.words = geometry.bases[-1]
-        self.loads = len(geometry.outer) * len(geometry.inner) * geometry.columns
+        self.tiled = tiled
+        self.columns = geometries[0].columns
+        self.words = max(geometry.bases[-1] for geometry in geometries)
+        self.tiles = sum(len(geometry.inner) for geometry in geometries[:alike])
+        self.loads = sum(geometry.loads for geometry in geometries[:alike])
         super().__init__(
             {
+                "task": In(range(max(2, len(self.geometries)))),
+                "start": In(1),
                 "filled": In(1),
                 "release": Out(1),
                 "drained": In(1),
-                "address": Out(range(max(2, 2 * self.words))),
+                "address": Out(range(max(2, self.words * (1 if tiled else 2)))),
                 "load_address": Out(range(max(2, self.loads))),
                 "swap": Out(1),
                 "load": Out(1),
@@ -61,34 +80,50 @@ class Passes(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        geometry = self.geometry
-        inner, outer = geometry.inner, geometry.outer
+        geometries, columns = self.geometries, self.columns
+        field = TaskField(m, self.task)
+
+        def of_task(what, name):
+            return field([what(geometry) for geometry in geometries], name)
+
         kinds = (False, True)
-        most = max(geometry.length(wide) for wide in kinds)
+        most = max(geometry.length(wide) for geometry in geometries for wide in kinds)
         cycle = Signal(range(most + 1))
-        k, n = Signal(range(max(2, len(inner)))), Signal(range(max(2, len(outer))))
-        wide = self._of_tile(m, k, [tile.wide for tile in inner], "wide")
-        up = self._of_tile(m, k, [self.foot.ups.index(tile.block.up) for tile in inner], "up")
+        k = Signal(range(max(2, *(len(geometry.inner) for geometry in geometries))))
+        n = Signal(range(max(2, *(len(geometry.outer) for geometry in geometries))))
+        tile = Signal(range(max(2, self.tiles)))
+        tiles = [tile for geometry in geometries[: self.alike] for tile in geometry.inner]
+        m.d.comb += tile.eq(k + field(self._firsts(lambda one: len(one.inner)), "first_tile"))
+        wide = self._of_tile(m, tile, [one.wide for one in tiles], "wide")
+        up = self._of_tile(m, tile, [self.foot.ups.index(one.block.up) for one in tiles], "up")
         steps, length = (
-            Mux(wide, *(Const(size(kind)) for kind in reversed(kinds)))
-            for size in (geometry.steps, geometry.length)
+            Mux(
+                wide,
+                *(
+                    of_task(lambda one, s=size, w=kind: s(one, w), f"{name}_{kind}")
+                    for kind in reversed(kinds)
+                ),
+            )
+            for name, size in (("steps", Geometry.steps), ("length", Geometry.length))
         )
-        first, last = k == 0, k == len(inner) - 1
-        waiting, used, bank, half = Signal(2), Signal(2), Signal(), Signal()
-        priming = Signal(range(geometry.columns + 1), init=geometry.columns)
+        first, last = k == 0, k == of_task(lambda one: len(one.inner) - 1, "last_inner")
+        final = n == of_task(lambda one: len(one.outer) - 1, "last_outer")
+        waiting = Signal(range(max(4, len(tiles) + 1)))
+        used, bank, half = Signal(2), Signal(), Signal()
+        priming = Signal(range(columns + 1), init=0 if self.tiled else columns)
         go, begins, ends = Signal(), Signal(), Signal()
-        starts = first & (n == 0)
+        takes = n == 0 if self.tiled else first & (n == 0)
         m.d.comb += [
             begins.eq(
-                ((cycle == 0) & (priming == 0)) & ~(starts & (waiting == 0)) & ~(last & (used == 2))
+                ((cycle == 0) & (priming == 0)) & ~(takes & (waiting == 0)) & ~(last & (used == 2))
             ),
             go.eq(begins | (cycle != 0)),
             ends.eq(go & (cycle == length - 1)),
             self.active.eq(go),
             self.swap.eq(begins),
-            self.load.eq((go & (cycle < geometry.columns)) | (priming != 0)),
+            self.load.eq((go & (cycle < columns)) | (priming != 0)),
             self.tile_ends.eq(go & last & (cycle == steps - 1)),
-            self.release.eq(self.tile_ends & (n == len(outer) - 1)),
+            self.release.eq(self.tile_ends & final),
         ]
         with m.If(priming != 0):
             m.d.sync += priming.eq(priming - 1)
@@ -98,16 +133,22 @@ class Passes(wiring.Component):
             m.d.sync += [cycle.eq(0), k.eq(k + 1)]
             with m.If(last):
                 m.d.sync += [k.eq(0), n.eq(n + 1), bank.eq(~bank)]
-                with m.If(n == len(outer) - 1):
-                    m.d.sync += [n.eq(0), half.eq(~half)]
+                with m.If(final):
+                    m.d.sync += [n.eq(0), half.eq(0 if self.tiled else ~half)]
         m.d.sync += [
-            waiting.eq(waiting + self.filled - (begins & starts)),
+            waiting.eq(waiting + self.filled - (begins & takes)),
             used.eq(used + (begins & last) - self.drained),
         ]
+        loads = self._firsts(lambda one: one.loads)
+        ends_at = [at + one.loads - 1 for at, one in zip(loads, geometries, strict=True)]
+        begin, end = field(loads, "first_load"), field(ends_at, "last_load")
         with m.If(self.load):
             m.d.sync += self.load_address.eq(
-                Mux(self.load_address == self.loads - 1, 0, self.load_address + 1)
+                Mux(self.load_address == end, begin, self.load_address + 1)
             )
+        if self.tiled:
+            with m.If(self.start):
+                m.d.sync += [priming.eq(columns), self.load_address.eq(begin)]
 
         step = Signal()
         m.d.comb += step.eq(go & (cycle < steps))
@@ -127,13 +168,20 @@ class Passes(wiring.Component):
         ]
         return m
 
+    def _firsts(self, size):
+        """Return where what belongs to each task begins, if those before have so much each."""
+        places = [0]
+        for geometry in self.geometries[: self.alike]:
+            places.append(places[-1] + size(geometry))
+        return [places[task % self.alike] for task in range(len(self.geometries))]
+
     @staticmethod
-    def _of_tile(m, k, values, name):
-        """Return what the present inner tile has: a static table."""
+    def _of_tile(m, tile, values, name):
+        """Return what the present inner tile of all tasks has: a static table."""
         if len(set(values)) == 1:
             return Const(int(values[0]))
         value = Signal(range(max(values) + 1), name=name)
-        with m.Switch(k):
+        with m.Switch(tile):
             for wanted in sorted(set(values)):
                 with m.Case(*(index for index, found in enumerate(values) if found == wanted)):
                     m.d.comb += value.eq(int(wanted))

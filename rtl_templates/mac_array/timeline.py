@@ -33,10 +33,10 @@ class TensorTimes:
     last_out: int
 
 
-def sink(geometry):
+def sink(rows, columns):
     """Return the cycles from a step until the last column's result of it can be read."""
-    grid = geometry.rows - 1 + Tile.LATENCY
-    return Edge.LATENCY + grid - 1 + geometry.columns - 1 + Foot.READ
+    grid = rows - 1 + Tile.LATENCY
+    return Edge.LATENCY + grid - 1 + columns - 1 + Foot.READ
 
 
 def timeline(geometry, tensors=1):
@@ -68,7 +68,9 @@ def timeline(geometry, tensors=1):
                     begins = free
                 final = free + geometry.steps(tile.wide) - 1
                 free += geometry.length(tile.wide)
-            start = max(final + sink(geometry), drains[-1][1] + 1 if drains else 0)
+            start = max(
+                final + sink(geometry.rows, geometry.columns), drains[-1][1] + 1 if drains else 0
+            )
             drains.append((start, start + layer.tokens * geometry.beats(outputs) - 1))
         releases.append(final)
         times.append(

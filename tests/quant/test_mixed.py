@@ -1,5 +1,7 @@
 """Mixed precision: which blocks of a linear layer's input get 4 bits, and what that costs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -206,11 +208,17 @@ def test_outliers_cannot_be_guessed():
     assert caught.value.diagnostics[0].code == "HG314"
 
 
-def test_a_plan_refuses_blocks(tmp_path):
-    qgraph = qgraph_of(tmp_path, net(), outliers(), Precision(4, 8, mixed=Mixed(BLOCK)))
+def test_a_plan_wants_narrow_weights_for_blocks(tmp_path):
+    accelerator = make_spec(net()).accelerator
+    accelerator = replace(accelerator, budget=replace(accelerator.budget, multipliers=4))
+    for bits, narrow in ((4, True), (3, False)):
+        precision = Precision(bits, 8, narrow=narrow, mixed=Mixed(BLOCK))
+        plan = make_plan(qgraph_of(tmp_path, net(), outliers(), precision), accelerator)
+        assert [engine.template for engine in plan.engines] == ["mac_array"]
+    wide = qgraph_of(tmp_path, net(), outliers(), Precision(8, 8, mixed=Mixed(BLOCK)))
     with pytest.raises(SpecError) as caught:
-        make_plan(qgraph, make_spec(net()).accelerator)
-    assert caught.value.diagnostics[0].code == "HG472"
+        make_plan(wide, accelerator)
+    assert [found.code for found in caught.value.diagnostics] == ["HG477"]
 
 
 def test_the_verifier_knows_blocks(tmp_path):

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hwgen.emit.rtl.block_layers import block_layer
 from hwgen.ops import LowerOptions, QType, get_op
 from hwgen.ops.blocks import Blocks
-from rtl_templates.arith.requantize import Scale
-from rtl_templates.mac_array.geometry import Block, Geometry, Layer
+from hwgen.quant.model import QNode, QTensor
+from rtl_templates.mac_array.geometry import Block, Geometry
 from rtl_templates.mac_array.linear import BlockLinear
 from rtl_templates.mac_array.timeline import timeline
 from support.block_layers import codes_of, expected, input_beats, random_layer, results_of
@@ -177,25 +178,6 @@ def test_what_the_array_cannot_do_is_refused():
         BlockLinear(Geometry(replace(layer, blocks=(mixed_up,)), 2, 2, 2, 2), x_bits=8, out_bits=8)
 
 
-def _layer_of(lowered, kind, tokens):
-    """Return a lowered linear layer with blocks as a layer for the array."""
-    blocks, requant = Blocks.of(lowered.attrs, lowered.constants), lowered.requant
-    weights = lowered.constants["weight"]
-    places = blocks.order.reshape(-1, blocks.size).tolist()
-    return Layer(
-        tokens=tokens,
-        weights=tuple(map(tuple, weights.tolist())),
-        biases=tuple(lowered.constants["bias"].tolist()),
-        multipliers=tuple(np.broadcast_to(requant.multiplier, len(weights)).tolist()),
-        blocks=tuple(
-            Block(tuple(channels), bits, shift, shift - blocks.unit)
-            for channels, bits, shift in zip(places, blocks.bits, blocks.shifts, strict=True)
-        ),
-        scale=Scale(requant.shift, requant.zero_point, requant.low, requant.high),
-        signed=kind.signed,
-    )
-
-
 @pytest.mark.parametrize("signed", [True, False])
 def test_the_integers_are_those_of_the_golden_model(signed):
     """A layer with blocks as the quantiser lowers it, scales of a power of two apart."""
@@ -213,7 +195,10 @@ def test_the_integers_are_those_of_the_golden_model(signed):
     options = LowerOptions(4, blocks=blocks, narrow=True)
     params = linear.Params.model_validate({"features": 7})
     lowered = linear.lower(params, arrays, [(5, 12)], [kind], QType(8, True, 0.4), options)
-    layer = _layer_of(lowered, kind, tokens=5)
+    out = QTensor("y", (5, 7), QType(8, True, 0.4))
+    node = QNode("y", "linear", ("x",), lowered, out, acc_bits=32)
+    work = linear.work(lowered, [(5, 12)], [kind])
+    layer = block_layer(work, node, [(5, 12)], kind)
     tensors = [rng.integers(kind.low, kind.high + 1, (5, 12)) for _ in range(2)]
     got = run(Geometry(layer, 4, 2, 2), tensors)
     wanted = linear.integer(lowered, [np.stack(tensors)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes, pack_lines
+from hwgen.emit.hls.blocks import SharedBlocks, most_tiles
 from hwgen.emit.hls.constants import MacConstants, Table, mac_constants
 from hwgen.emit.hls.multipliers import multiplier_sizes
 from hwgen.emit.hls.rows import SharedRows
@@ -30,7 +31,7 @@ _WEIGHED = ("mac", "linear")
 
 _PRODUCTS = ("matmul", "attention", "append", "pack")
 
-_UNITS = (*_WEIGHED, "vector", *POINTS, "norm", "softmax", "hadamard", *_PRODUCTS)
+_UNITS = (*_WEIGHED, "blocks", "vector", *POINTS, "norm", "softmax", "hadamard", *_PRODUCTS)
 """Functions that tasks run on, in the order in which they are written."""
 
 
@@ -100,7 +101,7 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
     units = {unit: units[unit] for unit in _UNITS if unit in units}
     tasks: dict[str, list[TaskText]] = {unit: [] for unit in units}
     tables = {unit: _MacTables() for unit in _WEIGHED if unit in units}
-    shared, rows = SharedTables(), SharedRows()
+    shared, rows, blocks = SharedTables(), SharedRows(), SharedBlocks()
     ports = max((len(task.reads) for task in units.get("vector", [])), default=1)
     programs = []
     for variant in plans:
@@ -118,6 +119,9 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
             elif unit in POINTS:
                 index = len(tasks[unit]) % len(units[unit])
                 lines = point_lines(variant, graph, task, index, shared)
+                text = TaskText(task.name, _note(graph.node(task.node), task), lines)
+            elif unit == "blocks":
+                lines = blocks.lines(variant, graph, task, _destination(variant, task))
                 text = TaskText(task.name, _note(graph.node(task.node), task), lines)
             elif task.work.kind in ROWS:
                 lines = rows.lines(variant, graph, task, _destination(variant, task))
@@ -139,9 +143,14 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
             *(table for unit, own in tables.items() for table in own.texts(unit, engines[unit])),
             *shared.texts(tuple(units)),
             *rows.texts(),
+            *_block_tables(blocks, engines.get("blocks")),
         ),
         "traces": _traces(plan, qgraph, _order(plan)),
     }
+
+
+def _block_tables(blocks: SharedBlocks, engine: dict[str, object] | None) -> tuple[Table, ...]:
+    return blocks.texts(str(engine["weight"]), str(engine["acc"])) if engine else ()
 
 
 def _order(plan: Plan) -> list[Task]:
@@ -165,6 +174,8 @@ def _unit(plan: Plan, task: Task) -> str:
     """Return the function that runs a task."""
     if task.appends:
         return "pack" if task.work.kind == "pack" else "append"
+    if task.work.blocks:
+        return "blocks"
     if task.work.kind == "mac":
         return "mac" if plan.engine(task.engine).template == "mac" else "linear"
     return task.work.kind if task.work.kind in _UNITS else "vector"
@@ -201,6 +212,7 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         "tile": max((attend.tile for attend in attends), default=0),
         "features": max((attend.features for attend in attends), default=0),
         "row": max(task.work.channel.count for task in tasks),
+        "tiles": most_tiles(tasks, next(iter(engines)).fold.rows),
     }
 
 

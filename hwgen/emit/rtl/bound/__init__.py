@@ -5,6 +5,7 @@ from __future__ import annotations
 from hwgen.emit.rtl.bound.array import BoundArray
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.emit.rtl.bound.mac import BoundMac
+from hwgen.emit.rtl.bound.mac_array import BoundMacArray
 from hwgen.emit.rtl.bound.memory import BoundMemory
 from hwgen.emit.rtl.bound.pack import BoundPack
 from hwgen.emit.rtl.bound.row import BoundRow
@@ -17,6 +18,7 @@ __all__ = ["Bound", "bind"]
 _KINDS: dict[str, type[Bound]] = {
     "mac": BoundMac,
     "array": BoundArray,
+    "mac_array": BoundMacArray,
     "row": BoundRow,
     "vector": BoundVector,
     "pack": BoundPack,
