@@ -10,6 +10,10 @@ its phase, and neither waits for a whole stride nor keeps rows for it (Caillon a
 A window of an op that makes more rows than it reads (up-sampling, transposed convolution) makes
 ``rows`` of them, and leaves with its last row, whatever the offline op cuts off in front of its
 result: that many rows are added to the delay.
+
+Where rows of ``n`` inputs come in turn, row ``n * i + k`` of the result leaves with its row
+``n * i + k + delay``, that is with row ``i + (k + delay) // n`` of the inputs: so an input may be
+later than another one, and the delay is the least for which none is later than that.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ __all__ = [
     "check_rows",
     "check_stream",
     "history_of",
+    "joined",
     "multiples",
     "paces",
     "row_windows",
@@ -52,6 +57,22 @@ class Pace:
         behind = (self.delay + window.right) // window.stride
         stride = self.stride * window.stride / window.rows
         return Pace(stride, behind * window.rows + window.cut)
+
+
+def joined(delays: Sequence[int], window: RowWindow) -> tuple[int, ...]:
+    """Return the delays of the inputs of an op where it reads them, none less than it was."""
+    if not window.in_turn:
+        return (max(delays),) * len(delays)
+    late = max(window.rows * delay - k for k, delay in enumerate(delays))
+    return tuple((k + late) // window.rows for k in range(window.rows))
+
+
+def pace_after(sources: Sequence[Pace], window: RowWindow) -> Pace:
+    """Return the pace of what an op makes of tensors of one stride."""
+    delays = joined([source.delay for source in sources], window)
+    if window.in_turn:
+        return Pace(sources[0].stride / window.rows, sum(delays))
+    return Pace(sources[0].stride, delays[0]).after(window)
 
 
 def history_of(pace: Pace, window: RowWindow) -> int:
@@ -82,8 +103,7 @@ def paces(
         sources = [found[source] for source in reads if source in found]
         if len(sources) < len(reads) or len({source.stride for source in sources}) != 1:
             continue
-        late = Pace(sources[0].stride, max(source.delay for source in sources))
-        found[name] = late.after(windows.get(name, RowWindow()))
+        found[name] = pace_after(sources, windows.get(name, RowWindow()))
     return found
 
 

@@ -112,7 +112,7 @@ def _more_rows(parts: Split, shapes: Mapping[str, Shape]) -> list[Diagnostic]:
             "padding: signal, or no up-sampling before pooling",
         )
         for node in parts.body
-        if windows[node.name].rows > 1
+        if windows[node.name].rows > 1 or not get_op(node.op).padded_apart
     ]
 
 

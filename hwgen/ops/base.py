@@ -147,6 +147,8 @@ class Op(ABC):
         same row of every input.
     in_parts : whether it folds all rows of a tensor into one result, so that it can fold some
         rows at a time first: see :meth:`part`.
+    padded_apart : whether the rows of a window that see its padding can be made apart from the
+        others: see :meth:`padded`.
     example : one YAML layer line that is legal after a layer named ``x``.
     """
 
@@ -158,6 +160,7 @@ class Op(ABC):
     categorical: ClassVar[bool] = False
     remembers: ClassVar[bool] = False
     alike: ClassVar[bool] = False
+    padded_apart: ClassVar[bool] = True
     pointwise: ClassVar[bool] = False
     one_length: ClassVar[bool] = False
     row_by_row: ClassVar[bool] = False

@@ -7,6 +7,7 @@ Along a row it is a transposed convolution, whose phases are results like channe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from pydantic import Field
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, OpParams, ParamError, Real, Shape
 from hwgen.ops.convolution import Convolution, check_groups
+from hwgen.ops.history import RowWindow, visible_rows, with_history
 from hwgen.ops.mac import exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count, Size2d, expect_image, pair
 from hwgen.ops.transposed import Phases, folded, phases_of, unfolded
@@ -54,6 +56,7 @@ class ConvPhase2d(Convolution):
     summary: ClassVar[str] = "one row phase of a transposed 2-D convolution"
     Params: ClassVar[type[OpParams]] = ConvPhase2dParams
     alike: ClassVar[bool] = True
+    padded_apart: ClassVar[bool] = False
     example: ClassVar[str] = (
         "{name: y, op: conv_phase2d, in: x, channels: 4, kernel: 2, rows: 6, columns: 12, "
         "stride: 2}"
@@ -134,7 +137,8 @@ class ConvPhase2d(Convolution):
                 "halves": phases.halves,
                 "groups": params.groups,
                 "first": (params.lead - pair(params.kernel)[0] + 1, phases.first),
-                "size": self.shape(params, shapes)[1:],
+                "columns": params.columns,
+                "more": params.rows - shapes[0][1],
             },
         )
 
@@ -149,10 +153,11 @@ class ConvPhase2d(Convolution):
     def integer(self, lowered: Lowered, inputs: Sequence[Int]) -> Int:
         """Return the exact sums of codes, requantised; padding reads as the zero point."""
         attrs, weight = lowered.attrs, lowered.constants["weight"]
-        (rows, width), (top, left), stride = attrs["size"], attrs["first"], attrs["stride"]
-        kernel, taps = weight.shape[2:]
-        columns, pad = width // stride, attrs["pad"]
-        below = _taken(inputs[0], np.add.outer(np.arange(rows), np.arange(kernel)) + top, 2, pad)
+        (top, left), width = attrs["first"], attrs["columns"]
+        rows, columns = inputs[0].shape[2] + attrs["more"], width // attrs["stride"]
+        (kernel, taps), pad = weight.shape[2:], attrs["pad"]
+        data, top = with_history(inputs[0], attrs), top + attrs.get("history", 0)
+        below = _taken(data, np.add.outer(np.arange(rows), np.arange(kernel)) + top, 2, pad)
         sums = []
         for half, part in enumerate(np.split(weight, attrs["halves"])):
             at = np.add.outer(np.arange(columns), np.arange(taps)) + left + half
@@ -169,6 +174,17 @@ class ConvPhase2d(Convolution):
         image = codes.reshape(len(codes), rows, width, -1)
         return image.transpose(0, 3, 1, 2)
 
+    def row_window(self, params: ConvPhase2dParams, inputs: Sequence[Shape]) -> RowWindow:
+        """Return the window along the height, which ends with row ``lead``."""
+        rows = pair(params.kernel)[0]
+        return RowWindow(rows, left=rows - 1 - params.lead)
+
+    def streamed(self, lowered: Lowered, history: int, warmup: int, zero: int) -> Lowered:
+        """Return it with as many rows as its input has, whose windows end with them."""
+        streamed = super().streamed(lowered, history, warmup, zero)
+        first = -history, lowered.attrs["first"][1]
+        return replace(streamed, attrs={**streamed.attrs, "first": first, "more": 0})
+
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``mac`` work: the column phases of a position are results like channels.
 
@@ -176,21 +192,22 @@ class ConvPhase2d(Convolution):
         """
         channels, height, width = inputs[0]
         attrs, weight = lowered.attrs, lowered.constants["weight"]
-        (rows, columns), (top, left), halves = attrs["size"], attrs["first"], attrs["halves"]
+        (top, left), halves = attrs["first"], attrs["halves"]
+        visible, history, _ = visible_rows(height, attrs)
         groups, kernel = attrs["groups"], Loop(weight.shape[2], dy=1)
         whole = groups == 1
         return Work(
             kind="mac",
-            ports=(Port(height, width * channels),),
-            row=Loop(rows, dy=1),
-            column=Loop(columns // attrs["stride"], dx=channels),
+            ports=(Port(visible, width * channels, history, attrs.get("warmup", 0)),),
+            row=Loop(height + attrs["more"], dy=1),
+            column=Loop(attrs["columns"] // attrs["stride"], dx=channels),
             channel=Loop(halves, dx=(halves - 1) * channels)
             if whole
             else Loop(groups, dx=channels // groups),
             outputs=weight.shape[0] // (halves if whole else groups),
             reduce=(kernel,) if whole else (kernel, Loop(weight.shape[3], dx=channels)),
             elements=weight.shape[3] * channels if whole else channels // groups,
-            origin=(top, left * channels),
+            origin=(history + top, left * channels),
             pad=attrs["pad"],
         )
 

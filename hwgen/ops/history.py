@@ -25,6 +25,9 @@ class RowWindow:
     Window ``i`` reads rows ``i * stride - left`` to ``i * stride - left + extent - 1``; those
     before row 0 are padding.  It makes ``rows`` rows of the result, from row ``i * rows - cut`` on;
     those before row 0 are none.  The default is an op that works row by row.
+
+    ``in_turn``: the rows of the result are those of ``rows`` inputs in turn, row ``i * rows + k``
+    is row ``i`` of input ``k``.
     """
 
     extent: int = 1
@@ -32,6 +35,7 @@ class RowWindow:
     left: int = 0
     rows: int = 1
     cut: int = 0
+    in_turn: bool = False
 
     @property
     def right(self) -> int:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, ParamError, Real, Shape
+from hwgen.ops.history import RowWindow
 from hwgen.ops.params import expect_image
 from hwgen.ops.scaling import rescale
 from hwgen.ops.types import QType
@@ -90,6 +91,11 @@ class Interleave(Op):
             [requant.finish(codes * factor + offset) for codes, factor, offset in factors],
             lowered.attrs["axis"],
         )
+
+    def row_window(self, params: InterleaveParams, inputs: Sequence[Shape]) -> RowWindow:
+        """Return that it has a row of every input for each row, or of columns one."""
+        count = len(inputs)
+        return RowWindow(rows=count, in_turn=True) if params.axis == "rows" else RowWindow()
 
     def work(self, lowered: Lowered, inputs: Sequence[Shape], types: Sequence[QType]) -> Work:
         """Return ``concat`` work: per row, the ports' rows one after the other.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from hwgen.ops.arithmetic import Int, saturate
-from hwgen.ops.base import Real
+from hwgen.ops.base import Lowered, Real
 from hwgen.ops.types import QType, Requant
 
-__all__ = ["MAX_SHIFT", "encode", "fixed_point", "identity", "rescale"]
+__all__ = ["MAX_SHIFT", "encode", "fixed_point", "identity", "in_order", "rescale"]
 
 MAX_SHIFT = 47
 """Largest shift; 32-bit sums times 16-bit multipliers have 48 bits."""
@@ -63,6 +64,14 @@ def identity(out: QType, inputs: int = 1, *, relu: bool = False) -> Requant:
         high=out.high,
         offset=np.zeros(inputs, dtype=np.int64),
     )
+
+
+def in_order(lowered: Lowered, order: Sequence[int]) -> Lowered:
+    """Return an op that rescales each of its inputs, with these inputs in another order."""
+    requant, turned = lowered.requant, list(order)
+    assert requant is not None
+    factors, offsets = requant.multiplier[turned], requant.offset[turned]
+    return replace(lowered, requant=replace(requant, multiplier=factors, offset=offsets))
 
 
 def rescale(types: Sequence[QType], out: QType, *, relu: bool = False, terms: int = 1) -> Requant:

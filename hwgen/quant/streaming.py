@@ -11,11 +11,12 @@ from dataclasses import replace
 
 from hwgen.graph.cones import Cones
 from hwgen.graph.model import Graph
-from hwgen.graph.streaming import Pace, history_of, paces
+from hwgen.graph.streaming import Pace, history_of, joined, paces
 from hwgen.graph.windows import body_windows
 from hwgen.ops.delay import Delay
 from hwgen.ops.history import RowWindow, row_axis
 from hwgen.ops.registry import get_op
+from hwgen.ops.scaling import in_order
 from hwgen.quant.check import check_qgraph
 from hwgen.quant.exact_windows import ExactWindows
 from hwgen.quant.model import QGraph, QNode, QTensor, Streamed, StreamPace
@@ -119,17 +120,25 @@ class _Streamer:
 
     def _each_row(self, node: QNode) -> None:
         """Add a node that makes rows of rows."""
-        late = max(self.paces[name].delay for name in node.inputs)
-        inputs = tuple(self._delayed(name, late - self.paces[name].delay) for name in node.inputs)
         window = self._windows.get(node.name, RowWindow())
+        delays = joined([self.paces[name].delay for name in node.inputs], window)
+        inputs = [
+            self._delayed(name, late - self.paces[name].delay)
+            for name, late in zip(node.inputs, delays, strict=True)
+        ]
         lowered = node.lowered
-        if window != RowWindow():
+        if window.in_turn:
+            turns = [(place - sum(delays)) % len(inputs) for place in range(len(inputs))]
+            inputs = [inputs[turn] for turn in turns]
+            lowered = in_order(lowered, turns)
+        elif window != RowWindow() or "more" in lowered.attrs:
             (source,) = inputs
             pace = self.paces[source]
             zero = self.tensors[source].type.zero_point
             history = history_of(pace, window)
             lowered = get_op(node.op).streamed(lowered, history, pace.delay, zero)
-        self._keep(replace(node, inputs=inputs, lowered=lowered, out=self._chunked(node.out)))
+        out = self._chunked(node.out)
+        self._keep(replace(node, inputs=tuple(inputs), lowered=lowered, out=out))
 
     def _delayed(self, name: str, rows: int) -> str:
         """Return a tensor that is ``rows`` rows later, which several readers may share."""

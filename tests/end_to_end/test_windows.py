@@ -89,7 +89,7 @@ def test_windows_of_three_hops(padding, schedule, tmp_path):
 def test_many_random_windows(seed, schedule, tmp_path):
     rng = np.random.default_rng([13, seed])
     sequence = bool(seed % 2)
-    layers, rest, stride = random_windows(rng, sequence=sequence)
+    layers, rest, stride = random_windows(rng, sequence=sequence, length=WINDOW)
     shape = (WINDOW, *rest) if sequence else (rest[0], WINDOW, rest[1])
     stream = {"window": WINDOW, "hop": stride * int(rng.integers(1, WINDOW // stride + 1))}
     check(spec(layers, shape, stream, schedule, seed), seed, tmp_path)
@@ -104,7 +104,7 @@ def test_many_random_windows_with_zero_padding(seed, schedule, tmp_path):
     sequence = bool(seed % 2)
     for draw in range(50):
         rng = np.random.default_rng([17, seed, draw])
-        layers, rest, _ = random_windows(rng, sequence=sequence)
+        layers, rest, _ = random_windows(rng, sequence=sequence, length=WINDOW)
         shape = (WINDOW, *rest) if sequence else (rest[0], WINDOW, rest[1])
         stream = {"window": WINDOW, "hop": WINDOW // 2, "padding": "window_exact"}
         text = spec(layers, shape, stream, schedule, seed)

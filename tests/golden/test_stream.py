@@ -18,7 +18,7 @@ def streams(seed):
     """Return graph, offline qgraph, codes of one sample and the least chunk of a seed."""
     rng = np.random.default_rng([5, seed])
     sequence = bool(seed % 2)
-    layers, rest, stride = random_stream(rng, sequence=sequence)
+    layers, rest, stride = random_stream(rng, sequence=sequence, length=ROWS)
     shape = (ROWS, *rest) if sequence else (rest[0], ROWS, rest[1])
     graph = make_graph({"x": shape}, layers)
     precision = Precision(4, 6, symmetric=bool(rng.integers(2)))
@@ -78,10 +78,15 @@ def _look_ahead(qgraph, name, row):
         return row
     node = qgraph.node(name)
     attrs = node.lowered.attrs
+    if node.op == "interleave":
+        row, k = divmod(row, len(node.inputs))
+        return _look_ahead(qgraph, node.inputs[k], row)
     if node.op == "upsample1d":
         row //= attrs["factor"]
     elif node.op == "conv_transpose1d":
         row = (row + attrs["before"]) // attrs["stride"]
+    elif node.op == "conv_phase2d":
+        row += attrs["first"][0] + node.lowered.constants["weight"].shape[2] - 1
     elif "kernel" in attrs:
         apart = attrs.get("dilation", (1, 1))[0]
         before = attrs.get("padding", ((0, 0),))[0][0]

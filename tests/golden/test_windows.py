@@ -20,7 +20,7 @@ def network(seed):
     """Return graph, qgraph of a window, codes of a signal and the product of the strides."""
     rng = np.random.default_rng([7, seed])
     sequence = bool(seed % 2)
-    layers, rest, stride = random_windows(rng, sequence=sequence)
+    layers, rest, stride = random_windows(rng, sequence=sequence, length=WINDOW)
     shape, signal = [(n, *rest) if sequence else (rest[0], n, rest[1]) for n in (WINDOW, SIGNAL)]
     graph = make_graph({"x": shape}, layers)
     precision = Precision(4, 6, symmetric=bool(rng.integers(2)))

@@ -52,7 +52,7 @@ def test_the_accelerometer_network_keeps_504_words(chunk):
 @pytest.mark.parametrize("seed", range(8))
 def test_the_state_is_that_of_the_receptive_fields(seed):
     rng = np.random.default_rng([3, seed])
-    layers, rest, stride = random_stream(rng, sequence=bool(seed % 2))
+    layers, rest, stride = random_stream(rng, sequence=bool(seed % 2), length=64)
     shape = (64, *rest) if seed % 2 else (rest[0], 64, rest[1])
     offline, qgraph, plan = streamed_plan(layers, shape, 2 * stride, "dataflow")
 
@@ -63,6 +63,8 @@ def test_the_state_is_that_of_the_receptive_fields(seed):
         (source, *_) = (offline.tensor(name) for name in node.inputs)
         if node.op == "conv_transpose1d":
             rows = (keys["kernel"] - 1) // keys["stride"]
+        elif node.op == "conv_phase2d":
+            rows = keys["kernel"][0] - 1
         elif "kernel" in attrs:
             reach = (attrs["kernel"][0] - 1) * attrs.get("dilation", (1, 1))[0]
             ahead = reach - attrs.get("padding", ((0, 0),))[0][0]

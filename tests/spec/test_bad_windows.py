@@ -9,7 +9,7 @@ HEAD = """\
 hwgen: 1
 name: bad
 model:
-  inputs: {x: {shape: [%d, 2]}}
+  inputs: {x: {shape: [%s]}}
   layers:
 %s
   outputs: [y]
@@ -26,16 +26,17 @@ POOL = "name: p, op: global_avg_pool, in: c"
 LINEAR = "name: y, op: linear, in: p, features: 3"
 
 
-def mistakes(tmp_path, layers, stream, rows=48):
+def mistakes(tmp_path, layers, stream, rows=48, shape=None):
     path = tmp_path / "spec.yaml"
-    path.write_text(HEAD % (rows, "\n".join(f"    - {{{line}}}" for line in layers), stream))
+    shape = shape or f"{rows}, 2"
+    path.write_text(HEAD % (shape, "\n".join(f"    - {{{line}}}" for line in layers), stream))
     with pytest.raises(SpecError) as error:
         check_model(path)
     return error.value.diagnostics
 
 
-def mistake(tmp_path, layers, stream, rows=48):
-    (found,) = mistakes(tmp_path, layers, stream, rows)
+def mistake(tmp_path, layers, stream, rows=48, **keys):
+    (found,) = mistakes(tmp_path, layers, stream, rows, **keys)
     return found
 
 
@@ -173,3 +174,13 @@ def test_cones_of_up_sampling_are_missing(tmp_path):
     assert found.code == "HG499"
     assert "upsample1d c makes more rows than it reads" in found.message
     assert found.where.line == 6
+
+
+def test_cones_of_row_phases_are_missing(tmp_path):
+    phase = "name: c, op: conv_transpose2d, in: x, channels: 2, kernel: 3, padding: 1"
+    layers = [phase, POOL, LINEAR]
+    stream = "{window: 48, hop: 24, padding: window_exact}"
+    found = mistake(tmp_path, layers, stream, shape="2, 48, 3")
+
+    assert found.code == "HG499"
+    assert "conv_phase2d c makes more rows" in found.message

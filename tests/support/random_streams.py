@@ -10,8 +10,14 @@ from support.walk import finish, requantise
 __all__ = ["chunked", "offline", "random_stream"]
 
 
-def random_stream(rng, *, sequence):
-    """Return (layers, shape without rows, least chunk) of a network that joins paths."""
+def random_stream(rng, *, sequence, length=96):
+    """Return (layers, shape without rows, least chunk) of a network that joins paths.
+
+    Parameters
+    ----------
+    length
+        About as many rows as the input has.
+    """
     layers, strides, width = [], {"x": Fraction(1)}, {"x": 2}
 
     def add(op, reads, step=1, **keys):
@@ -47,6 +53,8 @@ def random_stream(rng, *, sequence):
 
     def more_rows(read):
         factor = int(rng.integers(2, 4))
+        if not sequence and rng.integers(3):
+            return transposed_image(read, factor)
         if not sequence or rng.integers(4) == 0:
             axis = "tokens" if sequence else "height"
             return add("upsample1d", [read], Fraction(1, factor), factor=factor, axis=axis)
@@ -55,6 +63,18 @@ def random_stream(rng, *, sequence):
         keys = {"channels": 2, "kernel": taps, "padding": [before, (taps - before) % factor]}
         keys["groups"] = int(rng.choice([1, 2]))
         return add("conv_transpose1d", [read], Fraction(1, factor), stride=factor, **keys)
+
+    def transposed_image(read, factor):
+        """The layers of a conv_transpose2d: a phase for each row modulo the stride, in turn."""
+        groups, taps = int(rng.choice([1, 2])), int(rng.integers(factor, 3 * factor))
+        before = int(rng.integers(taps))
+        parts = []
+        for k in range(factor):
+            first, lead = (k + before) % factor, (k + before) // factor
+            keys = {"kernel": [len(range(first, taps, factor)), 3], "lead": lead, "groups": groups}
+            size = {"rows": int(length / strides[read]), "columns": 3, "left": 1}
+            parts.append(add("conv_phase2d", [read], channels=2, **keys, **size))
+        return add("interleave", parts, Fraction(1, factor))
 
     here = convolution("x", int(rng.integers(1, 3)))
     for _ in range(int(rng.integers(1, 4))):
@@ -160,6 +180,35 @@ def _transposed(node, sources):
     return np.array(result)[:, None]
 
 
+def _row_phase(node, sources):
+    """A row of it has the columns of a convolution whose kernel is turned back."""
+    lowered, (source,) = node.lowered, sources
+    attrs, weight = lowered.attrs, lowered.constants["weight"]
+    assert attrs["stride"] == 1
+    (top, left), (taken, taps) = attrs["first"], weight.shape[2:]
+    height, width, channels = source.shape
+    rows, groups = height + attrs["more"], attrs["groups"]
+    result = np.tile(lowered.constants["bias"], (rows, attrs["columns"], 1))
+    for row, column, m, j in np.ndindex(rows, attrs["columns"], taken, taps):
+        y, x = row + top + m, column + left + j
+        inside = 0 <= y < height and 0 <= x < width
+        read = source[y, x] if inside else np.full(channels, attrs["pad"])
+        for o, own in enumerate(np.repeat(read.reshape(groups, -1), len(weight) // groups, axis=0)):
+            result[row, column, o] += own @ weight[o, :, m, j]
+    return _each(result, lambda value, place: requantise(value, lowered.requant, place))
+
+
+def _in_turn(node, sources):
+    """Rows in turn, each input with its own factor."""
+    count, requant = len(sources), node.lowered.requant
+    result = []
+    for row in range(count * len(sources[0])):
+        place, k = divmod(row, count)
+        one = sources[k][place]
+        result.append(_each(one, lambda value, _, k=k: requantise(value, requant, k)))
+    return np.array(result)
+
+
 def _each(values, rule):
     flat = values.reshape(-1, values.shape[-1])
     rows = [[rule(int(value), place) for place, value in enumerate(row)] for row in flat]
@@ -196,6 +245,8 @@ _NODES = {
     "conv1d": _convolution,
     "conv2d": _convolution,
     "conv_transpose1d": _transposed,
+    "conv_phase2d": _row_phase,
+    "interleave": _in_turn,
     "upsample1d": lambda node, sources: sources[0].repeat(node.lowered.attrs["factor"], axis=0),
     "max_pool2d": _pool(lambda parts: np.max(parts, axis=0)),
     "avg_pool2d": _pool(lambda parts: np.sum(parts, axis=0)),

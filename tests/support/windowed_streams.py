@@ -14,9 +14,9 @@ from support.walk import requantise
 __all__ = ["random_windows", "windowed"]
 
 
-def random_windows(rng, *, sequence):
+def random_windows(rng, *, sequence, length):
     """Return (layers, shape without rows, product of the strides), two layers pooled if it goes."""
-    layers, rest, stride = random_stream(rng, sequence=sequence)
+    layers, rest, stride = random_stream(rng, sequence=sequence, length=length)
     pools = []
     for name in dict.fromkeys([layers[-1]["name"], str(rng.choice([e["name"] for e in layers]))]):
         op = str(rng.choice(["global_avg_pool", "global_max_pool"]))
