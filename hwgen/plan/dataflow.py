@@ -29,12 +29,14 @@ from hwgen.plan.memory import fits_onchip
 from hwgen.plan.model import Channel, Engine, Fold, Phase, Plan, Prediction, Task
 from hwgen.plan.multipliers import share_of
 from hwgen.plan.polynomial import polynomial_form, polynomial_multiplier, polynomial_options
+from hwgen.plan.positions import position_options, positions_form, positions_multiplier
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.runs import run_work
 from hwgen.plan.timing import MOST_ENGINES
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
 from rtl_templates.packing.forms import Form
+from rtl_templates.packing.lanes import Range
 
 __all__ = ["plan_dataflow"]
 
@@ -80,9 +82,12 @@ def plan_dataflow(qgraph: QGraph, items: Sequence[Item], accelerator: Accelerato
     _check_folding(items, accelerator)
     found = {item.name: polynomial_form(item, qgraph, accelerator) for item in items}
     forms = {name: form for name, form in found.items() if form is not None}
-    choice = _fold(qgraph, items, accelerator, forms)
+    found = {item.name: positions_form(item, qgraph, accelerator) for item in items}
+    several = {name: form for name, form in found.items() if form is not None}
+    choice = _fold(qgraph, items, accelerator, forms, several)
     tasks = tuple(_task(item, choice.folds[item.name]) for item in items)
-    engines = tuple(_engine(item, choice.folds[item.name], forms.get(item.name)) for item in items)
+    shared = forms | several
+    engines = tuple(_engine(item, choice.folds[item.name], shared.get(item.name)) for item in items)
     lanes = {item.name: choice.folds[item.name].lanes for item in items}
     for tensor in qgraph.inputs:
         lanes[tensor.name] = _input_lanes(tensor.elements, choice.interval)
@@ -127,7 +132,11 @@ def _check_folding(items: Sequence[Item], accelerator: Accelerator) -> None:
 
 
 def _fold(
-    qgraph: QGraph, items: Sequence[Item], accelerator: Accelerator, forms: Mapping[str, Form]
+    qgraph: QGraph,
+    items: Sequence[Item],
+    accelerator: Accelerator,
+    forms: Mapping[str, Form],
+    several: Mapping[str, Form],
 ) -> _Choice:
     """Return the cheapest folds of the least interval that fits the budget."""
     budget = accelerator.budget.multipliers
@@ -137,14 +146,18 @@ def _fold(
     fronts = {}
     for item in items:
         if item.name in forms:
-            options = polynomial_options(item.work, forms[item.name])
-            fronts[item.name] = cheapest(options)
+            fronts[item.name] = cheapest(polynomial_options(item.work, forms[item.name]))
         elif item.template == "mac":
             whole = item.work.segments * item.work.elements * item.work.outputs
             whole *= most_groups(item.work)
             spec = accelerator.folding.get(item.name)
             share = share_of([item], qgraph, accelerator)
-            fronts[item.name] = cheapest(mac_options(item.work, whole, spec, share))
+            options: list[Option] = []
+            if item.name in several:
+                options += position_options(item.work, several[item.name], spec)
+            if item.name not in several or spec is None:
+                options += mac_options(item.work, whole, spec, share)
+            fronts[item.name] = cheapest(options)
         else:
             fronts[item.name] = vector_options(item.work)
     floor = max(
@@ -178,7 +191,7 @@ def _least(item: Item, accelerator: Accelerator, form: Form | None) -> int:
     elements, outputs, groups = spec.elements or 1, spec.outputs or 1, spec.groups or 1
     if groups > 1:
         elements, outputs = item.work.elements, item.work.outputs
-    return (spec.rows or 1) * elements * outputs * groups
+    return (spec.rows or 1) * elements * outputs * groups * (spec.positions or 1)
 
 
 def _check_budget(least: Mapping[str, int], accelerator: Accelerator) -> None:
@@ -223,9 +236,14 @@ def _input_lanes(elements: int, interval: int) -> int:
 
 def _engine(item: Item, fold: Fold, form: Form | None) -> Engine:
     engine = engine_for(item.name, item.template, [item], fold, fifo_beats(item.work, fold))
-    if form is None:
+    if form is None or fold.samples == 1:
         return engine
-    return replace(engine, multiplier=polynomial_multiplier(form), weight_bits=int(form.w.bits))
+    if fold.taps > 1:
+        return replace(engine, multiplier=polynomial_multiplier(form), weight_bits=int(form.w.bits))
+    digit = Range(form.w.low - 1, form.w.high)
+    return replace(
+        engine, multiplier=positions_multiplier(form), weight_bits=max(2, int(digit.bits))
+    )
 
 
 def _task(item: Item, fold: Fold) -> Task:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from hwgen.ops.work import Work
+from rtl_templates.packing.position_sums import packed_blocks
 
 __all__ = [
     "PLAIN",
@@ -67,7 +68,8 @@ class Fold:
         (:meth:`Plan.fold`), not of the engine.
     samples, taps
         ``mac``: neighbouring samples of a line and taps of the kernel that share a multiplier;
-        ``elements`` are then those of a sample, and ``outputs`` divide all of them.
+        ``elements`` are then those of a sample, and ``outputs`` divide all of them.  With one tap,
+        samples are positions that share the weights of a step.
     """
 
     rows: int = 1
@@ -106,8 +108,14 @@ class Fold:
 
 
 def hard_multipliers(fold: Fold, share: int) -> int:
-    """Return the multipliers of a device for a fold, if weights of ``share`` outputs share one."""
-    return fold.multipliers // fold.outputs * -(-fold.outputs // share)
+    """Return the multipliers of a device for a fold, if weights of ``share`` outputs share one.
+
+    With those of all positions.
+    """
+    blocks = -(-fold.outputs // share)
+    if fold.samples > 1:
+        blocks = len(packed_blocks(fold.outputs, share)[0])
+    return fold.multipliers // (fold.outputs * fold.samples) * blocks
 
 
 @dataclass(frozen=True)
@@ -121,9 +129,11 @@ class Multiplier:
         group share one; ``polynomial``: the fold's samples and taps do; ``lut``: none, lookup
         tables multiply.  See ``docs/packing.md``.
     weights
-        So many of them, and products per multiplier.
+        So many of them, and products per multiplier (``packed``: by each position).
     pitch
         Bits from one to the next in the multiplier's port; 0 of a plain one.
+    x_pitch
+        Bits from one position's activation to the next, of a fold with several; else 0.
     x, w
         Least and largest code of activations and of weights, for which it is exact; of a plain
         one their types say so.
@@ -134,6 +144,7 @@ class Multiplier:
     pitch: int = 0
     x: tuple[int, int] = (0, 0)
     w: tuple[int, int] = (0, 0)
+    x_pitch: int = 0
 
 
 PLAIN = Multiplier()

@@ -18,6 +18,7 @@ from rtl_templates.packing.forms import vector_form
 from rtl_templates.packing.lanes import Range
 
 __all__ = [
+    "MOST_WEIGHTS",
     "PORTS",
     "activations_of",
     "digits",
@@ -41,7 +42,7 @@ PORTS = {
 DSP48E1 and DSP48E2, each in the vendor's guide to it."""
 
 
-_MOST = 16
+MOST_WEIGHTS = 16
 """Weights of one multiplier at most."""
 
 
@@ -51,7 +52,7 @@ def share_of(items: Sequence[Item], qgraph: QGraph, accelerator: Accelerator) ->
     if not packed or accelerator.family is None or not items:
         return 1
     x, w = activations_of(items), weights_of(items, qgraph)
-    form = vector_form(x, w, PORTS[accelerator.family], _MOST)
+    form = vector_form(x, w, PORTS[accelerator.family], MOST_WEIGHTS)
     return 1 if form is None else int(form.counts[1])
 
 

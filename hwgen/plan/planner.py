@@ -15,6 +15,7 @@ from hwgen.plan.model import Plan
 from hwgen.plan.multipliers import runs_out, saving, with_multipliers
 from hwgen.plan.packed import check_packed
 from hwgen.plan.polynomial import check_polynomial
+from hwgen.plan.positions import check_positions
 from hwgen.plan.sequential import plan_sequential
 from hwgen.plan.streaming import stream_figures
 from hwgen.quant.lengths import at_length
@@ -37,8 +38,8 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
         HG401 (too few multipliers), HG402 to HG407 (illegal folding), HG409 (unknown schedule),
         HG412 to HG414 (arrays), HG430, HG431 (caches of 4 bits), HG438 (dataflow with tensors of
         several lengths), HG472, HG477, HG478 (blocks of 4 and 8 bits), HG474 (sums that wrap in a
-        shared engine), HG433 (polynomials without dataflow), HG480 (packed multipliers of an
-        unknown family).
+        shared engine), HG433 (polynomials without dataflow), HG445 to HG448 (foldings over
+        positions), HG480 (packed multipliers of an unknown family).
     LimitError
         HG408 (more on-chip memory than the budget), HG411 (more engines than there can be).
     """
@@ -62,6 +63,7 @@ def make_plan(qgraph: QGraph, accelerator: Accelerator) -> Plan:
             hint="schedule: sequential, whose list of phases is that of the length at hand",
         )
     check_polynomial(accelerator)
+    check_positions(items, qgraph, accelerator)
     plan = _planned(schedule, qgraph, items, accelerator)
     plan = replace(plan, stream=stream_figures(plan, qgraph))
     _check_wraps(plan, qgraph, accelerator)

@@ -47,6 +47,8 @@ def polynomial_form(item: Item, qgraph: QGraph, accelerator: Accelerator) -> For
     line = line_of(item.work)
     if line is None or accelerator.multiplier != "polynomial" or accelerator.family is None:
         return None
+    if line.taps == 1:
+        return None  # see hwgen.plan.positions
     if item.name in accelerator.folding:
         return None
     w = weights_of([item], qgraph)

@@ -1,4 +1,4 @@
-"""Convolutions that take several samples and taps per multiplier: see ``docs/packing.md``.
+"""Layers that take several samples, maybe of several taps, per multiplier: see ``docs/packing.md``.
 
 The lines of a work, the runs of samples that an engine takes, and what that costs.
 """
@@ -42,11 +42,12 @@ class Line:
 
 def line_of(work: Work) -> Line | None:
     """Return the lines along which a ``mac`` work can share multipliers, None if there are none."""
-    if work.kind != "mac" or work.channel.count != 1 or len(work.reduce) != 1:
+    if work.kind != "mac" or work.channel.count != 1 or len(work.reduce) > 1:
         return None
     if work.mirror or work.sets > 1:
         return None
-    port, outer, (y, x) = work.ports[0], work.reduce[0], work.origin
+    port, (y, x) = work.ports[0], work.origin
+    outer = work.reduce[0] if work.reduce else Loop(1, dy=1)
     if work.row.dx or work.column.dy or outer.dx:
         return None
     if work.column.count > 1:
@@ -58,7 +59,7 @@ def line_of(work: Work) -> Line | None:
         line = Line(0, work.elements, outer.count, -y, work.row.count)
     else:
         return None
-    return line if line.taps > 1 and line.results > 1 and line.before < line.taps else None
+    return line if line.results > 1 and line.before < line.taps else None
 
 
 def runs_of(work: Work, fold: Fold) -> Runs:
@@ -84,7 +85,7 @@ def run_work(work: Work, fold: Fold) -> Work:
     return replace(
         work,
         column=Loop(runs.count, dx=fold.samples * line.sample),
-        reduce=(work.reduce[0], Loop(runs.passes, dx=fold.taps * line.sample)),
+        reduce=(*(work.reduce or (Loop(1, dy=1),)), Loop(runs.passes, dx=fold.taps * line.sample)),
         elements=fold.samples * line.sample,
         origin=(y, runs.first * line.sample),
     )
@@ -94,7 +95,7 @@ def run_steps(work: Work, fold: Fold) -> tuple[int, int]:
     """Return the steps of a group: those over kernel rows, and those of a kernel row."""
     line = line_of(work)
     assert line is not None
-    rows = work.reduce[0].count // fold.rows if line.level == 1 else 1
+    rows = work.segments // fold.rows if line.level == 1 else 1
     return rows, runs_of(work, fold).passes * -(-line.sample // fold.elements)
 
 

@@ -348,6 +348,10 @@ class FoldDoc(_Doc):
     groups: Annotated[Count | None, Field(examples=[8])] = None
     """Convolution groups at once; more than 1 takes whole groups."""
 
+    positions: Annotated[Count | None, Field(examples=[2])] = None
+    """Positions at once (tokens, columns of an image), for which each weight is read once; more
+    than 1 of layers with one tap, whose multipliers are packed."""
+
 
 class MemoryDoc(_Doc):
     """External memory behind an AXI4 port, which caches of attention can use."""

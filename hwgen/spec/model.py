@@ -164,6 +164,7 @@ class FoldSpec:
     outputs: int | None
     mark: Mark
     groups: int | None = None
+    positions: int | None = None
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,7 @@ class _Parser:
                     fold.outputs,
                     self.tree.place(["accelerator", "folding", name]),
                     fold.groups,
+                    fold.positions,
                 )
                 for name, fold in doc.folding.items()
             }

@@ -85,7 +85,7 @@ class _PolynomialConv(MacEngine):
         super().__init__(
             shape,
             PolynomialTask(walk, line, runs, pad, scale),
-            polynomial_words(weights, fold, form, runs),
+            polynomial_words(weights, fold, form.w.bits, runs),
             channel_words(
                 biases,
                 multipliers,

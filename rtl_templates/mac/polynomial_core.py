@@ -75,6 +75,11 @@ class PolynomialShape:
         return self.form.counts[0]
 
     @property
+    def taps(self):
+        """Taps of a pass."""
+        return self.form.counts[1]
+
+    @property
     def together(self):
         """Whether the samples of a run lie side by side, so that one read has them all."""
         return self.pitch == self.elements
@@ -104,6 +109,10 @@ class PolynomialShape:
     def weight_bits(self):
         """Bits of the weights of a multiplier."""
         return self.form.counts[1] * self.form.w.bits
+
+    def lane_sums(self):
+        """Return what adds up the products of a step."""
+        return PolynomialSums(self.form, self.outputs, self.rows * self.elements)
 
 
 class PolynomialCore(MacCore):
@@ -158,8 +167,7 @@ class PolynomialCore(MacCore):
         field = self._move(m)
         first = self._count_beats(m)
 
-        terms = shape.rows * shape.elements
-        m.submodules.lane_sums = sums = PolynomialSums(shape.form, shape.outputs, terms)
+        m.submodules.lane_sums = sums = shape.lane_sums()
         m.d.comb += [sums.x.eq(self._operands(m)), sums.w.eq(self._weight_words(m, field))]
         # 1 cycle to the memory's data, 1 to the operands, then the sums.
         flags = delay(
@@ -216,7 +224,8 @@ class PolynomialCore(MacCore):
 
     def _accumulate(self, m, sums, flags):
         """Add to what the steps and the run before left, and give away what is complete."""
-        shape, task, (samples, taps) = self.shape, self.only, self.shape.form.counts
+        shape, task = self.shape, self.only
+        samples, taps = shape.samples, shape.taps
         valid, first, last, first_run, last_run = flags
         if task.walk.group_steps == 1:
             first = 1
@@ -262,7 +271,7 @@ class PolynomialCore(MacCore):
 
     def _carried(self, m, totals, registers, last):
         """Return the sums that the run before left to the outputs of the group that begins."""
-        shape, (samples, taps) = self.shape, self.shape.form.counts
+        shape, samples, taps = self.shape, self.shape.samples, self.shape.taps
         lanes, bits = samples + taps - 1, shape.acc_bits
         places = [k * lanes + samples + j for k in range(shape.outputs) for j in range(taps - 1)]
         if self.blocks == 1 or not places:
@@ -290,7 +299,7 @@ _KINDS = ((0, 0), (1, 0), (0, 1), (1, 1))
 """Whether a run is the first one of its line, and the last one."""
 
 
-def polynomial_words(weights, fold, form, runs):
+def polynomial_words(weights, fold, bits, runs):
     """Return the words that the core reads, one a step, in the order of one position.
 
     Parameters
@@ -298,11 +307,12 @@ def polynomial_words(weights, fold, form, runs):
     weights : nested sequence of int
         Codes (output channel, kernel row, tap along the line, channel).
     fold : RunFold
-    form : Form
+    bits : int
+        Of a code.
     runs : Runs
     """
     kernel, channels = len(weights[0]), len(weights[0][0][0])
-    mask = (1 << form.w.bits) - 1
+    mask = (1 << bits) - 1
 
     def code(output, row, tap, channel):
         if tap is None or channel >= channels:
@@ -322,5 +332,5 @@ def polynomial_words(weights, fold, form, runs):
                         for channel in range(start, start + fold.elements)
                         for tap in taps
                     ]
-                    words.append(sum(c << (k * form.w.bits) for k, c in enumerate(codes)))
+                    words.append(sum(c << (k * bits) for k, c in enumerate(codes)))
     return words

@@ -20,6 +20,8 @@ __all__ = [
     "best_convolution",
     "convolution_form",
     "matrix_form",
+    "position_form",
+    "position_weights",
     "vector_form",
 ]
 
@@ -108,6 +110,55 @@ def vector_form(a, w, ports, most):
             form = matrix_form(a, w, (1, count), max(pitch, 3))
             if form.fits(ports):
                 return form
+    return None
+
+
+def position_form(a, w, counts, strides):
+    """Return the form of ``counts[0]`` positions' numbers by ``counts[1]`` weights.
+
+    One of the strides is the pitch of the lanes, the other one as many pitches as there are numbers
+    of the first kind: either kind can be the one that lies closer.
+    """
+    return Form(a, w, counts, strides, matrix_lanes(a, w, counts, min(strides)))
+
+
+def position_weights(a, w, ports, positions, most):
+    """Return the form of some positions' numbers by as many weights as a multiplier takes.
+
+    Lanes as in :func:`vector_form`.
+
+    Parameters
+    ----------
+    a, w : Range
+        Of the numbers and of the weights, with 0 among them.
+    ports : tuple of int
+        Widths of the multiplier's signed ports.
+    positions : int
+        At least 2.
+    most : int
+        Weights at most.
+
+    Returns
+    -------
+    Form or None
+        None if a multiplier does not hold as many positions.
+
+    Examples
+    --------
+    >>> full, narrow = Range.signed(4), Range.signed(4, narrow=True)
+    >>> [position_weights(full, narrow, ports, 2, 8).counts for ports in ((18, 18), (27, 18))]
+    [(2, 2), (2, 3)]
+    """
+    products = a * w
+    field = Range(products.low - 1, products.high)  # less what the lane below borrows
+    values = field.high - field.low
+    for count in range(most, 0, -1):
+        for pitch in (field.bits, values.bit_length()):
+            pitch = max(pitch, 3, a.bits + 1)
+            for strides in ((count * pitch, pitch), (pitch, positions * pitch)):
+                form = position_form(a, w, (positions, count), strides)
+                if form.fits(ports):
+                    return form
     return None
 
 

@@ -64,7 +64,7 @@ def test_lines_are_found():
     work = image()
     assert line_of(replace(work, column=Loop(4, dx=4))) is None  # a stride
     assert line_of(replace(work, channel=Loop(2, dx=2))) is None  # groups
-    assert line_of(replace(work, elements=2, origin=(-1, 0))) is None  # one tap
+    assert line_of(replace(work, elements=2, origin=(-1, 0))).taps == 1  # several positions only
     assert line_of(replace(sequence(), row=Loop(7, dy=2))) is None
     assert line_of(replace(sequence(), reduce=(Loop(3, dy=2),))) is None
 

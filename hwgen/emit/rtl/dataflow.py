@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import gcd
 from typing import Any
 
@@ -24,13 +25,16 @@ from hwgen.emit.rtl.tasks import (
 )
 from hwgen.emit.rtl.walks import granule, mac_walk, run_walk, vector_walk
 from hwgen.ops import get_op
+from hwgen.ops.arithmetic import Int
 from hwgen.plan.cost import ROWS
-from hwgen.plan.model import Channel, Task
+from hwgen.plan.model import Channel, Engine, Task
+from hwgen.plan.multipliers import digits
 from hwgen.plan.runs import line_of, runs_of
 from rtl_templates.control.tensor_end import TensorEnd
 from rtl_templates.mac.mac_core import MacShape
 from rtl_templates.mac.mac_engine import MacEngine
 from rtl_templates.mac.polynomial_core import PolynomialCore, PolynomialShape, polynomial_words
+from rtl_templates.mac.positions import PositionsShape
 from rtl_templates.mac.runs import RunFold
 from rtl_templates.row.row_engine import RowEngine
 from rtl_templates.streams.fork import Fork
@@ -157,8 +161,8 @@ class DataflowAccelerator(Accelerator):
         requant = node.lowered.requant
         assert requant is not None
         assert line is not None
-        rows = work.reduce[0].count if line.level == 1 else 1
-        shape = PolynomialShape(
+        rows = work.segments if line.level == 1 else 1
+        shape = (_positions(engine) if fold.taps == 1 else PolynomialShape)(
             form=polynomial_form_of(engine),
             rows=fold.rows,
             row_pitch=work.reduce[0].dy * work.ports[0].row if fold.rows > 1 else 0,
@@ -179,9 +183,11 @@ class DataflowAccelerator(Accelerator):
             shape,
             polynomial_task(node, work, fold, walk),
             polynomial_words(
-                weights.reshape(work.outputs, rows, line.taps, line.sample).tolist(),
+                _digits(weights, engine)
+                .reshape(work.outputs, rows, line.taps, line.sample)
+                .tolist(),
                 RunFold(fold.rows, fold.elements, fold.outputs, fold.lanes),
-                shape.form,
+                engine.weight_bits,
                 runs_of(work, fold),
             ),
             channel_words(
@@ -262,6 +268,17 @@ class DataflowAccelerator(Accelerator):
             granule=granule(walk, max(banks)),
             queue=engine.out_depth,
         )
+
+
+def _positions(engine: Engine) -> Any:
+    """Return the shape of an engine whose positions share the weights of a step."""
+    return partial(PositionsShape, digit_bits=engine.weight_bits)
+
+
+def _digits(weights: Int, engine: Engine) -> Int:
+    """Return what the weight memory holds, output by output."""
+    blocks = weights.reshape(-1, engine.fold.outputs, weights[0].size)
+    return digits(blocks, 1, engine.multiplier)
 
 
 def _extend(value: Any, bits: int) -> Any:

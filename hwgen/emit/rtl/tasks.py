@@ -18,7 +18,7 @@ from rtl_templates.arith.requantize import Scale
 from rtl_templates.mac.mac_core import MacTask
 from rtl_templates.mac.polynomial_core import PolynomialTask
 from rtl_templates.memory.walk import Walk
-from rtl_templates.packing.forms import Form, convolution_form, matrix_form
+from rtl_templates.packing.forms import Form, convolution_form, matrix_form, position_form
 from rtl_templates.packing.lanes import Range, narrowest_overlaps
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.turns import Turn
@@ -78,8 +78,16 @@ def products_of(multiplier: Multiplier) -> dict[str, Any]:
 
 
 def polynomial_form_of(engine: Engine) -> Form:
-    """Return how samples and taps share the multipliers of an engine that has several of them."""
+    """Return how samples share the multipliers of an engine that has several of them.
+
+    With taps; of one tap, with the weights of neighbouring outputs.
+    """
     x, w = Range(*engine.multiplier.x), Range(*engine.multiplier.w)
+    if engine.fold.taps == 1:
+        counts = engine.fold.samples, engine.multiplier.weights
+        strides = engine.multiplier.x_pitch, engine.multiplier.pitch
+        shared: Form = position_form(x, w, counts, strides)
+        return shared
     counts, pitch = (engine.fold.samples, engine.fold.taps), engine.multiplier.pitch
     form: Form = convolution_form(x, w, counts, pitch, narrowest_overlaps(x, w, counts, pitch))
     return form
