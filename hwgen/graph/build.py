@@ -12,6 +12,7 @@ from hwgen.graph.fuse_activation import fuse_activation
 from hwgen.graph.lengths import length_problems
 from hwgen.graph.model import Graph, Input, Node
 from hwgen.graph.rotate import rotate
+from hwgen.graph.rotate_online import rotate_online
 from hwgen.graph.streaming import check_stream
 from hwgen.graph.weights import load_weights
 from hwgen.graph.windows import check_windows
@@ -19,7 +20,7 @@ from hwgen.ops.base import Real
 from hwgen.ops.registry import block_names
 from hwgen.spec.model import Spec
 from hwgen.spec.parse import parse_spec
-from hwgen.spec.references import Reference, Wiring, check_names, check_wiring
+from hwgen.spec.references import ROTATED, Reference, Wiring, check_names, check_wiring
 
 __all__ = ["build_graph", "check_model"]
 
@@ -93,8 +94,11 @@ def _build(spec: Spec, *, complete: bool) -> tuple[Graph | None, list[Diagnostic
     )
     named = {*spec.quantize.layers, *spec.accelerator.folding}
     graph = fuse_activation(absorb_flatten(graph, keep=named), keep=named)
-    if spec.quantize.rotate is not None:
-        graph = rotate(graph, spec.marks.get("quantize.rotate", spec.quantize.mark))
+    mark = spec.marks.get("quantize.rotate", spec.quantize.mark)
+    if spec.quantize.rotate == "hadamard":
+        graph = rotate(graph, mark)
+    elif spec.quantize.rotate == "online":
+        graph = rotate_online(graph, mark, spec.quantize.layers)
     return graph, []
 
 
@@ -121,7 +125,9 @@ def _check_parts(spec: Spec, nodes: Sequence[Node]) -> list[Diagnostic]:
         ]
 
     inputs = [item.name for item in spec.inputs]
-    labels = dict.fromkeys(label for node in nodes for label in node.labels)
+    labels = [*dict.fromkeys(label for node in nodes for label in node.labels)]
+    if spec.quantize.rotate == "online":  # the pass checks that these are transforms
+        labels += [f"{label}{ROTATED}" for label in labels]
     choice, accelerator = spec.quantize, spec.accelerator
     precisions = parts("quantize.layers", choice.layers, choice.mark)
     foldings = parts("accelerator.folding", accelerator.folding, accelerator.mark)
@@ -156,4 +162,5 @@ def _wiring(spec: Spec) -> Wiring:
         precisions=[Reference(name, spec.quantize.mark) for name in spec.quantize.layers],
         foldings=[Reference(name, fold.mark) for name, fold in spec.accelerator.folding.items()],
         blocks=[layer.name for layer in spec.layers if layer.op in block_names()],
+        rotates=spec.quantize.rotate == "online",
     )

@@ -7,7 +7,15 @@ import numpy as np
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
 
-__all__ = ["factors", "hadamard", "legal_sizes", "rotation", "signs", "transform"]
+__all__ = [
+    "factors",
+    "hadamard",
+    "legal_sizes",
+    "legal_transform_sizes",
+    "rotation",
+    "signs",
+    "transform",
+]
 
 _SEED = 0
 _ORDERS = (1, 12, 20)
@@ -83,6 +91,16 @@ def transform(size: int) -> Real | None:
         matrix = np.kron(matrix, np.array([[1.0, 1.0], [1.0, -1.0]]))
     result: Real = signs(size)[:, None] * matrix / np.sqrt(size)
     return result
+
+
+def legal_transform_sizes(size: int) -> tuple[int, int]:
+    """Return the nearest sizes below (2 at least) and above that have a fast transform."""
+    below = above = max(2, size)
+    while factors(below) is None:
+        below -= 1
+    while factors(above) is None:
+        above += 1
+    return below, above
 
 
 def legal_sizes(size: int) -> tuple[int, int]:

@@ -318,9 +318,11 @@ class QuantizeDoc(_Doc):
     normalisation too, linear layers get one of their own, `<layer>_linear`, of the default
     width."""
 
-    rotate: Literal["hadamard"] | None = None
+    rotate: Literal["hadamard", "online"] | None = None
     """Spreads outliers over all channels: what linear layers read is rotated wherever the weights
-    before and behind it can absorb that."""
+    before and behind it can absorb that. `online`: the accelerator turns what each linear layer
+    reads, with adders alone, and the layer's weights absorb the inverse; the turned tensor of `x`
+    is `x_rotated` in `layers`."""
 
 
 class BudgetDoc(_Doc):

@@ -110,7 +110,7 @@ class Quantize:
 
     ``rounding`` of weights is ``nearest`` or ``compensated``; ``equalize`` is the share of a
     normalisation's spread that linear layers take over, 0 to 1, or None; ``rotate`` is
-    ``hadamard`` or None.
+    ``hadamard``, ``online`` or None.
     """
 
     default: Precision

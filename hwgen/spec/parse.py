@@ -241,6 +241,10 @@ class _Parser:
         windows = Windows(doc.window, doc.padding, self.tree.place(["stream", "window"]))
         return Stream(doc.hop, self.tree.place(["stream", "hop"]), windows)
 
+    def _rotates(self) -> bool:
+        rotate = (self.tree.child("quantize") or self.tree).child("rotate")
+        return rotate is not None and rotate.value == "online"
+
     def _wiring(self) -> Wiring:
         layers, blocks = [], []
         outputs = self._items("model", "outputs")
@@ -266,6 +270,7 @@ class _Parser:
             foldings=self._keys("accelerator", "folding"),
             blocks=blocks,
             uses_known=understood,
+            rotates=self._rotates(),
         )
 
     # -- access -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hwgen.errors import Diagnostic, Mark
 from hwgen.spec.names import listing, nearest, quoted
 
-__all__ = ["Reference", "Wiring", "check_names", "check_wiring"]
+__all__ = ["ROTATED", "Reference", "Wiring", "check_names", "check_wiring"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,10 @@ class Reference:
 
     name: str
     mark: Mark
+
+
+ROTATED = "_rotated"
+"""What is added to the name of a tensor for its Hadamard transform (``rotate: online``)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Wiring:
     uses_known
         False if the outputs, or what some layer reads, could not be understood: then a tensor
         that nothing seems to read is no mistake.
+    rotates
+        Whether tensors have transforms, with names of their own: :data:`ROTATED`.
     """
 
     inputs: Sequence[Reference]
@@ -47,19 +53,23 @@ class Wiring:
     foldings: Sequence[Reference] = ()
     blocks: Sequence[str] = ()
     uses_known: bool = True
+    rotates: bool = False
 
 
 def check_wiring(wiring: Wiring) -> list[Diagnostic]:
     """Return every mistake: HG115 to HG120."""
     inputs = [item.name for item in wiring.inputs]
     layers = list(dict.fromkeys(layer.name for layer, _ in wiring.layers))
+    legal = [*inputs, *layers]
+    if wiring.rotates:
+        legal += [f"{name}{ROTATED}" for name in legal]
     return [
         *_duplicates(wiring),
         *_undefined(wiring, [*inputs, *layers]),
         *_cycles(wiring),
         *_outputs(wiring, inputs, layers),
         *_unused(wiring),
-        *check_names("quantize.layers", _plain(wiring, wiring.precisions), [*inputs, *layers]),
+        *check_names("quantize.layers", _plain(wiring, wiring.precisions), legal),
         *check_names("accelerator.folding", _plain(wiring, wiring.foldings), layers),
     ]
 

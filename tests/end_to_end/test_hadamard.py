@@ -22,17 +22,38 @@ accelerator: {schedule: SCHEDULE, budget: {multipliers: MULTIPLIERS}}
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.verilator
 @pytest.mark.hls
-@pytest.mark.parametrize(
-    ("schedule", "multipliers"),
-    [
-        ("sequential", 8),
-        pytest.param("sequential", 100, marks=pytest.mark.nightly),
-        pytest.param("dataflow", 8, marks=pytest.mark.nightly),
-        pytest.param("dataflow", 100, marks=pytest.mark.nightly),
-    ],
-)
+@pytest.mark.parametrize("multipliers", [8, 100])
+@pytest.mark.parametrize("schedule", ["sequential", "dataflow"])
 def test_rows_of_several_sizes(schedule, multipliers):
     text = ROWS.replace("SCHEDULE", schedule)
     check_spec(text.replace("MULTIPLIERS", str(multipliers)), 3)
+
+
+BLOCK = """\
+hwgen: 1
+name: rotated
+model:
+  inputs: {x: {shape: [4, 24]}}
+  layers:
+    - {name: n, op: layer_norm, in: x}
+    - {name: enc, op: transformer_block, in: n, order: post_norm, heads: 2, hidden: 48, tile: 8}
+  outputs: [enc]
+weights: {random: 3}
+quantize:
+  default: {weights: int4, activations: int8}
+  rotate: online
+  layers:
+    n_rotated: {activations: int4}
+    enc_attention_rotated: {activations: int4}
+    enc_norm1_rotated: {activations: int4}
+accelerator: {schedule: sequential, budget: {multipliers: 32}}
+"""
+
+
+@pytest.mark.verilator
+@pytest.mark.hls
+def test_a_post_norm_block_with_transforms_in_front_of_its_linear_layers():
+    check_spec(BLOCK, 3)
