@@ -21,6 +21,7 @@ from amaranth.hdl import UnusedElaboratable
 
 from hwgen.board.synth import synth_stats
 from hwgen.emit.rtl.yosys import verilog_of
+from hwgen.plan.array_lanes import score_units
 from hwgen.plan.shared_folds import fewest_normalisers
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.attention.lane import Lane
@@ -44,14 +45,15 @@ warnings.simplefilter("ignore", UnusedElaboratable)
 QUERIES, KEYS, HEADS, BEAT = 256, 1024, 12, 8
 
 
-def planned_normalisers(rows: int, columns: int, head: int) -> int:
-    """Return the normalisers that a plan would give the attention of :func:`core_of`."""
+def planned(rows: int, columns: int, head: int) -> tuple[int, int]:
+    """Return normalisers and score units that a plan gives the attention of :func:`core_of`."""
     shapes = [(tokens, HEADS * head) for tokens in (QUERIES, KEYS, KEYS)]
     case = Case("attention", {"heads": HEADS, "tile": rows, "causal": True}, shapes)
-    return fewest_normalisers([case.work], rows, columns, BEAT)
+    works = [case.work]
+    return fewest_normalisers(works, rows, columns, BEAT), score_units(works, rows, columns)
 
 
-def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
+def core_of(rows: int, columns: int, head: int, normalisers: int, scores: int) -> ArrayCore:
     """Return an array for causal 8-bit attention of 256 queries to 1,024 keys."""
     lane = LaneTask(
         multiplier=40001,
@@ -79,6 +81,7 @@ def core_of(rows: int, columns: int, head: int, normalisers: int) -> ArrayCore:
         multiplier_bits=16,
         out_bits=8,
         normalisers=normalisers,
+        scores=scores,
     )
     task = ArrayTask(
         kind="attention",
@@ -133,8 +136,8 @@ def parts(core: ArrayCore) -> dict[str, tuple[bool, int, Callable]]:
         "loader": (False, 1, lambda: core.operands),
         "slots": (False, 1, lambda: core.slots),
         "lanes": (True, lanes.shape.units, lambda: Lane(lanes.shape, lanes.tasks)),
-        "bounds": (True, 1, lambda: lanes.bounds),
-        "alignment": (True, 1, lambda: lanes.align),
+        "bounds": (True, len(lanes.bounds), lambda: lanes.bounds[0]),
+        "alignment": (True, len(lanes.aligns), lambda: lanes.aligns[0]),
         "normalisers": (True, 1, lambda: lanes.results),
     }
 
@@ -148,7 +151,7 @@ def area_of(component: object, family: str) -> tuple[int, int, int]:
     return luts, stats["multipliers"], stats["block_ram"]
 
 
-def table(rows: int, columns: int, head: int, normalisers: int) -> str:
+def table(rows: int, columns: int, head: int, normalisers: int, scores: int) -> str:
     """Return the table in Markdown."""
     size = f"{rows} x {columns} elements, heads of {head}, normalisers: {normalisers}"
     lines = [
@@ -159,7 +162,7 @@ def table(rows: int, columns: int, head: int, normalisers: int) -> str:
     ]
     totals = {(of_lanes, family): [0, 0, 0] for of_lanes in (False, True) for family in FAMILIES}
     # A component is elaborated once: each family gets an array of its own.
-    cores = {family: core_of(rows, columns, head, normalisers) for family in FAMILIES}
+    cores = {family: core_of(rows, columns, head, normalisers, scores) for family in FAMILIES}
     components = {family: parts(core) for family, core in cores.items()}
     for name, (of_lanes, count, _) in components["ecp5"].items():
         cells = [name, f"{count:,}"]
@@ -197,7 +200,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="page with the markers")
     args = parser.parse_args()
     size = args.rows, args.columns, args.head
-    text = table(*size, args.normalisers or planned_normalisers(*size))
+    normalisers, scores = planned(*size)
+    text = table(*size, args.normalisers or normalisers, scores)
     if args.write is None:
         print(text)
         return

@@ -21,6 +21,7 @@ __all__ = [
     "Slots",
     "array_slots",
     "attention_lag",
+    "attention_slot",
     "size_places",
 ]
 
@@ -65,6 +66,8 @@ class ArraySize:
         Elements of a beat that it writes; divides ``rows`` and the results of every token.
     normalisers
         Attention: dividers and result multipliers.
+    scores
+        Attention: scores that a column gives per cycle, 1 or 2.
     stays
         Linear layers: operand stationary.
     """
@@ -74,6 +77,7 @@ class ArraySize:
     reads: int
     beat: int
     normalisers: int = 1
+    scores: int = 1
     stays: bool = False
 
 
@@ -161,25 +165,32 @@ def size_places(attend: Attend, size: ArraySize) -> int:
     """
     if not attend.kv4:
         return 0
-    lag = attention_lag(attend, size.rows, size.columns)
-    length = _slot(attend, size.rows, size.columns, lag)
-    late = lag + 1 + -(-(2 * size.rows + 8) // length)
+    late = attention_lag(attend, size) + 1
+    late += -(-(2 * size.rows + 8) // attention_slot(attend, size))
     return 1 << (late - 1).bit_length()
 
 
-def attention_lag(attend: Attend, rows: int, columns: int) -> int:
+def attention_lag(attend: Attend, size: ArraySize) -> int:
     """Return the slots from a tile's keys to its values: 1, or up to 3 for shorter slots."""
-    return min(LAGS, key=lambda lag: _slot(attend, rows, columns, lag))
+    return min(LAGS, key=lambda lag: _slot(attend, size, lag))
 
 
-def _slot(attend: Attend, rows: int, columns: int, lag: int) -> int:
+def attention_slot(attend: Attend, size: ArraySize) -> int:
+    """Return the cycles from the start of a slot to the earliest start of the next one."""
+    return _slot(attend, size, attention_lag(attend, size))
+
+
+def _slot(attend: Attend, size: ArraySize, lag: int) -> int:
     """Return the cycles of a slot of attention.
 
-    Numerators are in the last row ``turn`` cycles after the first score went onto the drain
-    chain, and enter the shadows when those of the tile before are in use.
+    Numerators are where they are due ``turn`` cycles after the tile's first sum: scores go down to
+    where they leave, into the lane one by one, and numerators up to as many rows as scores came
+    from.  They enter the shadows when those of the tile before are in use.
     """
-    turn = 3 * rows + READY + RELOAD - SCORE
+    rows = size.rows // size.scores
+    turn = size.rows + 2 * rows + READY + RELOAD - SCORE
     work = attend.inner + attend.features
+    columns = size.columns // size.scores
     return max(work, columns, attend.features + 1, rows + 1, -(-turn // lag))
 
 
@@ -327,8 +338,8 @@ class _Attention:
         self.attend = attend
         self.size = size
         self.fetch = fetch
-        self.lag = attention_lag(attend, size.rows, size.columns)
-        self.length = _slot(attend, size.rows, size.columns, self.lag)
+        self.lag = attention_lag(attend, size)
+        self.length = attention_slot(attend, size)
         self.group = attend.heads // attend.kv_heads
         self._query = max(attend.features, DIVISION)
         self.interval = size.columns // size.normalisers * self._query + attend.features

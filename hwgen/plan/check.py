@@ -174,6 +174,8 @@ def _array(engine: Engine, task: Task) -> Iterator[str]:
     reads = reads_of(engine.template, fold)
     if not _power(reads) or reads < fold.rows:
         yield f"{engine.name} reads {reads} elements at once for {fold.rows} rows"
+    if fold.outputs % fold.scores:
+        yield f"{engine.name} has {fold.scores} scores per cycle for {fold.outputs} columns"
     if fold.outputs % fold.normalisers or fold.normalisers > fold.lanes:
         yield f"{engine.name} has {fold.normalisers} normalisers for {fold.outputs} columns"
     if not _power(fold.rows) or fold.elements != 1 or fold.outputs < 1:

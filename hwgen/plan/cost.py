@@ -250,6 +250,7 @@ def array_size(fold: Fold) -> ArraySize:
         reads=reads_of("array", fold),
         beat=fold.lanes,
         normalisers=fold.normalisers,
+        scores=fold.scores,
         stays=fold.stays,
     )
 

@@ -128,7 +128,7 @@ def array_bits(
     """Return the bits that an array keeps of its operands and results, whatever their number.
 
     ``rows`` and ``columns``: chunks of operands; ``sizes``: of tiles of 4-bit codes; ``results``: a
-    tile of codes; ``scores``: a tile of logarithms; ``state``: sums, exponents and totals of the
+    tile of codes; ``scores``: tiles of logarithms; ``state``: sums, exponents and totals of the
     query rows, and those of the block before that are still to leave; ``sums``: of the features of
     linear layers that are operand stationary.
 
@@ -147,10 +147,10 @@ def array_bits(
         pinned = attend is not None and attend.sink_queries
         deep["columns"] = max(deep["columns"], 2 * query * (1 + pinned))
         if work.kind == "attention" and attend is not None:
-            lag = attention_lag(attend, fold.rows, columns)
+            lag = attention_lag(attend, array_size(fold))
             values = (lag + 2) * -(-attend.features // reads)
             deep["rows"] = max(deep["rows"], ATTENTION_CHUNKS * query + values)
-            scores = columns * fold.rows * _LOG_BITS * (2 if lag == 3 else 1)
+            scores = columns * fold.rows * _LOG_BITS * max(fold.scores, 2 if lag == 3 else 1)
             bits["scores"] = max(bits["scores"], scores)
             kept = 2 * size_places(attend, array_size(fold)) * fold.rows * _SIZE_BITS
             bits["sizes"] = max(bits["sizes"], kept)

@@ -54,6 +54,9 @@ class Fold:
     normalisers
         Of an ``array`` with attention: query rows that are divided at once; divides its columns,
         and is at most ``lanes``.
+    scores
+        Of an ``array`` with attention: scores that a column gives per cycle, 1 or 2; 2 only for an
+        even number of columns.
     reads
         Of an ``array``: elements of a read, a power of two, at least ``rows``; 0 is ``rows``.
         With several samples: those of a run if one read has them all, else 0.
@@ -83,6 +86,7 @@ class Fold:
     stays: bool = False
     samples: int = 1
     taps: int = 1
+    scores: int = 1
 
     @property
     def plain(self) -> Fold:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from hwgen.errors import SpecError
 from hwgen.ops.work import Work
+from hwgen.plan.array_lanes import score_units
 from hwgen.plan.block_cycles import block_cycles
 from hwgen.plan.block_folds import block_budget, block_fold
 from hwgen.plan.cost import (
@@ -152,7 +153,7 @@ def _array_fold(
     widest = min(lowest_set_bit(work.outputs) for work in works)
     needed = {_columns(work) for work in counts}
     options = [
-        Fold(rows, 1, columns, lanes, fewest_normalisers(counts, rows, columns, lanes))
+        _option(counts, rows, columns, lanes)
         for rows in heights
         for columns in sorted({n for most in needed for n in mac_sizes(most, budget // rows)})
         for lanes in _powers(min(widest, rows, _WIDEST_BEAT))
@@ -189,14 +190,22 @@ def _widened(counts: Counter[Work], fold: Fold, total: _Total) -> Fold:
     return fold
 
 
+def _option(works: Iterable[Work], rows: int, columns: int, lanes: int) -> Fold:
+    """Return an array of this size, with what attention needs beside it."""
+    normalisers = fewest_normalisers(works, rows, columns, lanes)
+    scores = score_units(works, rows, columns)
+    return Fold(rows, 1, columns, lanes, normalisers, scores=scores)
+
+
 def fewest_normalisers(works: Iterable[Work], rows: int, columns: int, lanes: int) -> int:
     """Return the fewest normalisers with which no attention waits for the one before it.
 
     Fewer than that if beats are too narrow for them.
     """
     legal = [n for n in range(1, min(columns, lanes) + 1) if columns % n == 0]
+    scores = score_units(works, rows, columns)
     for count in legal:
-        fold = Fold(rows, 1, columns, lanes, count)
+        fold = Fold(rows, 1, columns, lanes, count, scores=scores)
         many = replace(fold, normalisers=legal[-1])
         if all(
             array_cycles(work, fold) <= array_cycles(work, many) * (1 + WORTH)

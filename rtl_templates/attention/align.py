@@ -1,4 +1,4 @@
-"""Denominators and exponents of all columns: how a tile meets the tiles before it."""
+"""Denominators and exponents of columns: how a tile meets the tiles before it."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -32,8 +32,10 @@ class Align(wiring.Component):
     in c, from one cycle after column 0 was taken on, how to align column p's sums stands on the
     outputs in c + p + 2, and its denominator can be addressed from c + p + 5 on if the tile is the
     last; with two turns the same holds for column ``units + p`` and ``again``.  Throughput: two
-    ``begin`` are ``LaneShape.merge_step`` or more cycles apart.  Infers memories: ``2 * columns``
-    words of ``12 + total_bits``, ``columns`` of 38 and of 24 bits; and no multiplier.
+    ``begin`` are ``LaneShape.merge_step`` or more cycles apart.  Infers memories: ``2 * side``
+    words of ``12 + total_bits``, ``side`` of 38 and of 24 bits; and no multiplier.
+
+    It serves ``LaneShape.side`` columns: all of them, or each half has an alignment of its own.
 
     Parameters
     ----------
@@ -45,9 +47,9 @@ class Align(wiring.Component):
         A task begins.
     take, take_second : ``In(1)``
         A tile's totals are complete in lane 0; with two turns: they are those of its second column.
-    exponents : ``In(units * 12)``
+    exponents : ``In(lanes * 12)``
         Of the tile, signed; lane 0 in the low bits.
-    totals : ``In(units * total_bits)``
+    totals : ``In(lanes * total_bits)``
         Sums of the tile's numerators; 0 if no key of it is seen.
     begin, first, last : ``In(1)``
         A tile begins in column 0; it is the first, the last of its query block.
@@ -57,7 +59,7 @@ class Align(wiring.Component):
     tile_is_larger, halve, nothing : ``Out(1)``
         The tile stays as it is; the sums before it are halved, if they are the larger ones; nothing
         is left of the smaller operand.
-    read : ``In(range(columns))``
+    read : ``In(range(side))``
     denominator : ``Out(24)``
         Of the latest last tile, one cycle after ``read``; 0 if its query sees no key.
     """
@@ -66,14 +68,15 @@ class Align(wiring.Component):
 
     def __init__(self, shape):
         self.shape = shape
-        column = range(max(2, shape.columns))
+        self.units = shape.side // shape.turns
+        column = range(max(2, shape.side))
         super().__init__(
             {
                 "start": In(1),
                 "take": In(1),
                 "take_second": In(1),
-                "exponents": In(shape.units * OCTAVE_BITS),
-                "totals": In(shape.units * shape.total_bits),
+                "exponents": In(self.units * OCTAVE_BITS),
+                "totals": In(self.units * shape.total_bits),
                 "begin": In(1),
                 "again": In(1),
                 "first": In(1),
@@ -89,7 +92,7 @@ class Align(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        depth = max(2, self.shape.columns)
+        depth = max(2, self.shape.side)
         # Stage 0: the columns in turn.
         column, valid = self._columns(m, self.begin | self.again, self.again, "begin")
         first, last, now_first, now_last = Signal(), Signal(), Signal(), Signal()
@@ -166,13 +169,13 @@ class Align(wiring.Component):
 
         A run has as many columns as there are lanes; ``second``: it is the second one.
         """
-        units = self.shape.units
+        units = self.units
         column, count = (
-            Signal(range(max(2, self.shape.columns)), name=f"{name}_{which}")
+            Signal(range(max(2, self.shape.side)), name=f"{name}_{which}")
             for which in ("column", "next_column")
         )
         more = Signal(name=f"{name}_more")
-        ends = (column == units - 1) | (column == self.shape.columns - 1)
+        ends = (column == units - 1) | (column == self.shape.side - 1)
         m.d.comb += column.eq(Mux(begin, Mux(second, units, 0), count))
         with m.If(begin | more):
             m.d.sync += [count.eq(column + 1), more.eq(~ends)]
@@ -182,10 +185,10 @@ class Align(wiring.Component):
         """Keep what tiles bring along; return what it is for a column, a cycle later."""
         shape = self.shape
         taken, taking = self._columns(m, self.take, self.take_second, "take")
-        lane = Signal(range(max(2, shape.units)))
-        m.d.comb += lane.eq(Mux(taken >= shape.units, taken - shape.units, taken))
+        lane = Signal(range(max(2, self.units)))
+        m.d.comb += lane.eq(Mux(taken >= self.units, taken - self.units, taken))
         # A tile's columns are read after they were written, and before its half is written again.
-        m.submodules.tiles = tiles = BlockMemory(OCTAVE_BITS + shape.total_bits, 2 * shape.columns)
+        m.submodules.tiles = tiles = BlockMemory(OCTAVE_BITS + shape.total_bits, 2 * shape.side)
         newer, older = Signal(), Signal()  # which half is written, read
         now_newer, now_older = Signal(), Signal()
         m.d.comb += [
@@ -198,14 +201,14 @@ class Align(wiring.Component):
         tile, total = Signal(signed(OCTAVE_BITS)), Signal(shape.total_bits)
         m.d.comb += [
             tiles.write.eq(taking),
-            tiles.written.eq(Mux(now_newer, taken + shape.columns, taken)),
+            tiles.written.eq(Mux(now_newer, taken + shape.side, taken)),
             tiles.value.eq(
                 Cat(
                     self.exponents.word_select(lane, OCTAVE_BITS),
                     self.totals.word_select(lane, shape.total_bits),
                 )
             ),
-            tiles.address.eq(Mux(now_older, column + shape.columns, column)),
+            tiles.address.eq(Mux(now_older, column + shape.side, column)),
             Cat(tile, total).eq(tiles.data),
         ]
         return tile, total

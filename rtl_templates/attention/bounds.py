@@ -24,7 +24,9 @@ class Bounds(wiring.Component):
 
     Latency: the bounds of column p come ``2 + p`` cycles after ``score``, with two turns those of
     column ``units + p`` as long after ``again``.  Throughput: two ``score`` are
-    ``LaneShape.score_step`` or more cycles apart.  Infers no multiplier.
+    ``LaneShape.score_step`` or more cycles apart.  With two scores per cycle a tile is there before
+    the columns of the one before have been gone through: of two bounds each follows the blocks, and
+    gives the bounds of every other tile.  Infers no multiplier.
 
     Parameters
     ----------
@@ -37,6 +39,8 @@ class Bounds(wiring.Component):
         ``start``: the next block is the first one of this task.
     score, first, key : ``In``
         A tile begins; it is the first of its block; its first key or slot.
+    own : ``In(1)``
+        With ``score`` and two scores per cycle: these bounds are those of the tile.
     again : ``In(1)``
         With two turns: the second half of the columns begins, ``units`` cycles or more after
         ``score``.
@@ -64,6 +68,7 @@ class Bounds(wiring.Component):
                 "task": In(range(max(2, len(self.tasks)))),
                 "start": In(1),
                 "score": In(1),
+                **({"own": In(1)} if shape.scores == 2 else {}),
                 "again": In(1),
                 "first": In(1),
                 "key": In(range(max(2, slots))),
@@ -81,7 +86,7 @@ class Bounds(wiring.Component):
         field = TaskField(m, self.task)
         entry = self._walk(m, field)
         key = Signal.like(self.key)
-        with m.If(self.score):
+        with m.If(self._mine()):
             m.d.sync += key.eq(self.key)
         later = Signal.like(key)
         m.d.sync += later.eq(key)
@@ -93,6 +98,10 @@ class Bounds(wiring.Component):
             tile = self.shape.tile
             m.d.comb += bound.eq(Mux(below < 0, 0, Mux(below > tile, tile, below)))
         return m
+
+    def _mine(self):
+        """Return whether a tile begins whose bounds these are."""
+        return self.score & self.own if self.shape.scores == 2 else self.score
 
     def _walk(self, m, field):
         """Return the entry of the column that is one cycle after ``score``."""
@@ -125,7 +134,11 @@ class Bounds(wiring.Component):
         # After the block's columns the entry is the next block's, or there is none left.
         fresh = Signal(init=1)
         count = Signal(range(self.shape.units + 1))
-        m.d.comb += [upcoming.eq(Mux(count != 0, stepped, entry)), chosen.eq(block)]
+        if self.shape.scores == 1:
+            m.d.comb += upcoming.eq(Mux(count != 0, stepped, entry))
+        else:
+            self._jump(m, field, block, upcoming, last_phase, last_slot)
+        m.d.comb += chosen.eq(block)
         with m.If(self.first):
             m.d.comb += chosen.eq(upcoming)
             with m.If(fresh | (upcoming.left == 0)):
@@ -137,18 +150,31 @@ class Bounds(wiring.Component):
                 ]
         with m.If(count != 0):
             m.d.sync += [entry.eq(stepped), count.eq(count - 1)]
+        with m.If(self._mine()):
+            m.d.sync += [entry.eq(chosen), count.eq(self.shape.units)]
         with m.If(self.score):
-            m.d.sync += [
-                entry.eq(chosen),
-                block.eq(chosen),
-                count.eq(self.shape.units),
-                fresh.eq(0),
-            ]
+            m.d.sync += [block.eq(chosen), fresh.eq(0)]
         with m.If(self.again):
             m.d.sync += count.eq(self.shape.units)
         with m.If(self.start):
             m.d.sync += fresh.eq(1)
         return entry
+
+    def _jump(self, m, field, block, upcoming, last_phase, last_slot):
+        """Go from a block's first entry to the next block's at once."""
+        columns = self.shape.columns
+        whole = field([columns // task.group for task in self.tasks], "whole_tokens")
+        rest = field([columns % task.group for task in self.tasks], "rest_of_a_token")
+        phase = block.phase + rest
+        over = phase > last_phase
+        slot = block.slot + whole + over
+        m.d.comb += [
+            upcoming.token.eq(block.token + whole + over),
+            upcoming.phase.eq(Mux(over, phase - last_phase - 1, phase)),
+            upcoming.left.eq(Mux(block.left > columns, block.left - columns, 0)),
+            # No more tokens than the ring has slots: it is passed once at most.
+            upcoming.slot.eq(Mux(slot > last_slot, slot - last_slot - 1, slot)),
+        ]
 
     def _bounds(self, m, field, entry, key):
         """Return ``lo``, ``end`` and ``head`` as keys or slots of the whole task."""

@@ -32,6 +32,12 @@ class Lanes(wiring.Component):
     then column ``units + c``, whose scores and numerators come ``LaneShape.score_turn`` cycles
     after those of column c.  Its sums come when the array has them, and wait.
 
+    With two scores per cycle, those of a tile's upper rows come from their own end of the drain
+    chains, before those of the lower ones, and numerators go to two beginnings of the chains of
+    shadows in the same order.  Every lane has two score units, which take tiles in turn: while one
+    is at the lower half of a tile, the other one is at the upper half of the next.  Each unit has
+    bounds of its own, each half of the columns an alignment.
+
     =========== ========================================================================
     ``score``   in c: ``s`` carries key ``tile - 1`` in c + SCORE and then one key per
                 cycle, falling, down to key 0
@@ -66,8 +72,8 @@ class Lanes(wiring.Component):
     last ``merge`` to the last beat of its block.  Throughput: :meth:`interval`.  Memory: per
     column ``tile`` words of 18 bits (lag 3: twice as many) and twice ``features`` words of 32
     bits, with two turns per lane ``features`` words of ``sum_bits`` more, whatever the number of
-    keys.  Infers ``units`` multipliers ``score_bits`` by 16 and those of :class:`Results`, and one
-    more for sizes of keys; exponentials and rescaling take none.
+    keys.  Infers ``units * scores`` multipliers ``score_bits`` by 16 and those of
+    :class:`Results`, and one more for sizes of keys; exponentials and rescaling take none.
 
     Parameters
     ----------
@@ -85,10 +91,12 @@ class Lanes(wiring.Component):
         With ``score``: the tile is the first of its block; its first key or slot.
     score_pinned : ``In(1)``
         With ``score``: the tile takes ``sink_multiplier``.
-    s : ``In(columns * score_bits)``
-        Scores, signed, column 0 in the low bits.
+    s : ``In(scores * columns * score_bits)``
+        Scores, signed, column 0 in the low bits; with two per cycle first those of all columns'
+        upper rows.
     reload : ``In(1)``
-    p : ``Out(columns * 8)``
+    p : ``Out(scores * columns * 8)``
+        In the order of ``s``.
     key_size, value_size : ``In(8)``
         If a task has 4-bit keys and values: the size of key ``tile - 1`` with ``score``, of value
         ``tile - 1`` with ``reload``, then of one row per cycle, falling.
@@ -100,7 +108,7 @@ class Lanes(wiring.Component):
         Results, and the element of the output tensor that the first of them is.
     masked, row_ends : ``Out(1)``
         With ``beat_valid``: the beat's query sees no key; the beat is the query's last one.
-    clamped : ``Out(range(columns + 1))``
+    clamped : ``Out(range(scores * columns + 1))``
         Logarithms of seen keys that were clamped, in this cycle.
     busy : ``Out(1)``
         Beats are still to come.
@@ -114,12 +122,15 @@ class Lanes(wiring.Component):
     def __init__(self, shape, tasks):
         self.shape = shape
         self.tasks = tuple(tasks)
-        self.bounds = bounds = Bounds(shape, self.tasks)
+        self.bounds = [Bounds(shape, self.tasks) for _ in range(shape.scores)]
         self.results = results = Results(shape, self.tasks)
-        self.align = Align(shape)
+        self.aligns = [Align(shape) for _ in range(shape.scores)]
         self.sized = any(task.kv4 for task in self.tasks)
-        if self.sized and shape.turns > 1:
-            raise ValueError("Sizes of keys and values come once: lanes of one column each")
+        if self.sized and shape.sources > 1:
+            raise ValueError(
+                "Sizes of keys and values come once: lanes of one column and score per cycle each"
+            )
+        bounds = self.bounds[0]
         sizes = ("key_size", "value_size") if self.sized else ()
         super().__init__(
             {
@@ -131,15 +142,15 @@ class Lanes(wiring.Component):
                 "score_first": In(1),
                 "score_key": In(bounds.key.shape()),
                 "score_pinned": In(1),
-                "s": In(shape.columns * shape.score_bits),
+                "s": In(shape.scores * shape.columns * shape.score_bits),
                 "reload": In(1),
-                "p": Out(shape.columns * 8),
+                "p": Out(shape.scores * shape.columns * 8),
                 "merge": In(1),
                 "merge_first": In(1),
                 "merge_last": In(1),
                 "sum": In(shape.columns * shape.sum_bits),
                 **{name: Out(getattr(results, name).shape()) for name in RESULT.split()},
-                "clamped": Out(range(shape.columns + 1)),
+                "clamped": Out(range(shape.scores * shape.columns + 1)),
             }
         )
 
@@ -154,75 +165,61 @@ class Lanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         shape = self.shape
-        m.submodules.bounds = bounds = self.bounds
         m.submodules.results = results = self.results
-        m.submodules.align = align = self.align
         m.d.comb += [
-            *(bounds_in.eq(own) for bounds_in, own in self._same(bounds, "seen slot length")),
             *(own.eq(out) for out, own in self._same(results, RESULT)),
-            bounds.task.eq(self.task),
-            bounds.start.eq(self.start),
-            bounds.score.eq(self.score),
-            bounds.first.eq(self.score_first),
-            bounds.key.eq(self.score_key),
             results.task.eq(self.task),
             results.start.eq(self.start),
             results.begin.eq(self.merge & self.merge_last),
-            align.start.eq(self.start),
-            align.begin.eq(self.merge),
-            align.first.eq(self.merge_first),
-            align.last.eq(self.merge_last),
-            align.read.eq(results.column),
-            results.denominator.eq(align.denominator),
         ]
-        scores, bounds_again = self._keys(m, self.score, self.score_pinned, self.SCORE + 3, "key")
-        reads, _ = self._keys(m, self.reload, 0, self.RELOAD, "numerator")
-        words, align_again = self._merges(m)
-        done = reads[self.RELOAD]
-        m.d.comb += [bounds.again.eq(bounds_again), align.again.eq(align_again)]
-        m.d.sync += [
-            align.take.eq(done.valid & done.last),
-            align.take_second.eq(done.second),
-        ]
+        units = []  # what travels past each score unit: scores, numerators to be read
+        scored, reloaded = self._units(m, self.score, "score"), self._units(m, self.reload, "read")
+        for k, (score, reload) in enumerate(zip(scored, reloaded, strict=True)):
+            name = f"_{k}" if k else ""
+            pinned = self.score_pinned
+            scores, again = self._keys(m, score, pinned, self.SCORE + 3, f"key{name}")
+            reads, _ = self._keys(m, reload, 0, self.RELOAD, f"numerator{name}")
+            units.append((scores, reads))
+            m.submodules[f"bounds{name}"] = bounds = self.bounds[k]
+            m.d.comb += [
+                *(bounds_in.eq(own) for bounds_in, own in self._same(bounds, "seen slot length")),
+                bounds.task.eq(self.task),
+                bounds.start.eq(self.start),
+                bounds.score.eq(self.score),
+                bounds.first.eq(self.score_first),
+                bounds.key.eq(self.score_key),
+                bounds.again.eq(again),
+            ]
+            if shape.scores == 2:
+                m.d.comb += bounds.own.eq(score)
+        words, merge_again = self._merges(m)
+        chosen = self._align(m, [reads[self.RELOAD] for _, reads in units], merge_again)
         factors, lowered = self._sizes(m) if self.sized else ([], [])
-        clamped = Signal(shape.units)
+        clamped = Signal(shape.scores * shape.units)
         bits = results.address_bits
         for p in range(shape.units):
             m.submodules[f"lane_{p}"] = lane = Lane(shape, self.tasks)
-            score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
-            placed, read, numerator = (reads[p + k] for k in (0, 1, self.RELOAD))
-            addressed, aligned, written = (words[p + k] for k in (1, 2, 5))
+            aligned, addressed, written = (words[p + k] for k in (2, 1, 5))
+            align, place = self.aligns[p // shape.side], p % shape.side
+            for k, (scores, reads) in enumerate(units):
+                self._score(m, lane.keys[k], k, p, scores, reads)
+                key = scores[p + self.SCORE + 3]
+                m.d.comb += clamped[k * shape.units + p].eq(key.valid & lane.keys[k].clamped)
+            self._numerators(m, lane, p, [reads[p + self.RELOAD] for _, reads in units])
+            for name, wide in (("totals", shape.total_bits), ("exponents", OCTAVE_BITS)):
+                values = [getattr(keys, name[:-1]) for keys in lane.keys]
+                value = (
+                    values[0] if len(values) == 1 else Mux(chosen[p // shape.side], *values[::-1])
+                )
+                m.d.comb += getattr(align, name).word_select(place, wide).eq(value)
             m.d.comb += [
-                lane.task.eq(self.task),
-                lane.s.eq(self._of_lane(self.s, p, shape.score_bits)),
-                lane.score_load.eq(score.valid & score.first),
-                lane.score_pinned.eq(score.pinned),
-                lane.lo.eq(bounds.lo),
-                lane.end.eq(bounds.end),
-                lane.head.eq(bounds.head),
-                lane.score_row.eq(compared.row),
-                lane.key_valid.eq(key.valid),
-                lane.key_first.eq(key.first),
-                lane.key_last.eq(key.last),
-                lane.key_place.eq(self._place(key)),
-                lane.read_place.eq(self._place(placed)),
-                lane.read_last.eq(read.valid & read.last),
-                lane.total_valid.eq(numerator.valid),
-                lane.total_first.eq(numerator.first),
-                *(
-                    self.p.word_select(column, 8).eq(lane.p)
-                    for column in range(p, shape.columns, shape.units)
-                ),
-                clamped[p].eq(key.valid & lane.clamped),
-                align.totals.word_select(p, shape.total_bits).eq(lane.total),
-                align.exponents.word_select(p, OCTAVE_BITS).eq(lane.exponent),
                 lane.load.eq(aligned.first),
                 lane.amount.eq(align.amount),
                 lane.tile_is_larger.eq(align.tile_is_larger),
                 lane.halve.eq(align.halve),
                 lane.nothing.eq(align.nothing),
                 lane.read.eq(self._address(addressed)),
-                lane.sum.eq(self._of_lane(self.sum, p, shape.sum_bits)),
+                lane.sum.eq(self._of_lane(self.sum, p, shape.sum_bits, shape.columns)),
                 lane.write.eq(written.valid),
                 lane.write_last.eq(written.last),
                 lane.written.eq(self._address(written)),
@@ -232,30 +229,122 @@ class Lanes(wiring.Component):
             if shape.turns == 2:
                 queued, taken, merged = (words[k] for k in (p + shape.units + 3, p + 2, p + 3))
                 m.d.comb += [
-                    lane.score_second.eq(score.second),
                     lane.queue_write.eq(queued.valid & ~queued.second),
                     lane.queued.eq(queued.word),
                     lane.queue_read.eq(taken.word),
                     lane.sum_second.eq(merged.second),
                 ]
             if self.sized:
-                m.d.comb += [lane.factor.eq(factors[p]), lane.lowered.eq(lowered[p])]
+                m.d.comb += [
+                    lane.keys[0].factor.eq(factors[p]),
+                    lane.keys[0].lowered.eq(lowered[p]),
+                ]
         m.d.sync += self.clamped.eq(sum(clamped[1:], start=clamped[0]))
         return m
+
+    def _units(self, m, call, name):
+        """Return the calls of each score unit: tiles in turn."""
+        if self.shape.scores == 1:
+            return [call]
+        odd = Signal(name=f"{name}_odd")
+        with m.If(call):
+            m.d.sync += odd.eq(~odd)
+        with m.If(self.start):
+            m.d.sync += odd.eq(0)
+        return [call & ~odd, call & odd]
+
+    def _score(self, m, keys, unit, p, scores, reads):
+        """Tell a score unit of lane ``p`` what comes."""
+        score, compared, key = (scores[p + self.SCORE + k] for k in (0, 1, 3))
+        placed, read, numerator = (reads[p + k] for k in (0, 1, self.RELOAD))
+        bounds, shape = self.bounds[unit], self.shape
+        total = shape.scores * shape.columns
+        m.d.comb += [
+            keys.task.eq(self.task),
+            keys.s.eq(self._of_lane(self.s, p, shape.score_bits, total)),
+            keys.score_load.eq(score.valid & score.first),
+            keys.score_pinned.eq(score.pinned),
+            keys.lo.eq(bounds.lo),
+            keys.end.eq(bounds.end),
+            keys.head.eq(bounds.head),
+            keys.score_row.eq(self._row(compared)),
+            keys.key_valid.eq(key.valid),
+            keys.key_first.eq(key.first),
+            keys.key_last.eq(key.last),
+            keys.key_place.eq(self._place(key)),
+            keys.read_place.eq(self._place(placed)),
+            keys.read_last.eq(read.valid & read.last),
+            keys.total_valid.eq(numerator.valid),
+            keys.total_first.eq(numerator.first),
+        ]
+        if shape.sources == 2:
+            second = score.second if shape.turns == 2 else ~score.row[-1]
+            m.d.comb += keys.score_second.eq(second)
+
+    def _numerators(self, m, lane, p, reads):
+        """Send the numerators of a lane to where they are due: one unit's to each half of rows."""
+        shape = self.shape
+        for k, place in enumerate(range(p, shape.scores * shape.columns, shape.units)):
+            numerator = lane.keys[0].p
+            if shape.scores == 2:
+                here = reads[1].valid & (reads[1].row[-1] ^ bool(k))
+                numerator = Mux(here, lane.keys[1].p, numerator)
+            m.d.comb += self.p.word_select(place, 8).eq(numerator)
+
+    def _align(self, m, done, again):
+        """Call the alignments: each serves its columns, as much later as they lie to the right.
+
+        Return for each which unit has the totals that it takes.
+        """
+        shape, results, chosen = self.shape, self.results, []
+        take = Signal(3)
+        m.d.sync += take.eq(
+            Cat(
+                Cat(item.valid & item.last for item in done).any(),
+                done[0].second,
+                done[-1].valid & done[-1].last,
+            )
+        )
+        merge, denominators = Cat(self.merge, self.merge_first, self.merge_last, again), []
+        for k, align in enumerate(self.aligns):
+            if k:
+                take = delay(m, take, shape.side, "take_later")
+                merge = delay(m, merge, shape.side, "merge_later")
+            m.submodules[f"align_{k}" if k else "align"] = align
+            now, held = Signal(name=f"taken_{k}"), Signal(name=f"taken_held_{k}")
+            chosen.append(now)
+            m.d.comb += [
+                now.eq(Mux(take[0], take[2], held)),
+                align.start.eq(self.start),
+                Cat(align.take, align.take_second).eq(take[:2]),
+                Cat(align.begin, align.first, align.last, align.again).eq(merge),
+                align.read.eq(results.column - k * shape.side),
+            ]
+            m.d.sync += held.eq(now)
+            denominators.append(align.denominator)
+        right = Signal()
+        m.d.sync += right.eq(results.column >= shape.side)
+        m.d.comb += results.denominator.eq(
+            denominators[0] if len(denominators) == 1 else Mux(right, *denominators[::-1])
+        )
+        return chosen
 
     def _same(self, other, names):
         return [(getattr(other, name), getattr(self, name)) for name in names.split()]
 
-    def _of_lane(self, value, p, bits):
-        """Return what belongs to the columns of a lane."""
-        shape = self.shape
-        return Cat(value.word_select(k, bits) for k in range(p, shape.columns, shape.units))
+    def _of_lane(self, value, p, bits, count):
+        """Return what belongs to a lane, of ``count`` words."""
+        return Cat(value.word_select(k, bits) for k in range(p, count, self.shape.units))
+
+    def _row(self, key):
+        """Return the row of a key; with two scores per cycle the upper half comes first."""
+        row = Value.cast(key.row)
+        return row if self.shape.scores == 1 else Cat(row[:-1], ~row[-1])
 
     def _place(self, key):
-        """Return the place of a key's logarithm in its lane."""
-        return (
-            Cat(key.row, key.second, key.bank) if self.shape.turns == 2 else Cat(key.row, key.bank)
-        )
+        """Return the place of a key's logarithm in its score unit."""
+        row = self._row(key)
+        return Cat(row, key.second, key.bank) if self.shape.turns == 2 else Cat(row, key.bank)
 
     def _address(self, word):
         """Return the place of a feature's sum in its lane."""
@@ -296,7 +385,7 @@ class Lanes(wiring.Component):
         again = self._again(m, call, self.shape.score_turn, name)
         with m.If(call):
             m.d.comb += [following.bank.eq(bank), following.pinned.eq(pinned)]
-            m.d.sync += bank.eq(~bank if self.shape.waiting == 2 else 0)
+            m.d.sync += bank.eq(~bank if self.shape.banks > self.shape.turns else 0)
         with m.If(call | again):
             m.d.comb += [
                 following.valid.eq(1),

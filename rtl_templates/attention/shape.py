@@ -36,6 +36,9 @@ class LaneShape:
         Slots from a tile's scores to its sums, at most: how many tiles are in the lanes at once.
     turns
         Columns of a lane, 1 or 2: with 2, lane c serves column c and then ``c + columns / 2``.
+    scores
+        Scores that a column gives per cycle, 1 or 2: with 2, a lane has two score units, which take
+        turns by tiles, and the scores of the upper half of a tile's rows come first.
     """
 
     columns: int
@@ -47,6 +50,7 @@ class LaneShape:
     out_bits: int
     lag: int = 1
     turns: int = 1
+    scores: int = 1
 
     def __post_init__(self):
         if self.lag not in (1, 2, 3):
@@ -64,6 +68,11 @@ class LaneShape:
                 f"Turns must be 1, or 2 if {self.columns} columns are a multiple of twice the "
                 f"{self.normalisers} normalisers, not {self.turns}"
             )
+        if self.scores not in (1, 2) or self.columns % self.scores or self.scores * self.turns > 2:
+            raise ValueError(
+                "Scores per cycle must be 1, or 2 for lanes of one of an even number of columns, "
+                f"not {self.scores} for {self.turns} of {self.columns}"
+            )
 
     @property
     def units(self):
@@ -73,12 +82,22 @@ class LaneShape:
     @property
     def waiting(self):
         """Tiles of logarithms that wait for their numerators to be wanted."""
-        return 2 if self.lag == 3 else 1
+        return 2 if self.lag == 3 or self.scores == 2 else 1
 
     @property
     def banks(self):
-        """Parts of a lane's memory of logarithms: a tile of one column each."""
-        return self.waiting * self.turns
+        """Parts of a score unit's memory of logarithms: a tile of one column each."""
+        return self.waiting // self.scores * self.turns
+
+    @property
+    def sources(self):
+        """Where a score unit takes its scores in turn: columns, or halves of one."""
+        return max(self.turns, self.scores)
+
+    @property
+    def side(self):
+        """Columns that one alignment serves, one per cycle."""
+        return self.columns // self.scores
 
     @property
     def score_turn(self):
@@ -100,13 +119,13 @@ class LaneShape:
     def merge_step(self, features):
         """Return the least cycles between two tiles' sums."""
         second = self.merge_turn(features) if self.turns == 2 else 0
-        return second + max(features, self.units, 5)
+        return second + max(features, self.units // self.scores, 5)
 
     @property
     def score_step(self):
         """Least cycles between two tiles' scores."""
         second = self.score_turn if self.turns == 2 else 0
-        return second + max(self.tile, self.units)
+        return second + max(self.tile, self.units) // self.scores
 
     @property
     def row_bits(self):

@@ -93,6 +93,7 @@ class ArrayCore(wiring.Component):
                     out_bits=shape.out_bits,
                     lag=max(size.lag for size in self.sizes if size.attention),
                     turns=min(size.turns for size in self.sizes if size.attention),
+                    scores=shape.scores,
                 ),
                 lane_tasks,
             )
@@ -139,6 +140,7 @@ class ArrayCore(wiring.Component):
             acc_bits=shape.acc_bits,
             p_bits=shape.column_bits if self.staying else 8 if self.lanes else 0,
             turn=self.lanes.shape.score_turn if self.lanes and self.lanes.shape.turns == 2 else 0,
+            halves=shape.scores,
         )
         stays = TaskField(m, self.task)([task.operands_stay for task in self.tasks], "stays")
         for part, starts in ((operands, self.start), (slots, self.start & ~stays)):
@@ -277,13 +279,15 @@ class ArrayCore(wiring.Component):
         """Call the lanes: scores, then numerators when the shadows are free, then sums.
 
         Scores of a tile leave the drain chain ``FEED + rows`` cycles after the last step of its
-        keys; sums of values leave the last row ``FEED + rows`` cycles after their step.
+        keys, with two per cycle the upper half's ``FEED + rows / 2``; sums of values leave the last
+        row ``FEED + rows`` cycles after their step.
         """
         shape, lanes = self.shape, self.lanes
         m.submodules.lanes = lanes
         rows = shape.rows
-        score = delay(m, slots.score, FEED + rows - Lanes.SCORE, "score")
-        merge = delay(m, slots.merge, FEED + rows - Lanes.MERGE, "merge")
+        score = delay(m, slots.score, FEED + rows // shape.scores - Lanes.SCORE, "score")
+        ahead = FEED + rows - Lanes.MERGE
+        merge = delay(m, slots.merge, ahead, "merge")
         held = {}
         for when, names in (
             (slots.score, ("score_first", "score_pinned", "score_tile")),
@@ -294,6 +298,9 @@ class ArrayCore(wiring.Component):
                 held[name] = Signal.like(value, name=f"held_{name}")
                 with m.If(when):
                     m.d.sync += held[name].eq(value)
+        of_merge = Cat(held["merge_first"], held["merge_last"])
+        if shape.scores == 2:  # the next tile's values begin before
+            of_merge = delay(m, Cat(slots.merge_first, slots.merge_last), ahead, "of_merge")
         # Tiles wait in the lanes until the one before is at work in the array.
         known = delay(m, score, rows + Lanes.READY, "known")
         waiting, full, reload = Signal(range(lanes.shape.waiting + 1)), Signal(), Signal()
@@ -305,11 +312,11 @@ class ArrayCore(wiring.Component):
             m.d.sync += full.eq(0)
         with m.If(self.start):
             m.d.sync += [waiting.eq(0), full.eq(0)]
+        attends = TaskField(m, self.task)([task.lane is not None for task in self.tasks], "waits")
         if grid.turn:
-            attends = TaskField(m, self.task)(
-                [task.lane is not None for task in self.tasks], "waits"
-            )
             m.d.comb += grid.waits.eq(attends)
+        if grid.half:
+            m.d.comb += grid.halved.eq(attends)
         m.d.comb += [
             lanes.task.eq(self._among(m, [task for task in self.tasks if task.lane], "attention")),
             lanes.start.eq(self.start),
@@ -320,16 +327,18 @@ class ArrayCore(wiring.Component):
             lanes.score_first.eq(held["score_first"]),
             lanes.score_key.eq(held["score_tile"] << (rows - 1).bit_length()),
             lanes.score_pinned.eq(held["score_pinned"]),
-            lanes.s.eq(grid.drain),
+            lanes.s.eq(Cat(grid.middle, grid.drain) if grid.half else grid.drain),
             lanes.reload.eq(reload),
             grid.reload.eq(delay(m, reload, Lanes.RELOAD, "reload")),
             *(
-                grid.p.word_select(c, len(grid.p) // shape.columns).eq(lanes.p.word_select(c, 8))
+                part.word_select(c, len(part) // shape.columns).eq(
+                    lanes.p.word_select(k * shape.columns + c, 8)
+                )
+                for k, part in enumerate([grid.p, grid.p_lower] if grid.half else [grid.p])
                 for c in range(shape.columns)
             ),
             lanes.merge.eq(merge),
-            lanes.merge_first.eq(held["merge_first"]),
-            lanes.merge_last.eq(held["merge_last"]),
+            Cat(lanes.merge_first, lanes.merge_last).eq(of_merge),
             lanes.sum.eq(grid.sums),
         ]
 

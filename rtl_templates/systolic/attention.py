@@ -22,8 +22,8 @@ class Attention(ArrayOp):
         Elements of a head's query or key.
     acc_bits, out_bits : int
         Widths of a sum and of a result.
-    tile, columns : int
-        Size of the array.
+    tile, columns, scores : int
+        Size of the array; scores that a column gives per cycle, 1 or 2.
     reads, lanes, beat : int
         Elements of a beat from the operands' memories, of a result, of an input.
 
@@ -35,7 +35,19 @@ class Attention(ArrayOp):
     """
 
     def __init__(
-        self, *, x, lane, inner, acc_bits, out_bits, tile, columns, reads=1, lanes=1, beat=1
+        self,
+        *,
+        x,
+        lane,
+        inner,
+        acc_bits,
+        out_bits,
+        tile,
+        columns,
+        scores=1,
+        reads=1,
+        lanes=1,
+        beat=1,
     ):
         if lane.cached:
             raise ValueError("A component of its own has no cache")
@@ -52,6 +64,7 @@ class Attention(ArrayOp):
             acc_bits=acc_bits,
             multiplier_bits=1,
             out_bits=out_bits,
+            scores=scores,
         )
         task = ArrayTask(
             kind="attention",

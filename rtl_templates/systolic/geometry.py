@@ -148,8 +148,9 @@ class Geometry:
 
         Numerators enter the shadows when those of the tile before are in use.
         """
-        least = max(self.work, self.shape.columns, self.task.features + 1)
-        return max(least, self.shape.rows + 1, -(-self._turn // lag))
+        shape = self.shape
+        least = max(self.work, shape.columns // shape.scores, self.task.features + 1)
+        return max(least, shape.rows // shape.scores + 1, -(-self._turn // lag))
 
     @property
     def turns(self):
@@ -169,7 +170,7 @@ class Geometry:
             out_bits=shape.out_bits,
             lag=self.lag,
         )
-        if task.lane.kv4 or shape.columns % (2 * shape.normalisers):
+        if shape.scores == 2 or task.lane.kv4 or shape.columns % (2 * shape.normalisers):
             return 1
         lanes = replace(lanes, turns=2)
         fits = (
@@ -181,8 +182,12 @@ class Geometry:
 
     @property
     def _turn(self):
-        """Cycles from the first score on the drain chain until numerators are in the last row."""
-        return 3 * self.shape.rows + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
+        """Cycles from the first sum of a tile until its numerators are where they are due.
+
+        Down to where scores leave, all of them into the lane, and from there into the shadows.
+        """
+        rows, scores = self.shape.rows, self.shape.scores
+        return rows + 2 * rows // scores + Lanes.READY + Lanes.RELOAD - Lanes.SCORE
 
     @property
     def column_words(self):

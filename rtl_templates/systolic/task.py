@@ -38,6 +38,8 @@ class ArrayShape:
         Width of a result.
     normalisers
         Attention: dividers and result multipliers; divides ``columns``, at most ``beat``.
+    scores
+        Attention: scores that a column gives per cycle, 1 or 2.
     """
 
     rows: int
@@ -52,6 +54,7 @@ class ArrayShape:
     multiplier_bits: int
     out_bits: int
     normalisers: int = 1
+    scores: int = 1
 
     def __post_init__(self):
         for name in ("lanes", "beat"):

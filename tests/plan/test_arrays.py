@@ -10,6 +10,7 @@ import pytest
 
 from hwgen.errors import SpecError
 from hwgen.plan import predict
+from hwgen.plan.array_lanes import score_units
 from hwgen.plan.caches import ring_of
 from hwgen.plan.check import problems
 from hwgen.plan.cost import useful_of
@@ -298,7 +299,7 @@ def test_operands_are_counted_as_the_array_keeps_them(reads: int, keys: dict[str
     net.matmul("t", "q", "k", transposed=True)
     net.matmul("p", "q", "w")
     fold = Fold(8, 1, 3, 4, 1, reads)
-    shape = SimpleNamespace(rows=8, columns=3, lanes=reads, beat=4)
+    shape = SimpleNamespace(rows=8, columns=3, lanes=reads, beat=4, scores=1)
     for name, work in works(net.qgraph()).items():
         attend = work.attend
         engine = Engine("array", "array", fold, 8, True, 0, 20, 8, 0)
@@ -313,6 +314,28 @@ def test_operands_are_counted_as_the_array_keeps_them(reads: int, keys: dict[str
         found = array_bits([work], engine)
         assert found["rows"] == 8 * size.row_depth * reads * 8
         assert found["columns"] == 3 * size.column_depth * reads * 8
+
+
+def test_two_scores_per_cycle_where_slots_would_wait_for_scores() -> None:
+    """Short heads beside high tiles, and nothing else: see docs/attention.md."""
+
+    def units(inner: int, tile: int, columns: int = 32, **changes: object) -> int:
+        net = Net(q=(64, inner), k=(128, inner), v=(128, inner))
+        net.attention("a", "q", "k", "v", tile=tile)
+        (work,) = works(net.qgraph()).values()
+        assert work.attend is not None
+        attend = replace(work.attend, **changes)  # type: ignore[arg-type]
+        return score_units([replace(work, attend=attend)], tile, columns)
+
+    sides = {
+        side: [units(inner, side, side) for inner in (2, 4, 8, 16, 32)] for side in (8, 16, 32)
+    }
+    assert sides == {8: [2, 1, 1, 1, 1], 16: [2, 2, 1, 1, 1], 32: [2, 2, 2, 1, 1]}
+    assert units(8, 32, 7) == 1  # each half of the columns has an alignment
+    assert units(8, 8, 100) == 1  # it is the columns that bound the slot, not the rows
+    assert units(8, 32, kv4=True) == 1
+    assert units(8, 32, external=True) == 1
+    assert score_units([], 32, 32) == 1
 
 
 # -- prediction and text --------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 from hwgen.ops import QType
 from hwgen.plan import array_cycles
 from hwgen.plan.array_cycles import ArraySize, array_slots
+from hwgen.plan.array_lanes import score_units
 from rtl_templates.attention.align import Align
 from rtl_templates.attention.lanes import Lanes
 from rtl_templates.attention.normaliser import Normaliser
@@ -133,6 +134,35 @@ def test_lanes_of_two_columns(tmp_path):
     bench.run([runs[k] for k in np.random.default_rng(5).permutation(len(runs))], tmp_path)
 
 
+SHORT = [
+    attention([(9, 4), (37, 4), (37, 4)], heads=2),
+    attention([(13, 8), (20, 4), (20, 4)], heads=4, kv_heads=2, causal=True),
+    attention([(6, 3), (30, 3), (30, 4), (1,)], padded=True),
+    attention(sequence(30, 2), causal=True, window=5, sinks=3),
+    attention([(2, 2)] * 4, causal=True, cache={}, window=12, sinks=3, sink_queries=True),
+    Case("linear", {"features": 24}, [(7, 21)]),
+    Case("linear", {"features": 12}, [(9, 21)], stays=True),
+    Case("matmul", {}, [(9, 21), (21, 12)]),
+]
+
+
+def test_two_scores_per_cycle(tmp_path):
+    """Short heads: the halves of the columns drain and reload apart, in products together."""
+    bench = ArrayBench(SHORT, rows=8, columns=4, lanes=16, beat=2, normalisers=2)
+    lanes = bench.core.lanes.shape
+    assert (lanes.scores, lanes.lag) == (2, 3)
+    slots = [size.slot for size in bench.core.sizes if size.attention]
+    assert max(slots) < 8  # scores of a column
+    rng = np.random.default_rng(6)
+    runs = []
+    for k, case in enumerate(SHORT):
+        for more in ({}, {"latency": 7, "seed": k + 1}, {"pauses": 40, "seed": k + 1}):
+            runs.append((k, case.codes(seed=k, spread=0.4), more))
+        runs.append((k, case.codes(9, seed=k + 9, spread=0.4), {}))
+        runs.append((k, case.codes(seed=k), {"reset_at": int(rng.integers(2, 120))}))
+    bench.build().run([runs[k] for k in rng.permutation(len(runs))], tmp_path)
+
+
 def test_extremes(bench, tmp_path):
     """All lowest codes: the largest products that there can be, and clamped logarithms."""
     runs = []
@@ -245,12 +275,14 @@ def test_slots_are_as_long_as_in_the_templates():
     from hwgen.emit.rtl.array_tasks import array_task
     from rtl_templates.systolic.task import ArrayShape
 
-    for case in CASES:
+    for case in CASES + SHORT:
         for rows, columns, beat in [(8, 3, 4), (8, 16, 2), (8, 100, 8)]:
-            shape = ArrayShape(rows, columns, 8, beat, 8, 8, 9, 8, 24, 16, 8)
+            scores = score_units([case.work], rows, columns)
+            shape = ArrayShape(rows, columns, 8, beat, 8, 8, 9, 8, 24, 16, 8, scores=scores)
             task = array_task(case.work, case.lowered, case.types, stays=case.stays)
             sizes = geometry.Geometry(shape, task)
-            slots = array_slots(case.work, ArraySize(rows, columns, 8, beat, stays=case.stays))
+            size = ArraySize(rows, columns, 8, beat, scores=scores, stays=case.stays)
+            slots = array_slots(case.work, size)
             assert slots.length == sizes.slot
 
 

@@ -16,7 +16,7 @@ from support.memories import memory_bits
 from support.spite import spite
 
 
-def shape_of(columns=4, tile=8, normalisers=2, lanes=4, lag=1, turns=1):
+def shape_of(columns=4, tile=8, normalisers=2, lanes=4, lag=1, turns=1, scores=1):
     return LaneShape(
         columns=columns,
         tile=tile,
@@ -27,6 +27,7 @@ def shape_of(columns=4, tile=8, normalisers=2, lanes=4, lag=1, turns=1):
         out_bits=8,
         lag=lag,
         turns=turns,
+        scores=scores,
     )
 
 
@@ -128,6 +129,24 @@ def test_lanes_of_two_columns(columns, tile, normalisers, lag, features, slack, 
     shape = shape_of(columns, tile, normalisers, lag=lag, turns=2)
     attend = attend_of(queries=11, tile=tile, keys=5 * tile - 1, features=features, causal=True)
     one(attend, shape, shift=23, slack=slack, seed=lag)
+
+
+@pytest.mark.parametrize(
+    ("columns", "tile", "normalisers", "features", "heads", "slack"),
+    [(8, 8, 4, 4, 1, 0), (4, 16, 1, 8, 6, 3), (2, 4, 2, 4, 2, 0), (10, 8, 5, 8, 3, 9)],
+)
+def test_two_scores_per_cycle(columns, tile, normalisers, features, heads, slack, monkeypatch):
+    """Tiles follow each other in half the cycles; blocks of one tile, rings and sinks too."""
+    spite(monkeypatch)
+    lanes = 8 if normalisers > 4 else 4
+    shape = shape_of(columns, tile, normalisers, lanes, lag=3, scores=2)
+    attend = attend_of(queries=7, heads=heads, tile=tile, features=features, causal=True)
+    one(replace(attend, keys=3 * tile - 1), shape, shift=23, slack=slack)
+    one(replace(attend, keys=tile), shape, shift=23, slack=slack, seed=1)
+    window, sinks = tile - 1, tile // 2 + 1
+    ring = replace(attend, window=window, sinks=sinks, cached=True)
+    ring = replace(ring, keys=slots_for(7, window, sinks, tile))
+    one(ring, shape, shift=23, slack=slack, tensor=3)
 
 
 @pytest.mark.parametrize("keys", [1, 8, 9])
@@ -330,6 +349,8 @@ def test_what_does_not_fit_is_refused():
         shape_of(tile=12)
     with pytest.raises(ValueError, match="Turns must be 1, or 2 if 4 columns are"):
         shape_of(normalisers=4, turns=2)
+    with pytest.raises(ValueError, match="Scores per cycle must be 1, or 2 for lanes of one of"):
+        shape_of(columns=5, normalisers=1, scores=2)
     with pytest.raises(ValueError, match="Lag must be 1, 2 or 3, not 4"):
         shape_of(lag=4)
     attend = attend_of(features=6)

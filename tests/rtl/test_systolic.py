@@ -56,16 +56,24 @@ def test_an_element_adds_both_ways(bits):
     bench_of(dut, body)
 
 
-@pytest.mark.parametrize(("rows", "columns", "inner"), [(2, 1, 2), (4, 3, 4), (3, 5, 7)])
-def test_tiles_follow_each_other_without_a_gap(rows, columns, inner):
-    """Output stationary: a tile every ``inner >= rows`` cycles, each result in its cycle."""
+@pytest.mark.parametrize(
+    ("rows", "columns", "inner", "halved"),
+    [(2, 1, 2, None), (4, 3, 4, None), (3, 5, 7, None), (4, 3, 2, 1), (6, 2, 4, 1), (6, 2, 6, 0)],
+)
+def test_tiles_follow_each_other_without_a_gap(rows, columns, inner, halved):
+    """Output stationary: a tile every ``inner >= rows`` cycles, each result in its cycle.
+
+    With halves that drain apart every ``inner >= rows / 2`` cycles.
+    """
     rng = random.Random(rows)
     tiles = 5
     a, b = (
         [[[rng.randrange(-8, 8) for _ in range(inner)] for _ in range(n)] for _ in range(tiles)]
         for n in (rows, columns)
     )
-    dut = Grid(rows=rows, columns=columns, row_bits=4, column_bits=4, acc_bits=12)
+    more = {} if halved is None else {"p_bits": 4, "halves": 2}
+    dut = Grid(rows=rows, columns=columns, row_bits=4, column_bits=4, acc_bits=12, **more)
+    height = rows // 2 if halved else rows  # of what drains
 
     def at(matrix, line, cycle):
         """Return the operand of a line that is due in a cycle, and its step."""
@@ -74,6 +82,8 @@ def test_tiles_follow_each_other_without_a_gap(rows, columns, inner):
 
     async def body(ctx, reset):
         got = {}
+        if halved is not None:
+            ctx.set(dut.halved, halved)
         for cycle in range(tiles * inner + 3 * rows + columns):
             words = [at(a, r, cycle) for r in range(rows)]
             ctx.set(dut.row, pack([word for word, _ in words], rows, 4)[0])
@@ -82,41 +92,57 @@ def test_tiles_follow_each_other_without_a_gap(rows, columns, inner):
             columns_now = [at(b, c, cycle)[0] for c in range(columns)]
             ctx.set(dut.column, pack(columns_now, columns, 4)[0])
             for c, value in enumerate(unpack([ctx.get(dut.drain)], columns, 12, True)):
-                got[cycle, c] = value
+                got[cycle, c, rows] = value
+            if halved:
+                for c, value in enumerate(unpack([ctx.get(dut.middle)], columns, 12, True)):
+                    got[cycle, c, height] = value
             captured = (cycle - rows + 1) % inner == inner - 1
             assert ctx.get(dut.drained) == captured
             await ctx.tick()
         for tile in range(tiles):
             for c in range(columns):
                 for r in range(rows):
-                    cycle = tile * inner + inner - 1 + rows + (rows - 1 - r) + c
+                    end = height if r < height else rows
+                    cycle = tile * inner + inner - 1 + end + (end - 1 - r) + c
                     expected = sum(x * y for x, y in zip(a[tile][r], b[tile][c], strict=True))
-                    assert got[cycle, c] == expected, (tile, r, c)
+                    assert got[cycle, c, end] == expected, (tile, r, c)
 
     bench_of(dut, body)
 
 
-@pytest.mark.parametrize(("rows", "columns", "steps"), [(2, 2, 3), (4, 3, 9), (5, 2, 6)])
-def test_operands_stay_while_the_next_come(rows, columns, steps):
-    """Operand stationary: P comes from the top while the tile before is at work."""
+@pytest.mark.parametrize(
+    ("rows", "columns", "steps", "halved"),
+    [(2, 2, 3, None), (4, 3, 9, None), (5, 2, 6, None), (4, 2, 3, 1), (6, 3, 5, 1), (6, 3, 7, 0)],
+)
+def test_operands_stay_while_the_next_come(rows, columns, steps, halved):
+    """Operand stationary: P comes from the top while the tile before is at work.
+
+    With halves that of the lower one comes to its own top, half as many cycles later.
+    """
     rng = random.Random(rows)
     tiles = 4
     p = [[[rng.randrange(256) for _ in range(rows)] for _ in range(columns)] for _ in range(tiles)]
     v = [[[rng.randrange(-8, 8) for _ in range(steps)] for _ in range(rows)] for _ in range(tiles)]
-    dut = Grid(rows=rows, columns=columns, row_bits=4, column_bits=9, acc_bits=18, p_bits=8)
+    widths = {"row_bits": 4, "column_bits": 9, "acc_bits": 18, "p_bits": 8}
+    halves = 1 if halved is None else 2
+    dut = Grid(rows=rows, columns=columns, **widths, halves=halves)
+    height = rows // 2 if halved else rows
 
     async def body(ctx, reset):
         got = {}
-        begin = rows  # row 0's shadows are complete
+        begin = height  # row 0's shadows are complete
+        if halved is not None:
+            ctx.set(dut.halved, halved)
         for cycle in range(begin + tiles * steps + rows + columns + 2):
             # Tile t enters from ``t * steps`` on: what comes first lands in the last row.
             ctx.set(dut.reload, cycle % steps == 0 and cycle < tiles * steps)
-            words = []
-            for c in range(columns):
-                tile, k = divmod(cycle - c, steps)
-                inside = 0 <= tile < tiles and k < rows
-                words.append(p[tile][c][rows - 1 - k] if inside else 0)
-            ctx.set(dut.p, pack(words, columns, 8)[0])
+            for port, top in [(dut.p, 0), *([(dut.p_lower, height)] if halved else [])]:
+                words = []
+                for c in range(columns):
+                    tile, k = divmod(cycle - c - top, steps)
+                    inside = 0 <= tile < tiles and k < height
+                    words.append(p[tile][c][top + height - 1 - k] if inside else 0)
+                ctx.set(port, pack(words, columns, 8)[0])
             rows_now, flags = [], []
             for r in range(rows):
                 tile, step = divmod(cycle - begin - 1 - r, steps)
@@ -234,6 +260,10 @@ SHAPE = {
         (
             lambda: Grid(rows=1, columns=2, row_bits=4, column_bits=4, acc_bits=9),
             "A grid has 2 rows and 1 column at least, not 1 x 2",
+        ),
+        (
+            lambda: Grid(rows=5, columns=2, row_bits=4, column_bits=4, acc_bits=9, halves=2),
+            "Halves take an even number of 4 rows or more, P and no turn, not 5",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from hwgen.ops.attention_keys import ring_start
 from hwgen.ops.events import recorded
 from hwgen.ops.kv4 import pack
 from hwgen.plan.array_cycles import ArraySize, array_slots
+from hwgen.plan.array_lanes import score_units
 from hwgen.plan.caches import ring_of
 from hwgen.verify.array import ArrayRun, build_array, run_array
 from rtl_templates.systolic.array_core import ArrayCore
@@ -74,7 +75,8 @@ class ArrayBench:
 
     def __init__(self, cases, *, rows, columns, lanes, beat, normalisers=1, data_bits=8):
         self.cases = cases
-        self.size = ArraySize(rows, columns, lanes, beat, normalisers)
+        scores = score_units([case.work for case in cases], rows, columns)
+        self.size = ArraySize(rows, columns, lanes, beat, normalisers, scores)
         linear = [case for case in cases if case.op == "linear"]
         unsigned = any(not case.types[0].signed for case in linear)
         factors = [int(case.lowered.requant.multiplier.max()).bit_length() for case in cases]
@@ -95,6 +97,7 @@ class ArrayBench:
             multiplier_bits=max(factors),
             out_bits=data_bits,
             normalisers=normalisers,
+            scores=scores,
         )
         tasks, weights, channels = [], [[] for _ in range(rows)] if linear else [], []
         for case in cases:

@@ -4,6 +4,7 @@ from math import prod
 
 from hwgen.emit.rtl.array_tasks import array_task
 from hwgen.ops import LowerOptions, QType, get_op
+from hwgen.plan.array_lanes import score_units
 from hwgen.plan.model import Fold
 from hwgen.quant.check import acc_bits_of
 from rtl_templates.arith.requantize import Scale
@@ -25,9 +26,11 @@ def draw_array_node(name, rng):
     types = [kind or _factor(rng) for kind in op.in_types(params, shapes)]
     out = QType(int(rng.integers(2, 9)), True, float(rng.choice([0.01, 0.1, 1.0])))
     lowered = op.lower(params, {}, shapes, types, out, LowerOptions(8))
-    outputs = op.work(lowered, shapes, types).outputs
-    lanes = int(rng.choice([n for n in (1, 2, 4, 8) if outputs % n == 0]))
-    fold = Fold(rows=TILE, outputs=int(rng.choice([1, 3, 4])), lanes=lanes)
+    work = op.work(lowered, shapes, types)
+    lanes = int(rng.choice([n for n in (1, 2, 4, 8) if work.outputs % n == 0]))
+    columns = int(rng.choice([1, 3, 4]))
+    scores = score_units([work], TILE, columns)
+    fold = Fold(rows=TILE, outputs=columns, lanes=lanes, scores=scores)
     beats = [n for n in (1, 2, 4, 8) if not any(prod(shape) % n for shape in shapes)]
     return op, shapes, types, out, lowered, fold, int(rng.choice(beats))
 
@@ -93,4 +96,6 @@ def build_attention(node):
     """Return the component."""
     sizes, _ = _sizes(node)
     task = array_task(node.work, node.lowered, node.types)
-    return Attention(lane=task.lane, inner=task.inner, tile=node.fold.rows, **sizes)
+    return Attention(
+        lane=task.lane, inner=task.inner, tile=node.fold.rows, scores=node.fold.scores, **sizes
+    )

@@ -200,6 +200,7 @@ def play(lanes, tensors, *, reset_at=None):
 
 async def _one(ctx, dut, index, tensor, end):
     shape = dut.shape
+    places = shape.scores * shape.columns
     calls, scores, sums, due = {}, {}, {}, {}
     sizes = {"key_size": {}, "value_size": {}}
     for slot in tensor.slots:
@@ -210,8 +211,12 @@ async def _one(ctx, dut, index, tensor, end):
             for k in range(shape.tile):
                 key = shape.tile - 1 - k
                 later = turn * shape.score_turn + lane + k
-                scores[slot.score + dut.SCORE + later, p] = slot.scores[p, key]
-                due[slot.reload + dut.RELOAD + later, p] = slot.numerators[p, key]
+                place = p  # the end of the drain chains, the beginning of those of the shadows
+                if shape.scores == 2:  # upper rows first
+                    place += shape.columns * (k >= shape.tile // 2)
+                    key = (key + shape.tile // 2) % shape.tile
+                scores[slot.score + dut.SCORE + later, place] = slot.scores[p, key]
+                due[slot.reload + dut.RELOAD + later, place] = slot.numerators[p, key]
         for name, begin, of_slot in (
             ("key_size", slot.score, slot.key_sizes),
             ("value_size", slot.reload, slot.value_sizes),
@@ -222,9 +227,9 @@ async def _one(ctx, dut, index, tensor, end):
             for f in range(slot.sums.shape[1]):
                 sums[slot.merge + dut.MERGE + p + f, p] = slot.sums[p, f]
 
-    def word(values, cycle, bits):
-        columns = [values.get((cycle, p), -1) for p in range(shape.columns)]
-        return pack(columns, shape.columns, bits)[0]
+    def word(values, cycle, bits, count):
+        columns = [values.get((cycle, p), -1) for p in range(count)]
+        return pack(columns, count, bits)[0]
 
     ctx.set(dut.task, index)
     for name in ("seen", "slot", "length"):
@@ -247,12 +252,12 @@ async def _one(ctx, dut, index, tensor, end):
         if dut.sized:
             for name, of_cycle in sizes.items():
                 ctx.set(getattr(dut, name), of_cycle.get(cycle, 255))
-        ctx.set(dut.s, word(scores, cycle, shape.score_bits))
-        ctx.set(dut.sum, word(sums, cycle, shape.sum_bits))
+        ctx.set(dut.s, word(scores, cycle, shape.score_bits, places))
+        ctx.set(dut.sum, word(sums, cycle, shape.sum_bits, shape.columns))
         p = ctx.get(dut.p)
-        for column in range(shape.columns):
-            if (cycle, column) in due:
-                assert p >> (8 * column) & 255 == due[cycle, column], (cycle, column)
+        for place in range(places):
+            if (cycle, place) in due:
+                assert p >> (8 * place) & 255 == due[cycle, place], (cycle, place)
         clamped += ctx.get(dut.clamped)
         if ctx.get(dut.beat_valid):
             assert ctx.get(dut.busy)

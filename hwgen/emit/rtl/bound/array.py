@@ -246,6 +246,7 @@ class BoundArray(Bound):
             ),
             out_bits=self.buffer.bits,
             normalisers=fold.normalisers,
+            scores=fold.scores,
         )
 
     def _constants(self, shape: ArrayShape) -> tuple[list[ArrayTask], list[list[int]], list[int]]:
