@@ -136,7 +136,7 @@ def test_one_port_serves_codes_of_one_width():
 @pytest.mark.parametrize("columns", [1, 40])
 def test_the_array_keeps_the_sizes_that_are_counted(rows, elements, columns):
     attend = Attend(1, 256, 1, 1, elements, elements, rows, cached=True, kv4=True)
-    shape = SimpleNamespace(rows=rows, columns=columns, lanes=rows, beat=1)
+    shape = SimpleNamespace(rows=rows, columns=columns, lanes=rows, beat=1, scores=1)
     task = SimpleNamespace(
         kind="attention",
         inner=elements,
