@@ -60,13 +60,17 @@ BLOCKS, OUTPUTS = 100, 16
 ARRAY = (8, 2)
 
 
+def grid_of(shape: tuple[int, int, int]) -> TileGrid:
+    """Return a grid of ECP5: rows, columns, columns without multipliers."""
+    rows, columns, fabric = shape
+    return TileGrid(FORM, rows, columns, Ecp5Multiplier, fabric=fabric, product=Ecp5HeldProduct)
+
+
 class Harness(wiring.Component):
     """A grid behind few pins."""
 
-    def __init__(self, rows: int, columns: int, fabric: int) -> None:
-        self.grid = TileGrid(
-            FORM, rows, columns, Ecp5Multiplier, fabric=fabric, product=Ecp5HeldProduct
-        )
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self.grid = grid_of(shape)
         super().__init__({"i": In(1), "o": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -91,7 +95,7 @@ def routed(shape: tuple[int, int, int], clock: int, router: str, folder: Path) -
     report = folder / "route.json"
     if not report.exists():
         folder.mkdir(exist_ok=True)
-        text = rtlil.convert(Harness(*shape), name="top")
+        text = rtlil.convert(Harness(shape), name="top")
         (folder / "top.v").write_text(verilog_of(text))
         synthesise(folder, "top", "ecp5")
         netlist = json.loads((folder / "netlist.json").read_text())
@@ -143,23 +147,32 @@ def layer() -> list[str]:
     numbers = random_layer(np.random.default_rng(0), tokens=64, outputs=128, sizes=sizes)
     geometry = Geometry(numbers, rows, columns, lanes=4)
     lines = [
-        f"After synthesis, {rows} x {columns} tiles; carry cells count as the LUT4 they take.",
+        (
+            f"After synthesis, a layer of {rows} x {columns} tiles and tiles alone; carry cells "
+            "count as the LUT4 they take."
+        ),
         "",
         "| part | LUT4 | per MAC | FF | MULT18X18D | block RAM |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     parts = {
-        "tiles": TileGrid(FORM, rows, columns, Ecp5Multiplier),
-        "layer of 64 tokens, 512 channels to 128 outputs": BlockLinear(
-            geometry, x_bits=8, out_bits=8, multiplier=Ecp5Multiplier
+        f"{rows} x {columns} tiles": (TileGrid(FORM, rows, columns, Ecp5Multiplier), geometry.macs),
+        "layer of 64 tokens, 512 channels to 128 outputs": (
+            BlockLinear(geometry, x_bits=8, out_bits=8, multiplier=Ecp5Multiplier),
+            geometry.macs,
         ),
     }
-    for name, part in parts.items():
+    for height, width, fabric in (shape for shape, *_ in GRIDS if shape[2]):
+        grid = grid_of((height, width, fabric))
+        name = f"{height} x {width} tiles, {fabric} columns in fabric"
+        parts[name] = grid, height * width * FORM.products
+    for name, (part, macs) in parts.items():
         found = synth_stats(verilog_of(rtlil.convert(part, name="top")), "top", "ecp5")
         lines.append(
-            f"| {name} | {found['lut4']:,} | {found['lut4'] / geometry.macs:.1f} "
+            f"| {name} | {found['lut4']:,} | {found['lut4'] / macs:.1f} "
             f"| {found['ff']:,} | {found['multipliers']} | {found['block_ram']} |"
         )
+        print(lines[-1], file=sys.stderr, flush=True)
     return lines
 
 
