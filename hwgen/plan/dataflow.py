@@ -28,7 +28,12 @@ from hwgen.plan.items import Item, engine_for
 from hwgen.plan.memory import fits_onchip
 from hwgen.plan.model import Channel, Engine, Fold, Phase, Plan, Prediction, Task
 from hwgen.plan.multipliers import share_of
-from hwgen.plan.polynomial import polynomial_form, polynomial_multiplier, polynomial_options
+from hwgen.plan.polynomial import (
+    least_multipliers,
+    polynomial_form,
+    polynomial_multiplier,
+    polynomial_options,
+)
 from hwgen.plan.positions import position_options, positions_form, positions_multiplier
 from hwgen.plan.reasons import bound_of, count, explain
 from hwgen.plan.runs import run_work
@@ -183,15 +188,7 @@ def _fold(
 
 def _least(item: Item, accelerator: Accelerator, form: Form | None) -> int:
     """Return the fewest multipliers of a layer."""
-    if form is not None:
-        return int(form.products)
-    spec = accelerator.folding.get(item.name)
-    if spec is None:
-        return 1
-    elements, outputs, groups = spec.elements or 1, spec.outputs or 1, spec.groups or 1
-    if groups > 1:
-        elements, outputs = item.work.elements, item.work.outputs
-    return (spec.rows or 1) * elements * outputs * groups * (spec.positions or 1)
+    return least_multipliers(item, accelerator) if form is None else int(form.products)
 
 
 def _check_budget(least: Mapping[str, int], accelerator: Accelerator) -> None:

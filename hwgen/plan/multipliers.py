@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 
@@ -22,6 +23,8 @@ __all__ = [
     "PORTS",
     "activations_of",
     "digits",
+    "fabric",
+    "in_tables",
     "needed",
     "runs_out",
     "saving",
@@ -139,14 +142,35 @@ def _lut(engine: Engine, x: Range, w: Range) -> Engine:
 def saving(plan: Plan, qgraph: QGraph, items: Sequence[Item], parts: int) -> Plan:
     """Return a plan with as few engines in lookup tables as the device asks for.
 
-    Those with the narrowest products first, as they take the fewest tables for each multiplier.
+    Those with the narrowest products first, as they take the fewest tables for each multiplier;
+    none that takes several samples at a time, which tables would multiply one by one.
     """
-    engines = [engine for engine in plan.engines if engine.template == "mac"]
+    engines = [e for e in plan.engines if e.template == "mac" and e.fold.samples == 1]
     for engine in sorted(engines, key=lambda engine: engine.in_bits * engine.weight_bits):
         if needed(plan) <= parts:
             break
         plan = _with(plan, _lut, qgraph, items, names={engine.name})
     return plan
+
+
+def in_tables(plan: Plan) -> int:
+    """Return the products of a cycle that take lookup tables."""
+    return sum(e.multipliers for e in plan.engines if e.multiplier.kind == "lut")
+
+
+def fabric(plan: Plan) -> int:
+    """Return about how many lookup tables the engines that multiply by weights take.
+
+    Operands and accumulators of a product take about five for each bit of its operands, however it
+    is multiplied, and a product in tables about 7/5 for each pair of bits more (docs/packing.md).
+    """
+    total = 0
+    for engine in plan.engines:
+        if engine.template == "mac":
+            bits = engine.in_bits, engine.weight_bits
+            pairs = prod(bits) if engine.multiplier.kind == "lut" else 0
+            total += engine.multipliers * (25 * sum(bits) + 7 * pairs)
+    return total // 5
 
 
 def activations_of(items: Sequence[Item]) -> Range:

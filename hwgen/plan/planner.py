@@ -12,9 +12,16 @@ from hwgen.plan.dataflow import plan_dataflow
 from hwgen.plan.items import Item, items_of
 from hwgen.plan.memory import check_onchip
 from hwgen.plan.model import Plan
-from hwgen.plan.multipliers import runs_out, saving, with_multipliers
+from hwgen.plan.multipliers import (
+    fabric,
+    in_tables,
+    needed,
+    runs_out,
+    saving,
+    with_multipliers,
+)
 from hwgen.plan.packed import check_packed
-from hwgen.plan.polynomial import check_polynomial
+from hwgen.plan.polynomial import check_polynomial, worth_polynomials
 from hwgen.plan.positions import check_positions
 from hwgen.plan.sequential import plan_sequential
 from hwgen.plan.streaming import stream_figures
@@ -83,9 +90,34 @@ def _planned(
     plan = with_multipliers(schedule(qgraph, items, accelerator), qgraph, items, accelerator)
     if not runs_out(plan, accelerator):
         return plan
-    packed = replace(accelerator, multiplier="packed")
-    plan = with_multipliers(schedule(qgraph, items, packed), qgraph, items, packed)
-    return saving(plan, qgraph, items, accelerator.parts or 0)
+    parts = accelerator.parts or 0
+    plans = []
+    for kind in ("packed", "polynomial"):
+        chosen = replace(accelerator, multiplier=kind)
+        if kind == "polynomial" and not worth_polynomials(items, qgraph, chosen):
+            break
+        plan = with_multipliers(schedule(qgraph, items, chosen), qgraph, items, chosen)
+        plans.append(saving(plan, qgraph, items, parts))
+        if needed(plan) <= parts and kind == "packed":
+            break  # nothing is in tables
+    best = min(plans, key=lambda p: (max(0, needed(p) - parts), fabric(p) * p.prediction.interval))
+    return best if len(plans) == 1 else _with_reason(best, plans[0], plans[1], parts)
+
+
+def _with_reason(best: Plan, packed: Plan, polynomial: Plan, parts: int) -> Plan:
+    """Return the plan that was chosen with the reason why."""
+    texts = [
+        f"{in_tables(plan)} products a cycle in lookup tables and interval "
+        f"{plan.prediction.interval}"
+        for plan in (packed, polynomial)
+    ]
+    kind = "several samples per multiplier" if best is polynomial else "packed weights"
+    why = (
+        f"multipliers: {kind}, as the device has {parts} and tables times cycles are less (packed "
+        f"weights: {texts[0]}; convolutions with several samples per multiplier: {texts[1]})"
+    )
+    first, *rest = best.phases
+    return replace(best, phases=(replace(first, why=f"{first.why}; {why}"), *rest))
 
 
 def _check_wraps(plan: Plan, qgraph: QGraph, accelerator: Accelerator) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hwgen.errors import SpecError
@@ -12,13 +12,22 @@ from hwgen.plan.folding import Option, legal_rows, mac_lanes, mac_sizes
 from hwgen.plan.items import Item
 from hwgen.plan.model import Fold, Multiplier
 from hwgen.plan.multipliers import PORTS, activations_of, weights_of
+from hwgen.plan.positions import positions_form
 from hwgen.plan.runs import line_of
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
+from rtl_templates.mac.runs import line_for
 from rtl_templates.packing.forms import Form, best_convolution
 from rtl_templates.packing.lanes import Range
 
-__all__ = ["check_polynomial", "polynomial_form", "polynomial_multiplier", "polynomial_options"]
+__all__ = [
+    "check_polynomial",
+    "least_multipliers",
+    "polynomial_form",
+    "polynomial_multiplier",
+    "polynomial_options",
+    "worth_polynomials",
+]
 
 
 def check_polynomial(accelerator: Accelerator) -> None:
@@ -54,9 +63,40 @@ def polynomial_form(item: Item, qgraph: QGraph, accelerator: Accelerator) -> For
     w = weights_of([item], qgraph)
     signed = Range(min(-1, w.low), w.high)
     form: Form | None = best_convolution(
-        activations_of([item]), signed, line.taps, PORTS[accelerator.family]
+        activations_of([item]),
+        signed,
+        line.taps,
+        PORTS[accelerator.family],
+        line_for(line.results, line.taps, line.before, bool(item.work.pad)),
     )
     return form
+
+
+def worth_polynomials(items: Sequence[Item], qgraph: QGraph, accelerator: Accelerator) -> bool:
+    """Return whether a dataflow plan has layers for several samples, and products for all."""
+    if accelerator.schedule != "dataflow":
+        return False
+    macs = [item for item in items if item.template == "mac"]
+    forms = [
+        polynomial_form(item, qgraph, accelerator) or positions_form(item, qgraph, accelerator)
+        for item in macs
+    ]
+    least = sum(
+        form.products if form else least_multipliers(item, accelerator)
+        for item, form in zip(macs, forms, strict=True)
+    )
+    return any(forms) and least <= accelerator.budget.multipliers
+
+
+def least_multipliers(item: Item, accelerator: Accelerator) -> int:
+    """Return the fewest multipliers of a layer with one sample per multiplier."""
+    spec = accelerator.folding.get(item.name)
+    if spec is None:
+        return 1
+    elements, outputs, groups = spec.elements or 1, spec.outputs or 1, spec.groups or 1
+    if groups > 1:
+        elements, outputs = item.work.elements, item.work.outputs
+    return (spec.rows or 1) * elements * outputs * groups * (spec.positions or 1)
 
 
 def polynomial_multiplier(form: Form) -> Multiplier:

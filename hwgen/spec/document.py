@@ -384,8 +384,8 @@ class AcceleratorDoc(_Doc):
     """What multiplies by weights: `plain`, one product per multiplier; `packed`, as many as one of
     the family holds, exactly; `polynomial`, the same, and convolutions of a dataflow plan whose
     windows are one sample apart take several samples and taps with each; `lut`, none; `auto`:
-    packed if the board has too few for plain ones, and layers in lookup tables, the narrowest codes
-    first, if it has too few for that."""
+    packed if the board has too few for plain ones, and if it has too few for that polynomials, or
+    layers in lookup tables, the narrowest codes first, whichever takes less area times cycles."""
 
     family: Annotated[
         Literal["ecp5", "gowin", "ice40", "nexus", "xilinx", "xcup"] | None,

@@ -11,7 +11,7 @@ from rtl_templates.mac.polynomial_core import (
     polynomial_words,
 )
 from rtl_templates.mac.run_drain import RunDrain
-from rtl_templates.mac.runs import RunFold, Runs, row_walk, token_walk
+from rtl_templates.mac.runs import RunFold, Runs, line_for, row_walk, token_walk
 from rtl_templates.mac.words import acc_bits, channel_words
 from rtl_templates.memory.fit import bank_count, buffer_depth, granule_of
 from rtl_templates.packing.forms import best_convolution
@@ -162,8 +162,9 @@ class PolynomialConv2d(_PolynomialConv):
             [[[w[r][c] for w in output] for c in range(taps)] for r in range(kernel)]
             for output in weights
         ]
-        form = _form(x, ordered, taps, ports)
-        runs = Runs(*form.counts, taps, left, width + left + right - taps + 1, bool(pad))
+        line = taps, left, width + left + right - taps + 1, bool(pad)
+        form = _form(x, ordered, line, ports)
+        runs = Runs(*form.counts, *line)
         walk = row_walk(
             runs,
             fold,
@@ -179,7 +180,9 @@ class PolynomialConv2d(_PolynomialConv):
         )
         if not pad and fold.rows == 1:
             rows = real_taps(walk.levels[0].count, kernel, step, apart, top, height)
-            shorter = walk.skipping(rows, [(0, walk.levels[5].count)] * runs.count)
+            passes, words = walk.levels[5].count, walk.levels[6].count
+            inner = passes if passes > 1 else words  # what the walk would skip along a line
+            shorter = walk.skipping(rows, [(0, inner)] * runs.count)
             if runs.samples * fold.outputs // fold.lanes <= shorter.least_steps:
                 walk = shorter
         super().__init__(
@@ -234,8 +237,9 @@ class PolynomialConv1d(_PolynomialConv):
         fold = fold or RunFold()
         taps = len(weights[0][0])
         ordered = [[[[w[tap] for w in output] for tap in range(taps)]] for output in weights]
-        form = _form(x, ordered, taps, ports)
-        runs = Runs(*form.counts, taps, padding[0], tokens + sum(padding) - taps + 1, bool(pad))
+        line = taps, padding[0], tokens + sum(padding) - taps + 1, bool(pad)
+        form = _form(x, ordered, line, ports)
+        runs = Runs(*form.counts, *line)
         super().__init__(
             x=x,
             form=form,
@@ -251,11 +255,13 @@ class PolynomialConv1d(_PolynomialConv):
         )
 
 
-def _form(x, weights, taps, ports):
+def _form(x, weights, line, ports):
     """Return the best form for these codes; ValueError if multipliers hold one product only."""
     codes = [w for output in weights for row in output for tap in row for w in tap]
     w = Range(min(0, *codes), max(0, *codes))
-    form = best_convolution(Range(x.low, x.high), w, taps, ports)
+    taps, before, results, padding = line
+    whole = line_for(results, taps, before, padding)
+    form = best_convolution(Range(x.low, x.high), w, taps, ports, whole)
     if form is None:
         raise ValueError(f"No convolution of {x} with weights in [{w.low}, {w.high}] is packed")
     return form

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 from rtl_templates.memory.walk import Level, Walk
 
-__all__ = ["RunFold", "Runs", "row_walk", "token_walk"]
+__all__ = ["RunFold", "Runs", "line_for", "row_walk", "token_walk"]
+
+
+def line_for(results, taps, before, padding):
+    """Return the line that :func:`rtl_templates.packing.forms.best_convolution` takes."""
+    return results, taps - 1 if padding else taps - 1 - before
 
 
 @dataclass(frozen=True)

@@ -168,11 +168,12 @@ def convolution_form(a, w, counts, pitch, overlaps=()):
 
 
 @lru_cache(maxsize=256)
-def best_convolution(a, w, taps, ports):
+def best_convolution(a, w, taps, ports, line=None):
     """Return the form that does most of a convolution of ``taps`` taps per multiplier and cycle.
 
     A kernel longer than the form's taps takes several passes, so few taps that divide it can be
-    better than many.  Among equals: the fewest low bits to be known, then the fewest products.
+    better than many; and on a short line so can few samples, which leave less of the last ones.
+    Among equals: the fewest low bits to be known, then the fewest products.
 
     Parameters
     ----------
@@ -181,6 +182,9 @@ def best_convolution(a, w, taps, ports):
     taps : int
     ports : tuple of int
         Widths of the multiplier's signed ports.
+    line : tuple of int or None
+        Results of a line, and how many of its first samples' products begin it at most: all
+        ``taps - 1`` if padding counts, else those that are no padding.  None: a line has no end.
 
     Returns
     -------
@@ -192,6 +196,8 @@ def best_convolution(a, w, taps, ports):
     >>> full = Range.signed(4)
     >>> [best_convolution(full, full, 3, ports).counts for ports in ((18, 18), (25, 18))]
     [(3, 3), (4, 3)]
+    >>> best_convolution(full, full, 3, (25, 18), (3, 0)).counts
+    (3, 3)
     """
     found = []
     for samples, together in product(range(2, _MOST + 1), range(1, min(taps, _MOST) + 1)):
@@ -202,7 +208,11 @@ def best_convolution(a, w, taps, ports):
             sizes = fit(a, samples, pitch), fit(w, together, pitch)
             if max(known) > min(_KNOWN, pitch - 1) or not _fits(sizes, ports):
                 continue
-            work = samples * taps / -(-taps // together)
+            work = samples
+            if line:
+                results, begin = line
+                work = results / -(-(results + min(together - 1, begin)) // samples)
+            work *= taps / -(-taps // together)
             found.append((-work, sum(known), samples * together, samples, together, pitch, known))
     if not found:
         return None

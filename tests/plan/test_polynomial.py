@@ -6,10 +6,17 @@ import pytest
 
 from hwgen.errors import SpecError
 from hwgen.ops.work import Loop, Port, Work
+from hwgen.plan import make_plan
 from hwgen.plan.cost import group_beats, issue_cycles, steps_of
 from hwgen.plan.model import Fold
+from hwgen.plan.multipliers import PORTS, needed
 from hwgen.plan.runs import line_of, run_beats, runs_of
+from hwgen.plan.text import describe
 from hwgen.plan.window import visits
+from hwgen.spec import load_spec
+from rtl_templates.mac.runs import line_for
+from rtl_templates.packing.forms import best_convolution
+from rtl_templates.packing.lanes import Range
 from support.specs import compile_spec
 
 SPEC = """\
@@ -124,3 +131,66 @@ def test_mistakes(old, new, code, tmp_path):
     with pytest.raises(SpecError) as caught:
         compile_spec(SPEC.replace(old, new), tmp_path)
     assert caught.value.code == code
+
+
+AUTO = (
+    SPEC.replace(", multiplier: polynomial, family: ecp5", ", family: ecp5")
+    .replace("[3, 6, 8]", "[4, 6, 16]")
+    .replace(", groups: 2", "")
+)
+
+
+def auto(tmp_path, parts, budget=300):
+    """Return the plan that is chosen for a device of so many multipliers, and each kind's."""
+    text = AUTO.replace("multipliers: 300", f"multipliers: {budget}")
+    qgraph, _ = compile_spec(text, tmp_path)
+    spec = load_spec(tmp_path / "spec.yaml").accelerator
+    kinds = {kind: replace(spec, multiplier=kind) for kind in ("plain", "packed", "polynomial")}
+    plans = {kind: make_plan(qgraph, one) for kind, one in kinds.items()}
+    return make_plan(qgraph, replace(spec, multiplier="auto", parts=parts)), plans
+
+
+def test_polynomials_are_chosen_where_packed_weights_would_need_tables(tmp_path):
+    _, plans = auto(tmp_path, 10_000)
+    enough = needed(plans["polynomial"])
+    assert enough < needed(plans["packed"]) < needed(plans["plain"])
+
+    plan, _ = auto(tmp_path, enough)
+
+    assert plan.engine("a").multiplier.kind == "polynomial"
+    assert needed(plan) <= enough
+    assert "several samples per multiplier" in plan.phases[0].why
+    assert f"the device has {enough}" in plan.phases[0].why
+    assert describe(plan) == describe(auto(tmp_path, enough)[0])
+    assert "several samples per multiplier" in describe(plan)
+
+
+def test_packed_weights_are_chosen_where_they_are_enough(tmp_path):
+    _, plans = auto(tmp_path, 10_000)
+    plan, _ = auto(tmp_path, needed(plans["packed"]))
+    assert plan.engines == plans["packed"].engines
+    plan, _ = auto(tmp_path, needed(plans["plain"]))
+    assert plan.engines == plans["plain"].engines
+
+
+def test_few_products_are_none_for_polynomials(tmp_path):
+    """Nine for a layer at least: with fewer, tables remain."""
+    text = AUTO.replace("multipliers: 300", "multipliers: 8")
+    qgraph, _ = compile_spec(text, tmp_path)
+    spec = replace(load_spec(tmp_path / "spec.yaml").accelerator, parts=1)
+    kinds = {engine.multiplier.kind for engine in make_plan(qgraph, spec).engines}
+    assert "polynomial" not in kinds
+    assert "lut" in kinds
+
+
+@pytest.mark.parametrize(("width", "samples"), [(3, 4), (7, 4), (8, 5), (40, 5)])
+def test_short_lines_take_fewer_samples(width, samples):
+    full = Range.signed(4)
+    runs = line_for(width, 3, 1, False)
+    form = best_convolution(full, full, 3, PORTS["xcup"], runs)
+    work = image(width=width, outputs=8)
+    others = {
+        count: issue_cycles(work, Fold(1, 1, 8, 8, samples=count, taps=3)) for count in (3, 4, 5)
+    }
+    assert form.counts == (samples, 3)
+    assert others[samples] == min(others.values())
