@@ -1,4 +1,4 @@
-"""Print the accuracy of the four specs of this folder on the held-out third.
+"""Print the accuracy of the five specs of this folder on the held-out third.
 
 python examples/digits/evaluate.py
 """
@@ -38,7 +38,7 @@ def table(folder: Path, names: Sequence[str]) -> Iterator[str]:
 
 def main() -> None:
     """Print it."""
-    for line in table(HERE, ("mlp", "mlp_int8", "cnn", "cnn_int8")):
+    for line in table(HERE, ("mlp", "mlp_mixed", "mlp_int8", "cnn", "cnn_int8")):
         print(line)
 
 

@@ -24,6 +24,7 @@ DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
         ("mlp", "sequential", 4),
         ("mlp", "dataflow", 16),
         ("mlp_int8", "dataflow", 64),
+        ("mlp_mixed", "sequential", 64),
         ("cnn", "sequential", 16),
         ("cnn", "dataflow", 64),
         ("cnn_int8", "sequential", 64),

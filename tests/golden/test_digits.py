@@ -28,7 +28,7 @@ def accuracies(name):
     return *right, sqnr(graph, qgraph, samples.inputs)
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn"])
+@pytest.mark.parametrize("name", ["mlp", "mlp_mixed", "cnn"])
 def test_four_bits_cost_at_most_one_point(name):
     real, integer, noise = accuracies(name)
     assert real >= 0.97

@@ -18,9 +18,16 @@ DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits"
 
 
 @pytest.mark.hls
-@pytest.mark.parametrize("schedule", ["sequential", "dataflow"])
 @pytest.mark.parametrize(
-    ("name", "multipliers"), [("mlp", 4), ("mlp_int8", 2368), ("cnn", 16), ("cnn_int8", 64)]
+    ("name", "multipliers", "schedule"),
+    [
+        *(
+            (*net, schedule)
+            for schedule in ("sequential", "dataflow")
+            for net in (("mlp", 4), ("mlp_int8", 2368), ("cnn", 16), ("cnn_int8", 64))
+        ),
+        ("mlp_mixed", 64, "sequential"),
+    ],
 )
 def test_every_held_out_image_gives_the_golden_logits(tmp_path, name, multipliers, schedule):
     spec = load_spec(DIGITS / f"{name}.yaml")
