@@ -116,16 +116,31 @@ class Fetch:
         ``beats`` beats of the port make ``per`` beats of the array; one of them is 1.
     size_beats
         Beats as wide as the array's codes that hold the sizes of a tile's keys, or of its values.
+    early, lead
+        Beats of the port that are asked for ``lead`` cycles before the array starts.
+    written
+        Cycle from which the other ones are asked for.
+    latency
+        Cycles of ``first`` that pass before a beat is there: those that wait need none.
     """
 
     first: int
     beats: int
     per: int
     size_beats: int = 0
+    early: int = 0
+    lead: int = 0
+    written: int = 0
+    latency: int = 0
 
     def there(self, beat: int) -> int:
         """Return the cycle in which a beat of the array, counted from the start, is there."""
-        return self.first + ((beat + 1) * self.beats - 1) // self.per
+        last = ((beat + 1) * self.beats - 1) // self.per
+        if last >= self.early:
+            asked = self.written + self.first + last - self.early
+        else:
+            asked = self.first - self.lead + last
+        return max(asked, self.first - self.latency + last)  # they wait in a queue: one a cycle
 
 
 def array_slots(

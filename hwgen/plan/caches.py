@@ -71,6 +71,16 @@ class Ring:
         """Return the tokens in the cache after a tensor that found ``seen``, at most ``most``."""
         return min(seen + tokens, self.most)
 
+    def unchanged(self, came: int, tokens: int) -> int:
+        """Return the first slot that a tensor of ``tokens`` changes, when ``came`` came before it.
+
+        Of a cache that restarts, those since it did.
+        """
+        if self.restarts or came < self.pinned:
+            return came
+        slot = (came - self.pinned) % (self.slots - self.start)
+        return self.start + (0 if slot + tokens > self.slots - self.start else slot)
+
     def fullest(self, tokens: int) -> int:
         """Return the most that tensors of ``tokens`` tokens find."""
         return (self.slots // tokens - 1) * tokens if self.restarts else self.most

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from hwgen.plan.array_cycles import Fetch
 from hwgen.plan.caches import ring_of
 from hwgen.plan.cost import array_cycles, group_beats, length_of, steps_of
 from hwgen.plan.events import DeadlockError, Events
@@ -170,7 +171,13 @@ def drain_cycles(engine: Engine, task: Task) -> int:
     return steps - length + latency(task.work, engine.fold) + beats - 1
 
 
-def _phase(plan: Plan, task: Task, seen: int | None, length: int | None) -> int:
+def _phase(
+    plan: Plan,
+    task: Task,
+    seen: int | None,
+    length: int | None,
+    fetch: Fetch | None = None,
+) -> int:
     """Return the cycles of a task's phase.
 
     Parameters
@@ -179,19 +186,49 @@ def _phase(plan: Plan, task: Task, seen: int | None, length: int | None) -> int:
         Tokens in its cache before the tensor; a full one by default.
     length
         Keys that count in padded attention; all by default.
+    fetch
+        How keys and values come from external memory.
     """
-    engine, attend = plan.engine(task.engine), task.work.attend
+    engine = plan.engine(task.engine)
     if engine.template == EXTERNAL:
         return PHASE_OVERHEAD + append_cycles(plan, task)
-    cycles, fetch = task.cycles, None
-    if is_external(attend):
-        assert plan.memory is not None
-        assert attend is not None
-        bits = PACKED_BITS if attend.kv4 else plan.engine(EXTERNAL).in_bits
-        fetch = fetch_of(bits, engine.fold, plan.memory)
+    cycles = task.cycles
     if fetch is not None or seen is not None or length is not None:
         cycles = array_cycles(task.work, plan.fold(task), seen, length, fetch)
     return PHASE_OVERHEAD + cycles + drain_cycles(engine, task)
+
+
+class _Reader:
+    """When the caches of a tensor can be read: the one reader serves them one after the other."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._free = 0  # cycles since no cache is being read
+
+    def fetch(self, task: Task, came: int | None) -> Fetch | None:
+        """Return how a task's keys and values come from external memory, if they lie there.
+
+        Parameters
+        ----------
+        came
+            Tokens before the tensor; by default the least of a full cache is unchanged.
+        """
+        plan, attend = self._plan, task.work.attend
+        if attend is None or not attend.external:
+            return None
+        assert plan.memory is not None
+        bits = PACKED_BITS if attend.kv4 else plan.engine(EXTERNAL).in_bits
+        ring = ring_of(attend)
+        early = ring.start
+        if came is not None or ring.restarts:
+            came = ring.fullest(attend.queries) if came is None else came
+            early = ring.unchanged(came, attend.queries)
+        fold = plan.engine(task.engine).fold
+        return fetch_of(attend, bits, fold, plan.memory, early=early, lead=self._free)
+
+    def passes(self, task: Task, cycles: int) -> None:
+        """Move on by a phase."""
+        self._free = 0 if is_external(task.work.attend) else self._free + cycles
 
 
 class _History:
@@ -200,20 +237,24 @@ class _History:
     def __init__(self, counts: Counts) -> None:
         self._counts = counts
         self._held: dict[str, int] = {}  # tokens in the cache of each node
+        self._came: dict[str, int] = {}  # all tokens that came
         self._tensor = 0
 
     def phases(self, plan: Plan) -> list[int]:
         """Return the cycles of each task for the next tensor, of the length that a plan is for."""
-        found = []
+        found, reader = [], _Reader(plan)
         for task in plan.tasks:
-            attend, seen, length = task.work.attend, None, None
+            attend, seen, length, came = task.work.attend, None, None, 0
             if attend is not None and attend.cached:
                 ring = ring_of(attend)
                 seen = ring.seen(self._held.get(task.node, 0), attend.queries)
                 self._held[task.node] = ring.after(seen, attend.queries)
+                came = seen if ring.restarts else self._came.get(task.node, 0)
+                self._came[task.node] = came + attend.queries
             if attend is not None and attend.padded and task.reads[-1] in self._counts:
                 length = int(self._counts[task.reads[-1]][self._tensor])
-            found.append(_phase(plan, task, seen, length))
+            found.append(_phase(plan, task, seen, length, reader.fetch(task, came)))
+            reader.passes(task, found[-1])
         self._tensor += 1
         return found
 
@@ -256,7 +297,11 @@ def _sequential(plan: Plan) -> Prediction:
     for task, cycles in zip(plan.tasks, _History({}).phases(plan), strict=True):
         spans.append(Span(task.name, now, now + cycles))
         now += cycles
-    steady = sum(_phase(plan, task, None, None) for task in plan.tasks)
+    reader, steady = _Reader(plan), 0
+    for task in plan.tasks:
+        cycles = _phase(plan, task, None, None, reader.fetch(task, None))
+        reader.passes(task, cycles)
+        steady += cycles
     interval = sum(loads) + sum(stores) + steady + _choice(plan)
     return Prediction(last + 1, interval, tuple(spans))
 

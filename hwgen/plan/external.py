@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hwgen.errors import Diagnostic, LimitError, SpecError
 from hwgen.ops.work import Attend
@@ -11,12 +12,11 @@ from hwgen.plan.cost import lowest_set_bit
 from hwgen.plan.items import Item
 from hwgen.plan.model import Engine, Fold, MemoryPort, Plan, Task
 from hwgen.plan.packed import PACKED_BITS
-from hwgen.plan.timing import APPEND, FETCH, GATHER
+from hwgen.plan.timing import APPEND, FETCH, GATHER, PHASE_OVERHEAD
 from hwgen.spec.model import Accelerator, Memory
 
 __all__ = [
     "EXTERNAL",
-    "acknowledges",
     "append_cycles",
     "bits_of",
     "cache_bytes",
@@ -26,6 +26,7 @@ __all__ = [
     "memory_engine",
     "memory_fold",
     "memory_port",
+    "openings",
 ]
 
 EXTERNAL = "memory"
@@ -177,21 +178,22 @@ def check_columns(items: Sequence[Item], array: Fold, accelerator: Accelerator) 
             )
 
 
-def acknowledges(plan: Plan, task: Task) -> bool:
-    """Return whether the phase of an append ends when all of its writes are acknowledged.
+def openings(plan: Plan) -> dict[str, str]:
+    """Return the task with which reading a cache may begin, by the cache's node.
 
-    It need not if the next phase appends as well: that one waits for all answers, or again leaves
-    it to the one after.  So nothing is read from the memory before every write is there.
+    The first one of all tasks, or the one after that which reads the cache before: one reader
+    serves all of them, in order.
     """
-    number = plan.tasks.index(task) + 1
-    return number == len(plan.tasks) or plan.tasks[number].engine != EXTERNAL
+    found, first = {}, plan.tasks[0].name
+    for task, following in zip(plan.tasks, (*plan.tasks[1:], None), strict=True):
+        if is_external(task.work.attend):
+            found[task.node] = first
+            first = following.name if following else ""
+    return found
 
 
 def append_cycles(plan: Plan, task: Task) -> int:
-    """Return the cycles of appending a tensor, from the phase's first cycle to its last answer.
-
-    To its last beat if the next phase appends too (:func:`acknowledges`).
-    """
+    """Return the cycles of appending a tensor, from the phase's first cycle to its last beat."""
     memory, engine, results = plan.memory, plan.engine(task.engine), task.work.results
     assert memory is not None
     beats = results // engine.fold.lanes
@@ -203,17 +205,33 @@ def append_cycles(plan: Plan, task: Task) -> int:
     cycles = max(beats, sent, addresses) + APPEND + GATHER * (beats > sent)
     if task.sizes:  # they go first: codes follow when the last one's address is out
         cycles += addresses + 1
-    return cycles + (memory.latency if acknowledges(plan, task) else 0)
+    return cycles
 
 
-def fetch_of(bits: int, array: Fold, memory: MemoryPort) -> Fetch:
-    """Return how the tiles of a cache come to the array: beats of ``array.rows`` codes."""
+def fetch_of(
+    attend: Attend, bits: int, array: Fold, memory: MemoryPort, *, early: int, lead: int
+) -> Fetch:
+    """Return how the tiles of a cache come to the array: beats of ``array.rows`` codes.
+
+    Parameters
+    ----------
+    early
+        Slots before the first one that the present tensor changes.
+    lead
+        Cycles from the first ask for one of them to the array's start.
+    """
     wanted = array.rows * bits
+    tile = cache_bytes(replace(attend, keys=attend.tile, kv_heads=1), bits) * 8 // memory.data_bits
     return Fetch(
         first=FETCH + GATHER * (wanted > memory.data_bits) + memory.latency,
         beats=max(1, wanted // memory.data_bits),
         per=max(1, memory.data_bits // wanted),
         size_beats=_SIZE_BITS // bits,
+        early=early // attend.tile * tile,
+        lead=lead,
+        # The last answer comes so many cycles after the last append's end.
+        written=max(0, memory.latency - PHASE_OVERHEAD),
+        latency=memory.latency,
     )
 
 

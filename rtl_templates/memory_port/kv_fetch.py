@@ -1,6 +1,6 @@
 """Asks for the tiles of a cache in external memory, ahead of the array."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -12,6 +12,9 @@ __all__ = ["KvFetch"]
 class KvFetch(wiring.Component):
     """All tiles in use, key head by key head: one block per head, as its tiles are contiguous.
 
+    The first ``early`` tiles of the first head are a block of their own, which does not wait until
+    the present tensor's rows are written: they are in none of these tiles.
+
     Parameters
     ----------
     layout : KvLayout
@@ -19,8 +22,11 @@ class KvFetch(wiring.Component):
 
     Members
     -------
-    tiles : ``In``
-        Tiles to fetch, at least 1; stable from ``start`` until not ``busy``.
+    tiles, early : ``In``
+        Tiles to fetch, at least 1, and those before the first one that is written, fewer; stable
+        from ``start`` until not ``busy``.
+    written : ``In(1)``
+        The present tensor's rows are in the memory; stays high until not ``busy``.
     start : ``In(1)``
         Legal only while not ``busy``.
     busy : ``Out(1)``
@@ -34,6 +40,8 @@ class KvFetch(wiring.Component):
         super().__init__(
             {
                 "tiles": In(range(layout.tiles + 1)),
+                "early": In(range(layout.tiles)),
+                "written": In(1),
                 "start": In(1),
                 "busy": Out(1),
                 "blocks": Out(stream.Signature(block_layout(address_bits, beats))),
@@ -43,24 +51,30 @@ class KvFetch(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         layout = self.layout
-        head = Signal(range(max(2, layout.kv_heads)))
-        address = Signal.like(self.blocks.payload.address)
-        beats = Signal.like(self.blocks.payload.beats)
-        pitch = layout.tiles * layout.tile_beats * layout.beat_bytes
+        tile_bytes = layout.tile_beats * layout.beat_bytes
+        heads = Signal(range(max(2, layout.kv_heads)))
+        head = Signal.like(self.blocks.payload.address)
+        begins = Signal()  # the block of early tiles is next
+        skips = Signal()  # the tiles behind it are
+        tiles = Signal.like(self.tiles)
         m.d.comb += [
-            self.blocks.valid.eq(self.busy),
-            self.blocks.payload.address.eq(address),
-            self.blocks.payload.beats.eq(beats),
+            tiles.eq(Mux(begins, self.early, Mux(skips, self.tiles - self.early, self.tiles))),
+            self.blocks.valid.eq(self.busy & (begins | self.written)),
+            self.blocks.payload.address.eq(head + Mux(skips, self.early * tile_bytes, 0)),
+            self.blocks.payload.beats.eq(tiles * layout.tile_beats - 1),
         ]
         with m.If(self.blocks.valid & self.blocks.ready):
-            m.d.sync += [address.eq(address + pitch), head.eq(head + 1)]
-            with m.If(head == layout.kv_heads - 1):
-                m.d.sync += self.busy.eq(0)
+            m.d.sync += [begins.eq(0), skips.eq(begins)]
+            with m.If(~begins):
+                m.d.sync += [head.eq(head + layout.tiles * tile_bytes), heads.eq(heads + 1)]
+                with m.If(heads == layout.kv_heads - 1):
+                    m.d.sync += self.busy.eq(0)
         with m.If(self.start):
             m.d.sync += [
-                address.eq(layout.base),
-                head.eq(0),
-                beats.eq(self.tiles * layout.tile_beats - 1),
+                head.eq(layout.base),
+                heads.eq(0),
+                begins.eq(self.early != 0),
+                skips.eq(0),
                 self.busy.eq(1),
             ]
         return m

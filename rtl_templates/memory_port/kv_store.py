@@ -15,7 +15,7 @@ class KvStore(wiring.Component):
     """One phase of a sequential accelerator: the rows of a tensor go to their slots.
 
     Throughput: a beat of ``lanes`` codes per cycle while the writer takes them.  The phase may end
-    when the addresses of all rows are out, and the writer has acknowledged all of them.
+    when the addresses of all rows are out, and the writer has sent all of them.
 
     Parameters
     ----------

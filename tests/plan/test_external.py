@@ -1,9 +1,14 @@
 """Plans with caches in external memory: where they lie, what is refused, what is predicted."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 
 from hwgen.errors import LimitError, Mark, SpecError
+from hwgen.ops.work import Attend
 from hwgen.plan import make_plan
+from hwgen.plan.caches import ring_of
 from hwgen.plan.check import problems
 from hwgen.plan.cycles import predict
 from hwgen.plan.memory import onchip_bits
@@ -71,13 +76,37 @@ def test_what_cannot_be_is_refused_with_numbers(qgraph, memory, code, words):
     assert found.hint
 
 
-def test_latency_is_paid_twice_and_not_per_tile():
-    qgraph = attention()
-    near, far = (predict(made(qgraph, Memory(128, latency, 64)), 64) for latency in (20, 120))
-    steps = [b - a for a, b in zip([0, *near], near, strict=False)]
-    more = [b - a for a, b in zip([0, *far], far, strict=False)]
-    # The answers to both appends, and one fetch, whatever the cache holds.
-    assert {b - a for a, b in zip(steps[1:], more[1:], strict=True)} == {200}
+def steps_of(latency, **keys):
+    """Return the cycles from tensor to tensor while a cache of 64 tokens fills up."""
+    ends = predict(made(attention(**keys), Memory(128, latency, 64)), 64)
+    return [b - a for a, b in pairwise(ends)]
+
+
+def test_latency_is_paid_twice_while_a_token_changes_the_first_tile():
+    near, far = steps_of(20), steps_of(120)
+    # The answer to the appends, and a fetch.
+    assert {b - a for a, b in zip(near[:6], far[:6], strict=True)} == {200}
+
+
+def test_latency_passes_while_unchanged_tiles_are_read():
+    near, far = steps_of(20, heads=1), steps_of(120, heads=1)
+    assert far[0] - near[0] == 200
+    more = [b - a for a, b in zip(near, far, strict=True)]
+    assert sorted(more, reverse=True) == more  # the more tiles, the less
+    assert more[-1] < 20
+
+
+def test_slots_before_those_of_a_tensor_do_not_change():
+    attend = Attend(3, 20, 1, 1, 8, 8, 8, cached=True)
+    assert [ring_of(attend).unchanged(came, 3) for came in (0, 9)] == [0, 9]
+    ring = ring_of(replace(attend, causal=True, window=10, sinks=2))  # slots 0, 1 and 8 to 19
+    changed = [{ring_slot(position) for position in range(came, came + 3)} for came in range(40)]
+    assert [ring.unchanged(came, 3) for came in range(2, 40)] == [min(some) for some in changed[2:]]
+    assert [ring.unchanged(came, 3) for came in range(2)] == [0, 1]
+
+
+def ring_slot(position):
+    return position if position < 2 else 8 + (position - 2) % 12
 
 
 def test_a_narrow_port_bounds_a_full_cache():

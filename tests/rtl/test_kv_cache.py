@@ -132,7 +132,7 @@ def test_appended_rows_are_fetched(layout, latency):
             await append(ctx, slot, 1)
         while not ctx.get(dut.writer.idle):
             await ctx.tick()
-        for tiles in (layout.tiles, 1):
+        for tiles, early in ((layout.tiles, 0), (layout.tiles, layout.tiles - 1), (1, 0)):
             expected = [
                 word
                 for head in range(layout.kv_heads)
@@ -140,12 +140,19 @@ def test_appended_rows_are_fetched(layout, latency):
                 for word in tile_words(head, tile)
             ]
             ctx.set(dut.fetch.tiles, tiles)
+            ctx.set(dut.fetch.early, early)
+            ctx.set(dut.fetch.written, 0)
             ctx.set(dut.fetch.start, 1)
             ctx.set(dut.reader.o.ready, 1)
             await ctx.tick()
             ctx.set(dut.fetch.start, 0)
-            got = []
+            got, cycle = [], 0
             while len(got) < len(expected):
+                written = cycle >= 700  # time enough for all early tiles
+                ctx.set(dut.fetch.written, written)
+                assert written or len(got) <= early * layout.tile_beats
+                assert not written or len(got) >= early * layout.tile_beats
+                cycle += 1
                 if ctx.get(dut.reader.o.valid):
                     got.append(ctx.get(dut.reader.o.payload))
                 await ctx.tick()

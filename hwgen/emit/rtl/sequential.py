@@ -15,6 +15,7 @@ from hwgen.emit.rtl.bound import Bound, bind
 from hwgen.emit.rtl.caches import Caches, new_sequence
 from hwgen.ops.types import QType
 from hwgen.plan.cost import group_beats
+from hwgen.plan.external import openings
 from hwgen.plan.histories import write_address
 from hwgen.plan.model import Plan
 from rtl_templates.control.sequencer import Sequencer
@@ -125,6 +126,7 @@ class SequentialAccelerator(Accelerator):
         self.flags["overflow"] = caches.overflows
         if memory is not None:
             self._connect_memory(m, memory)
+            self._open_caches(m, memory, phases, sequencer)
         idle = self._store(m, outputs, buffer, phases, here, sequencer)
         # Streams count beats by the present length, so the tensor before must have left.
         source = next(iter(inputs.values()))
@@ -139,6 +141,18 @@ class SequentialAccelerator(Accelerator):
         for name in ("r", "b"):
             wiring.connect(m, wiring.flipped(getattr(self.mem, name)), getattr(memory, name))
         self.flags["memory"] = [memory.error]
+
+    def _open_caches(
+        self, m: Module, memory: Any, phases: list[_Phase], sequencer: Sequencer
+    ) -> None:
+        """Say when reading the caches in external memory may begin."""
+        for node, task in openings(self.plan).items():
+            here = [
+                sequencer.phase == p
+                for p, phase in enumerate(phases)
+                if phase.name == task and phase.kind not in ("load", "store")
+            ]
+            m.d.comb += memory.opens[node].eq(sequencer.start & Cat(here).any())
 
     def _missing(self, m: Module, fresh: Any) -> dict[str, Missing]:
         """Return what each task with a history misses, by its name."""

@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 from hwgen.emit.rtl.bound.base import Bound
 from hwgen.plan.caches import CACHED, holds_values, ring_of, tokens_of
 from hwgen.plan.cost import reads_of
-from hwgen.plan.external import acknowledges, is_external
+from hwgen.plan.external import is_external
 from hwgen.plan.model import Engine, Plan, Task
 from hwgen.plan.packed import PACKED_BITS
 from hwgen.quant.model import QGraph
@@ -22,6 +22,7 @@ from rtl_templates.memory_port.kv_fetch import KvFetch
 from rtl_templates.memory_port.kv_layout import KvLayout
 from rtl_templates.memory_port.kv_sizes import KvSizes
 from rtl_templates.memory_port.kv_store import KvStore
+from rtl_templates.streams.delay import delay
 from rtl_templates.streams.gearbox import Gearbox
 
 __all__ = ["BoundMemory"]
@@ -32,7 +33,8 @@ class BoundMemory(Bound):
 
     Attributes
     ----------
-    done : last cycle of a phase, whose rows are all acknowledged, or sent: :func:`acknowledges`.
+    done : last cycle of a phase, whose rows are all sent: what is read of them waits for answers.
+    opens : by node, pulses of the accelerator: no cache is being read, and its own may be.
     ar, r, aw, w, b : channels of the port, to be connected.
     error : an error response.
     """
@@ -53,6 +55,7 @@ class BoundMemory(Bound):
         self.layouts = {task.node: self._layout(task) for task in self.users}
         self.masters = {"address_bits": self.port.address_bits, "data_bits": self.port.data_bits}
         self.masters["burst"] = self.port.burst
+        self.opens = {task.node: Signal(name=f"open_{task.node}") for task in self.users}
 
     def _layout(self, task: Task) -> KvLayout:
         attend = task.work.attend
@@ -88,7 +91,6 @@ class BoundMemory(Bound):
         ]
         self.data = Signal(self.reads * self.buffer.bits, name="memory_data")
         self.address, asked = Signal(range(max(2, self.buffer.elements))), Signal(name="asked")
-        through = Signal(name="through")
         for k, item in enumerate(self.tasks[: self.alike]):
             unit = KvStore(address=self.plan.placement(item.reads[0]).address, **self._unit(item))
             mine = running & (self.kind == k)
@@ -97,7 +99,6 @@ class BoundMemory(Bound):
             with m.If(self.kind == k):
                 m.d.comb += [
                     asked.eq(unit.asked),
-                    through.eq(writer.idle if acknowledges(self.plan, item) else writer.sent),
                     pack.i.payload.eq(unit.o.payload),
                     pack.i.valid.eq(unit.o.valid),
                     unit.o.ready.eq(pack.i.ready),
@@ -105,14 +106,14 @@ class BoundMemory(Bound):
             with m.If(mine & first):
                 m.d.comb += [self.address.eq(unit.read), *_gives(unit.blocks, writer.blocks)]
         self.done = Signal(name="appended")
-        m.d.comb += self.done.eq(running & asked & through)
+        m.d.comb += self.done.eq(running & asked & writer.sent)
         with m.If(start):
             m.d.sync += running.eq(1)
         with m.Elif(self.done):
             m.d.sync += running.eq(0)
         self.step, self.beat_valid, self.beat = running, fetching, Const(0, 1)
         self.aw, self.w, self.b = writer.aw, writer.w, writer.b
-        self._fetch(m, PACKED_BITS if self.packed else code_bits)
+        self._fetch(m, PACKED_BITS if self.packed else code_bits, writer.idle)
         self.error = writer.error | self.reader.error
 
     def _sizes(self, m: Module, item: Task, mine: Any, writer: Any) -> Any:
@@ -156,8 +157,12 @@ class BoundMemory(Bound):
             unit.data.eq(self.data),
         ]
 
-    def _fetch(self, m: Module, code_bits: int) -> None:
-        """Instantiate the reader: beats for the array, asked for when its task starts."""
+    def _fetch(self, m: Module, code_bits: int, idle: Any) -> None:
+        """Instantiate the reader: beats for the array, asked for as soon as they are there.
+
+        Tiles that the present tensor does not change are, before it comes; the others, when its
+        task on the array starts and all that was appended is acknowledged.
+        """
         longest = max(item.tiles * item.tile_beats for item in self.layouts.values())
         m.submodules.reader = self.reader = reader = BlockReader(
             beats=longest, depth=self.port.depth, **self.masters
@@ -175,10 +180,18 @@ class BoundMemory(Bound):
             unit = KvFetch(self.layouts[user.node], address_bits=self.port.address_bits)
             m.submodules[f"fetch_{user.node}"] = unit
             self.asks[user.node] = ask = Signal(name=f"ask_{user.node}")
+            reads = Signal(name=f"reads_{user.node}")
+            start = delay(m, self.opens[user.node], 1, f"opened_{user.node}")
             m.d.comb += [
-                unit.start.eq(ask),
+                unit.start.eq(start),
                 unit.tiles.eq(self._tiles(m, user)),
+                unit.early.eq(self._early(m, user)),
+                unit.written.eq(reads & idle),
             ]
+            with m.If(ask):
+                m.d.sync += reads.eq(1)
+            with m.Elif(start):
+                m.d.sync += reads.eq(0)
             with m.If(unit.blocks.valid):
                 m.d.comb += _gives(unit.blocks, reader.blocks)
 
@@ -198,6 +211,20 @@ class BoundMemory(Bound):
         ]
         tile = slot >> (attend.tile - 1).bit_length()
         return Mux(tile >= tiles, tiles, tile + 1)
+
+    def _early(self, m: Module, user: Task) -> Any:
+        """Return the tiles before the first one that the present tensor changes."""
+        attend, cache = user.work.attend, self.caches[user.node]
+        assert attend is not None
+        ring = ring_of(attend)
+        tokens = by_length(tokens_of(self.plan, user.node), self.length)
+        slot = Signal(range(max(2, ring.slots + 1)), name=f"first_slot_{user.node}")
+        m.d.comb += slot.eq(cache.seen)
+        if not ring.restarts:
+            with m.If(cache.seen >= ring.pinned):
+                wraps = cache.slot + tokens > ring.slots - ring.start
+                m.d.comb += slot.eq(ring.start + Mux(wraps, 0, cache.slot))
+        return slot >> (attend.tile - 1).bit_length()
 
 
 def _gives(blocks: Any, to: Any) -> list[Any]:
