@@ -36,6 +36,14 @@ LAYERS = range(6)
 MARKS = "<!-- online {}: begin -->", "<!-- online {}: end -->"
 MAPS = {
     "none": (),
+    "project; up of layers 4, 5": (
+        *(f"encoder_{layer}_attention" for layer in LAYERS),
+        *("encoder_4_norm1", "encoder_5_norm1"),
+    ),
+    "project; down of layers 4, 5": (
+        *(f"encoder_{layer}_attention" for layer in LAYERS),
+        *("encoder_4_act", "encoder_5_act"),
+    ),
 }
 """Tensors with transforms of 8 bits, by what their readers are called."""
 
