@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from hwgen.ops.work import Work
-from rtl_templates.packing.position_sums import packed_blocks
+from rtl_templates.packing.forms import packed_blocks
 
 __all__ = [
     "PLAIN",

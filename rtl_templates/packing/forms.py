@@ -20,6 +20,7 @@ __all__ = [
     "best_convolution",
     "convolution_form",
     "matrix_form",
+    "packed_blocks",
     "position_form",
     "position_weights",
     "vector_form",
@@ -255,3 +256,22 @@ WIDER = {
     "w8a8_27x18": matrix_form(Range.signed(8), Range.signed(8, narrow=True), (1, 2), 16),
 }
 """Forms with wider or unsigned activations."""
+
+
+def packed_blocks(rows, share):
+    """Return the rows of each block that shares a multiplier, and those in lookup tables.
+
+    A last row that would be alone in a multiplier for three or more takes none.
+
+    Examples
+    --------
+    >>> packed_blocks(16, 3)
+    ([3, 3, 3, 3, 3], 1)
+    >>> packed_blocks(8, 3)
+    ([3, 3, 2], 0)
+    """
+    whole, rest = divmod(rows, share)
+    blocks = [share] * whole
+    if rest == 1 and share > 2 and blocks:
+        return blocks, 1
+    return blocks + [rest] * (rest > 0), 0

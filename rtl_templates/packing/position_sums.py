@@ -7,29 +7,11 @@ from amaranth.lib.wiring import In, Out
 from rtl_templates.arith.lut_dots import LutDots
 from rtl_templates.arith.tree import carry_tree, tree_depth
 from rtl_templates.packing.decode import Decode, lane_widths
+from rtl_templates.packing.forms import packed_blocks
 from rtl_templates.packing.pack import Pack
 from rtl_templates.streams.delay import delay
 
-__all__ = ["PositionSums", "packed_blocks"]
-
-
-def packed_blocks(rows, share):
-    """Return the rows of each block that shares a multiplier, and those in lookup tables.
-
-    A last row that would be alone in a multiplier for three or more takes none.
-
-    Examples
-    --------
-    >>> packed_blocks(16, 3)
-    ([3, 3, 3, 3, 3], 1)
-    >>> packed_blocks(8, 3)
-    ([3, 3, 2], 0)
-    """
-    whole, rest = divmod(rows, share)
-    blocks = [share] * whole
-    if rest == 1 and share > 2 and blocks:
-        return blocks, 1
-    return blocks + [rest] * (rest > 0), 0
+__all__ = ["PositionSums"]
 
 
 class PositionSums(wiring.Component):
@@ -42,7 +24,7 @@ class PositionSums(wiring.Component):
     Latency: ``3 + tree_depth(terms)`` cycles: packed operands, and two registers of the product,
     which are those of a multiplier of the device.  Throughput: one result per cycle; no flow
     control.  Infers ``terms`` multipliers of ``form.port_bits`` per block of
-    :func:`packed_blocks`.
+    :func:`rtl_templates.packing.forms.packed_blocks`.
 
     Parameters
     ----------

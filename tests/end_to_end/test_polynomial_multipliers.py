@@ -113,7 +113,7 @@ STREAM = (
     ("text", "layers"),
     [
         (IMAGES, {"a", "b", "d"}),
-        (SIGNALS, {"a", "b", "c"}),
+        pytest.param(SIGNALS, {"a", "b", "c"}, marks=pytest.mark.nightly),
         pytest.param(STREAM, {"a", "b", "c", "d"}, marks=pytest.mark.nightly),
     ],
     ids=["images", "signals", "stream"],

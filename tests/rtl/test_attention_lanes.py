@@ -133,7 +133,12 @@ def test_lanes_of_two_columns(columns, tile, normalisers, lag, features, slack, 
 
 @pytest.mark.parametrize(
     ("columns", "tile", "normalisers", "features", "heads", "slack"),
-    [(8, 8, 4, 4, 1, 0), (4, 16, 1, 8, 6, 3), (2, 4, 2, 4, 2, 0), (10, 8, 5, 8, 3, 9)],
+    [
+        (8, 8, 4, 4, 1, 0),
+        (2, 4, 2, 4, 2, 0),
+        pytest.param(4, 16, 1, 8, 6, 3, marks=pytest.mark.nightly),
+        pytest.param(10, 8, 5, 8, 3, 9, marks=pytest.mark.nightly),
+    ],
 )
 def test_two_scores_per_cycle(columns, tile, normalisers, features, heads, slack, monkeypatch):
     """Tiles follow each other in half the cycles; blocks of one tile, rings and sinks too."""

@@ -6,10 +6,10 @@ import random
 import pytest
 
 from rtl_templates.arith.tree import tree_depth
-from rtl_templates.packing.forms import position_weights
+from rtl_templates.packing.forms import packed_blocks, position_weights
 from rtl_templates.packing.lanes import Range
 from rtl_templates.packing.pack import digits
-from rtl_templates.packing.position_sums import PositionSums, packed_blocks
+from rtl_templates.packing.position_sums import PositionSums
 from support.prove import mutant
 from support.streams import bench_of
 

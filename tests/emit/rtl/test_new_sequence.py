@@ -110,7 +110,7 @@ def run(top, port_in, port_out, tensors, beats, new_before):
     [
         "rope",
         "dataflow",
-        "ring",
+        pytest.param("ring", marks=pytest.mark.nightly),
         "stream",
         pytest.param("kept", marks=pytest.mark.nightly),
         pytest.param("restarts", marks=pytest.mark.nightly),
