@@ -1,6 +1,7 @@
 """Hadamard transform of rows."""
 
-from rtl_templates.row.hadamard_core import HadamardCore, HadamardShape, HadamardTask
+from rtl_templates.row.hadamard_core import HadamardCore, HadamardTask
+from rtl_templates.row.row_core import RowShape
 from rtl_templates.row.row_op import RowOp
 
 __all__ = ["Hadamard"]
@@ -42,6 +43,6 @@ class Hadamard(RowOp):
 
     def __init__(self, *, x, rows, signs, multiplier, scale, out_bits, zero=0, lanes=1, **keys):
         task = HadamardTask(x=x, zero=zero, signs=tuple(signs), multiplier=multiplier, scale=scale)
-        core = HadamardCore(HadamardShape(lanes=lanes, x_bits=x.bits, out_bits=out_bits), [task])
+        core = HadamardCore(RowShape(lanes=lanes, x_bits=x.bits, out_bits=out_bits), [task])
         latency = HadamardCore.latency(lanes, len(signs))
         super().__init__(core, rows, latency=latency, **keys)

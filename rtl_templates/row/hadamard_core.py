@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.codes import Codes, bits_for
 from rtl_templates.arith.requantize import Scale, finish
 from rtl_templates.memory.select import TaskField
 from rtl_templates.row.hadamard_stages import ButterflyStage, OrderStage, split_order
+from rtl_templates.row.row_core import row_ports
 from rtl_templates.streams.delay import delay
 
-__all__ = ["HadamardCore", "HadamardShape", "HadamardTask"]
+__all__ = ["HadamardCore", "HadamardTask"]
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,6 @@ class HadamardTask:
         return max(self.x.high - self.zero, self.zero - self.x.low)
 
 
-@dataclass(frozen=True)
-class HadamardShape:
-    """Lanes, and widths in bits of a stored element and of a result."""
-
-    lanes: int
-    x_bits: int
-    out_bits: int
-
-
 class HadamardCore(wiring.Component):
     """``y = clamp((sum(+-x) * multiplier + half >> shift) + zero_point, low, high)``.
 
@@ -75,13 +66,13 @@ class HadamardCore(wiring.Component):
 
     Parameters
     ----------
-    shape : HadamardShape
+    shape : RowShape
     tasks : sequence of HadamardTask
         ``lanes`` divides ``2**k`` of each.
 
     Members
     -------
-    task, step, first, last, data, beat_valid, beat : see :class:`NormCore`.
+    task, step, first, last, data, beat_valid, beat : see :func:`row_ports`.
     """
 
     PERIOD = 1
@@ -102,17 +93,7 @@ class HadamardCore(wiring.Component):
                 )
             if not 4 <= task.multiplier <= 7:
                 raise ValueError(f"Multiplier must be 4 to 7, not {task.multiplier}")
-        super().__init__(
-            {
-                "task": In(range(max(2, len(self.tasks)))),
-                "step": In(1),
-                "first": In(1),
-                "last": In(1),
-                "data": In(shape.lanes * shape.x_bits),
-                "beat_valid": Out(1),
-                "beat": Out(shape.lanes * shape.out_bits),
-            }
-        )
+        super().__init__(row_ports(shape, self.tasks))
 
     @classmethod
     def latency(cls, lanes, features):

@@ -1,6 +1,7 @@
 """Layer normalisation."""
 
-from rtl_templates.row.norm_core import NormCore, NormShape, NormTask
+from rtl_templates.row.norm_core import NormCore, NormTask
+from rtl_templates.row.row_core import RowShape
 from rtl_templates.row.row_op import RowOp
 
 __all__ = ["LayerNorm", "Normalization"]
@@ -35,7 +36,7 @@ class Normalization(RowOp):
             gains=tuple(gains),
             addends=tuple(addends),
         )
-        core = NormCore(NormShape(lanes=lanes, x_bits=x.bits, out_bits=out_bits), [task])
+        core = NormCore(RowShape(lanes=lanes, x_bits=x.bits, out_bits=out_bits), [task])
         super().__init__(core, rows, latency=NormCore.latency(lanes), **keys)
 
 

@@ -6,7 +6,6 @@ from math import isqrt
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.codes import Codes, bits_for
 from rtl_templates.arith.requantize import Scale, finish
@@ -14,10 +13,11 @@ from rtl_templates.arith.tree import reduce_tree, tree_depth
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.row.reciprocal_root import ReciprocalRoot
 from rtl_templates.row.replay import Replay
+from rtl_templates.row.row_core import row_ports
 from rtl_templates.row.row_queue import RowQueue
 from rtl_templates.streams.delay import delay
 
-__all__ = ["NormCore", "NormShape", "NormTask"]
+__all__ = ["NormCore", "NormTask"]
 
 FRACTION = 12
 """Fraction bits of a normalised element."""
@@ -61,15 +61,6 @@ class NormTask:
         return self.x.low - self.zero, self.x.high - self.zero
 
 
-@dataclass(frozen=True)
-class NormShape:
-    """Lanes, and widths in bits of a stored element and of a result."""
-
-    lanes: int
-    x_bits: int
-    out_bits: int
-
-
 class NormCore(wiring.Component):
     """``y = clamp((round(D * r) * gain + addend) >> shift) + zero)``, ``D = n * x - sum(x)``.
 
@@ -85,19 +76,13 @@ class NormCore(wiring.Component):
 
     Parameters
     ----------
-    shape : NormShape
+    shape : RowShape
     tasks : sequence of NormTask
         ``lanes`` divides the features of each.
 
     Members
     -------
-    task : ``In``
-    step, first, last : ``In(1)``
-        A step is issued in this cycle; it is the first, the last of its row.
-    data : ``In(lanes * x_bits)``
-        Its elements, one cycle after the step.
-    beat_valid : ``Out(1)``
-    beat : ``Out(lanes * out_bits)``
+    task, step, first, last, data, beat_valid, beat : see :func:`row_ports`.
     """
 
     PERIOD = ReciprocalRoot.CYCLES
@@ -117,17 +102,7 @@ class NormCore(wiring.Component):
             if not len(task.gains) == len(task.addends) == task.features:
                 raise ValueError(f"Gains and addends must be {task.features}, one per element")
         self.beats = [task.features // shape.lanes for task in self.tasks]
-        super().__init__(
-            {
-                "task": In(range(max(2, len(self.tasks)))),
-                "step": In(1),
-                "first": In(1),
-                "last": In(1),
-                "data": In(shape.lanes * shape.x_bits),
-                "beat_valid": Out(1),
-                "beat": Out(shape.lanes * shape.out_bits),
-            }
-        )
+        super().__init__(row_ports(shape, self.tasks))
 
     @classmethod
     def latency(cls, lanes):

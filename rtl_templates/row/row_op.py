@@ -11,7 +11,7 @@ class RowOp(RowEngine):
 
     Parameters
     ----------
-    core : NormCore or SoftmaxCore
+    core : NormCore, SoftmaxCore or HadamardCore
         With one task.
     rows : int
         Rows of a tensor.

@@ -1,7 +1,8 @@
 """Softmax of rows."""
 
+from rtl_templates.row.row_core import RowShape
 from rtl_templates.row.row_op import RowOp
-from rtl_templates.row.softmax_core import SoftmaxCore, SoftmaxShape, SoftmaxTask
+from rtl_templates.row.softmax_core import SoftmaxCore, SoftmaxTask
 
 __all__ = ["Softmax"]
 
@@ -59,6 +60,6 @@ class Softmax(RowOp):
         task = SoftmaxTask(
             x=x, zero=zero, features=features, log=log, multiplier=multiplier, scale=scale
         )
-        core = SoftmaxCore(SoftmaxShape(lanes=lanes, x_bits=x.bits, out_bits=out_bits), [task])
+        core = SoftmaxCore(RowShape(lanes=lanes, x_bits=x.bits, out_bits=out_bits), [task])
         latency = SoftmaxCore.latency(lanes, features // lanes)
         super().__init__(core, rows, latency=latency, **keys)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from rtl_templates.arith.codes import Codes, bits_for
 from rtl_templates.arith.requantize import Scale, finish
@@ -12,10 +11,11 @@ from rtl_templates.arith.tree import larger, reduce_tree, tree_depth
 from rtl_templates.memory.select import TaskField, shape_for
 from rtl_templates.row.reciprocal import Reciprocal
 from rtl_templates.row.replay import Replay
+from rtl_templates.row.row_core import row_ports
 from rtl_templates.row.row_queue import RowQueue
 from rtl_templates.streams.delay import delay
 
-__all__ = ["SoftmaxCore", "SoftmaxShape", "SoftmaxTask"]
+__all__ = ["SoftmaxCore", "SoftmaxTask"]
 
 FRACTION = 6
 """Fraction bits of a base-2 logarithm."""
@@ -70,15 +70,6 @@ class SoftmaxTask:
         return self.x.low - self.zero, self.x.high - self.zero
 
 
-@dataclass(frozen=True)
-class SoftmaxShape:
-    """Lanes, and widths in bits of a stored element and of a result."""
-
-    lanes: int
-    x_bits: int
-    out_bits: int
-
-
 class SoftmaxCore(wiring.Component):
     """``y = 2**(log x - m) / sum``, ``m`` the exponent of the row's largest element.
 
@@ -94,13 +85,13 @@ class SoftmaxCore(wiring.Component):
 
     Parameters
     ----------
-    shape : SoftmaxShape
+    shape : RowShape
     tasks : sequence of SoftmaxTask
         ``lanes`` divides the features of each.
 
     Members
     -------
-    task, step, first, last, data, beat_valid, beat : see :class:`NormCore`.
+    task, step, first, last, data, beat_valid, beat : see :func:`row_ports`.
     """
 
     PERIOD = Reciprocal.CYCLES
@@ -122,17 +113,7 @@ class SoftmaxCore(wiring.Component):
             if task.features > 1 << 16:
                 raise ValueError(f"Rows must have at most 65536 elements, not {task.features}")
         self.beats = [task.features // shape.lanes for task in self.tasks]
-        super().__init__(
-            {
-                "task": In(range(max(2, len(self.tasks)))),
-                "step": In(1),
-                "first": In(1),
-                "last": In(1),
-                "data": In(shape.lanes * shape.x_bits),
-                "beat_valid": Out(1),
-                "beat": Out(shape.lanes * shape.out_bits),
-            }
-        )
+        super().__init__(row_ports(shape, self.tasks))
 
     @classmethod
     def latency(cls, lanes, beats):

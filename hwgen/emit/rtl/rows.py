@@ -12,10 +12,11 @@ from hwgen.quant.model import QNode
 from rtl_templates.arith.codes import Codes
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.memory.walk import Walk
-from rtl_templates.row.hadamard_core import HadamardCore, HadamardShape, HadamardTask
-from rtl_templates.row.norm_core import NormCore, NormShape, NormTask
+from rtl_templates.row.hadamard_core import HadamardCore, HadamardTask
+from rtl_templates.row.norm_core import NormCore, NormTask
+from rtl_templates.row.row_core import RowShape
 from rtl_templates.row.row_engine import row_walk
-from rtl_templates.row.softmax_core import SoftmaxCore, SoftmaxShape, SoftmaxTask
+from rtl_templates.row.softmax_core import SoftmaxCore, SoftmaxTask
 
 __all__ = ["ROW_CORES", "hadamard_core", "norm_core", "softmax_core", "walk_of_rows"]
 
@@ -46,7 +47,7 @@ def norm_core(
                 addends=tuple(constants["addend"].tolist()),
             )
         )
-    return NormCore(NormShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
+    return NormCore(RowShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
 
 
 def softmax_core(
@@ -66,7 +67,7 @@ def softmax_core(
                 scale=_scale(requant),
             )
         )
-    return SoftmaxCore(SoftmaxShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
+    return SoftmaxCore(RowShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
 
 
 def hadamard_core(
@@ -85,7 +86,7 @@ def hadamard_core(
                 scale=_scale(requant),
             )
         )
-    return HadamardCore(HadamardShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
+    return HadamardCore(RowShape(lanes=lanes, x_bits=x_bits, out_bits=out_bits), tasks)
 
 
 ROW_CORES: dict[str, Callable[..., Any]] = {
