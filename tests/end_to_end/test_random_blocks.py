@@ -4,12 +4,13 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from hwgen import golden
 from hwgen.plan import predict
 from hwgen.verify.rtl import verify_rtl
+from support.draws import repeatable
 from support.hls import hls_outputs
 from support.random_blocks import with_blocks
 from support.random_specs import specs
@@ -22,15 +23,7 @@ SHARDS = range(300, 306)
 def draw(number, examples, action):
     """Call ``action(text, folder)`` for random specs with blocks; a failing one shrinks."""
 
-    @seed(number)
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        print_blob=False,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    @repeatable(number, examples)
     @given(specs(["linear"]), st.integers(0, 999))
     def each(text, number):
         with tempfile.TemporaryDirectory(prefix="hwgen-blocks-") as name:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, note, seed, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from hwgen import golden
 from hwgen.ops.registry import op_names
 from hwgen.plan import predict
 from hwgen.verify.rtl import verify_rtl
+from support.draws import repeatable
 from support.hls import hls_outputs
 from support.random_specs import DRAWN_OPS, specs
 from support.specs import compile_spec
@@ -50,15 +51,7 @@ def check_spec(text, stimulus):
 def draw(number, examples, action, first=()):
     """Call ``action(text, stimulus)`` for the examples of a seed; a failing one shrinks."""
 
-    @seed(number)
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        print_blob=False,
-        phases=[Phase.generate, Phase.shrink],
-        suppress_health_check=list(HealthCheck),
-    )
+    @repeatable(number, examples)
     @given(specs(first), st.integers(0, 999))
     def each(text, stimulus):
         note(f"stimulus {stimulus} of this spec:\n{text}")
