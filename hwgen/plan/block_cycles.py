@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from hwgen.ops.work import Work
 from hwgen.plan.model import Fold
+from rtl_templates.mac_array.reads import tile_reads
 
 __all__ = [
     "BLOCK_DRAIN",
@@ -24,7 +25,6 @@ __all__ = [
     "least_cycles",
     "outer_tiles",
     "pass_cycles",
-    "read_cycles",
 ]
 
 BLOCK_WRITE = 3
@@ -60,22 +60,6 @@ def pass_cycles(work: Work, fold: Fold, wide: bool) -> tuple[int, int]:
     return steps, max(steps, fold.outputs // 2, BLOCK_TURN + steps - pairs)
 
 
-def read_cycles(elements: tuple[int, ...], reads: int) -> int:
-    """Return the reads of a token: one for a group of neighbours, else one per element.
-
-    Examples
-    --------
-    >>> read_cycles((4, 5, 9, 2), 2)
-    3
-    """
-    count = 0
-    for start in range(0, len(elements), reads):
-        group = elements[start : start + reads]
-        together = all(element == group[0] + k for k, element in enumerate(group))
-        count += 1 if together else len(group)
-    return count
-
-
 def least_cycles(work: Work, fold: Fold) -> int:
     """Return the cycles of all passes, or of all beats: fewer are not possible."""
     each = sum(pass_cycles(work, fold, wide)[1] for _, wide in inner_tiles(work, fold.rows))
@@ -91,7 +75,7 @@ def block_cycles(work: Work, fold: Fold) -> int:
     tiles = list(inner_tiles(work, fold.rows))
     filled, there = 0, []  # the first read is in cycle 1
     for elements, _ in tiles:
-        filled += work.row.count * read_cycles(elements, fold.reads)
+        filled += work.row.count * len(tile_reads(elements, fold.reads))
         there.append(filled + BLOCK_WRITE + 1)
     sink = BLOCK_SINK + fold.rows + columns
     free, ends = columns + 1, [0, 0]  # of the last two banks of results

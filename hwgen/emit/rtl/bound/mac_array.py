@@ -12,7 +12,7 @@ from hwgen.emit.rtl.bound.base import Bound
 from hwgen.plan.model import Engine, Plan
 from hwgen.quant.model import QGraph
 from rtl_templates.mac_array.block_core import BlockCore
-from rtl_templates.mac_array.fetch import tile_reads
+from rtl_templates.mac_array.reads import tile_reads
 
 __all__ = ["BoundMacArray"]
 
