@@ -1,17 +1,15 @@
 """Copies a tensor of keys or values from a buffer into a cache in external memory."""
 
-from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Cat, Module
+from amaranth.lib import stream
+from amaranth.lib.wiring import Out
 
-from rtl_templates.control.store import Store
-from rtl_templates.memory.select import length_port
-from rtl_templates.memory_port.kv_slots import KvSlots
+from rtl_templates.memory_port.kv_copy import KvCopy
 
 __all__ = ["KvStore"]
 
 
-class KvStore(wiring.Component):
+class KvStore(KvCopy):
     """One phase of a sequential accelerator: the rows of a tensor go to their slots.
 
     Throughput: a beat of ``lanes`` codes per cycle while the writer takes them.  The phase may end
@@ -22,65 +20,24 @@ class KvStore(wiring.Component):
     layout : KvLayout
     value : bool
         Values, else keys.
-    tokens, slots, pinned, start
-        See :class:`KvSlots`.
-    address : int
-        The tensor's first element in the buffer.
-    lanes, bits : int
-        Elements of a beat of the buffer, and bits of each; a code has ``layout.bits``.
-    address_bits : int
+    keys
+        See :class:`KvCopy`; a code has ``layout.bits``.
 
     Members
     -------
-    length, run, clear, blocks : see :class:`KvSlots`
-    read : ``Out``
-        Element to read in this cycle.
-    data : ``In(lanes * bits)``
-        Its beat, in the next cycle.
     o : ``Out(stream.Signature(lanes * layout.bits))``
-    asked : ``Out(1)``
-        All rows of the tensor are read, and their blocks taken.
+    others : see :class:`KvCopy`
     """
 
-    def __init__(self, layout, *, value, address, lanes, bits, **slots):
-        self.layout = layout
-        self.lanes = lanes
-        self.bits = bits
-        self.slots = KvSlots(layout, layout.rows(value=value), **slots)
+    def __init__(self, layout, *, value, lanes, **keys):
         row = layout.kv_heads * (layout.features if value else layout.inner)
-        self.store = Store(
-            address=address,
-            lanes=lanes,
-            bits=bits,
-            beats=[count * row // lanes for count in self.slots.tokens],
-        )
-        super().__init__(
-            {
-                **length_port(self.slots.tokens),
-                "run": In(1),
-                "clear": In(1),
-                "read": Out(self.store.read.shape()),
-                "data": In(lanes * bits),
-                "o": Out(stream.Signature(lanes * layout.bits)),
-                "blocks": Out(self.slots.blocks.signature),
-                "asked": Out(1),
-            }
-        )
+        members = {"o": Out(stream.Signature(lanes * layout.bits))}
+        super().__init__(layout, layout.rows(value=value), row, members, lanes=lanes, **keys)
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.store = store = self.store
-        m.submodules.slots = slots = self.slots
-        wiring.connect(m, slots.blocks, wiring.flipped(self.blocks))
-        has_read = Signal()
+        store = self.copy(m)
         m.d.comb += [
-            slots.length.eq(self.length),
-            slots.run.eq(self.run),
-            slots.clear.eq(self.clear),
-            store.length.eq(self.length),
-            store.run.eq(self.run & ~has_read),
-            store.data.eq(self.data),
-            self.read.eq(store.read),
             self.o.valid.eq(store.o.valid),
             store.o.ready.eq(self.o.ready),
             self.o.payload.eq(
@@ -89,10 +46,5 @@ class KvStore(wiring.Component):
                     for lane in range(self.lanes)
                 )
             ),
-            self.asked.eq(has_read & slots.asked),
         ]
-        with m.If(store.done):
-            m.d.sync += has_read.eq(1)
-        with m.If(~self.run):
-            m.d.sync += has_read.eq(0)
         return m
