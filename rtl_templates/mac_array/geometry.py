@@ -166,7 +166,7 @@ class Geometry:
     lanes : int
         Results per beat; divides ``2 * columns``.
     beat : int
-        Input codes per beat; divides the channels.
+        Input codes per beat, or per read of a buffer, which may reach beyond a tile's channels.
     fabric : int
         Columns, the last ones, that take no multiplier of the device.
     """
@@ -185,8 +185,6 @@ class Geometry:
         width = OUTPUTS * self.columns
         if min(self.rows, self.columns, self.lanes, self.beat) < 1 or width % self.lanes:
             raise ValueError(f"Lanes must divide the {width} outputs at once, not {self.lanes}")
-        if self.layer.channels % self.beat:
-            raise ValueError(f"A beat must divide {self.layer.channels}, not {self.beat}")
 
     @cached_property
     def inner(self):

@@ -17,14 +17,17 @@ def beat_places(geometry):
     Raises
     ------
     ValueError
-        If channels of a beat are not neighbours in a group of rows; a beat of one always is.
+        If beats do not divide a token, or channels of one are not neighbours in a group of rows; a
+        beat of one always is.
     """
+    size, places = geometry.beat, []
+    if geometry.layer.channels % size:
+        raise ValueError(f"A beat must divide {geometry.layer.channels}, not {size}")
     where = {
         channel: (k, row)
         for k, tile in enumerate(geometry.inner)
         for row, channel in enumerate(tile.channels)
     }
-    size, places = geometry.beat, []
     for start in range(0, geometry.layer.channels, size):
         tile, row = where[start]
         together = [where[start + j] == (tile, row + j) for j in range(size)]

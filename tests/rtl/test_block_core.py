@@ -112,19 +112,12 @@ def some(seed, *, signed=(True, False), tokens=9, lanes=2):
             signed=sign,
             order=bool(rng.integers(2)),
         )
-        geometry = Geometry(layer, rows, columns, lanes)
-        geometries.append(replace(geometry, beat=beat) if beat == 1 else _widened(geometry, beat))
+        geometries.append(Geometry(layer, rows, columns, lanes, beat))
     calls = [
         (task, codes_of(rng, geometries[task].layer, BITS))
         for task in [*range(len(geometries))] * 2
     ]
     return geometries, calls
-
-
-def _widened(geometry, beat):
-    """Return the geometry with wider reads, which need not divide a token."""
-    object.__setattr__(geometry, "beat", beat)
-    return geometry
 
 
 @pytest.mark.parametrize(

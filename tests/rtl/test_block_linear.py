@@ -172,7 +172,7 @@ def test_what_the_array_cannot_do_is_refused():
     with pytest.raises(ValueError, match="Lanes must divide the 4 outputs"):
         Geometry(layer, 2, 2, 3)
     with pytest.raises(ValueError, match="A beat must divide 8, not 3"):
-        Geometry(layer, 2, 2, 2, 3)
+        BlockLinear(Geometry(layer, 2, 2, 2, 3), x_bits=8, out_bits=8)
     mixed_up = Block((0, 2, 1, 3, 4, 5, 6, 7), 4)
     with pytest.raises(ValueError, match="Channels 0 to 1 come in one beat"):
         BlockLinear(Geometry(replace(layer, blocks=(mixed_up,)), 2, 2, 2, 2), x_bits=8, out_bits=8)

@@ -25,7 +25,13 @@ def with_blocks(text, number, folder):
     rng = np.random.default_rng(number)
     named = spec["quantize"].setdefault("layers", {})
     for name in [name for name in names if rng.random() < 0.7] or names[:1]:
-        channels = graph.weights[f"{name}.weight"].shape[1]
+        # With blocks of its own a layer is not fused with a relu, whose name it has here.
+        fused = [item["name"] for item in layers if item.get("in") == name]
+        channels = next(
+            graph.weights[f"{key}.weight"].shape[1]
+            for key in (name, *fused)
+            if f"{key}.weight" in graph.weights
+        )
         sizes = [size for size in range(1, channels + 1) if channels % size == 0]
         mixed = {
             "channels": int(rng.choice(sizes)),
