@@ -81,6 +81,8 @@ class LowerOptions:
         Width of the weights, 2 to 16 bits.
     narrow
         Whether weights leave out the most negative code.
+    reach
+        Largest magnitude of a weight, if it is not that of its bits.
     rounded
         Codes of the weights and the scale of each output, if they are rounded already.
     blocks
@@ -91,6 +93,7 @@ class LowerOptions:
 
     weight_bits: int
     narrow: bool = False
+    reach: int | None = None
     rounded: tuple[Int, Real] | None = None
     blocks: Blocks | None = None
     means: Sequence[Real] = ()

@@ -8,6 +8,9 @@ blocks is one integer accumulator with shifts in it, and nothing else.
 An operand of 8 bits is two digits of 4 bits, ``16 * upper + lower``, which one array of 4-bit
 multipliers takes one after the other.  Both digits of a signed one are signed, in [-8, 7], so it
 reaches from -136 to 119; -128 to 119 of that are used.
+
+A weight of more than 4 bits is two digits as well, ``15 * upper + lower``, both in [-7, 7], the
+range of a weight of 4 bits; together they are every integer from -112 to 112.
 """
 
 from __future__ import annotations
@@ -20,10 +23,21 @@ import numpy as np
 
 from hwgen.ops.arithmetic import Int, round_shift, saturate
 
-__all__ = ["WIDTHS", "Blocks", "operand_range", "passes"]
+__all__ = [
+    "WEIGHT_BITS",
+    "WIDTHS",
+    "Blocks",
+    "operand_range",
+    "passes",
+    "weight_digits",
+    "weight_reach",
+]
 
 WIDTHS = (4, 8)
 """Bits that a block can have."""
+
+WEIGHT_BITS = 8
+"""Most bits of a weight."""
 
 
 def operand_range(bits: int, signed: bool) -> tuple[int, int]:
@@ -37,6 +51,28 @@ def operand_range(bits: int, signed: bool) -> tuple[int, int]:
     if not signed:
         return 0, (1 << bits) - 1
     return -(1 << (bits - 1)), 7 if bits == 4 else 16 * 7 + 7
+
+
+def weight_digits(bits: int) -> int:
+    """Return the digits of a weight of up to :data:`WEIGHT_BITS`.
+
+    Examples
+    --------
+    >>> weight_digits(3), weight_digits(4), weight_digits(8)
+    (1, 1, 2)
+    """
+    return 1 if bits <= 4 else 2
+
+
+def weight_reach(bits: int) -> int:
+    """Return the largest magnitude of a weight whose digits are in [-7, 7].
+
+    Examples
+    --------
+    >>> weight_reach(4), weight_reach(8)
+    (7, 112)
+    """
+    return 7 if weight_digits(bits) == 1 else 15 * 7 + 7
 
 
 def passes(bits: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Op, OpParams, Real, Shape
-from hwgen.ops.blocks import Blocks
+from hwgen.ops.blocks import Blocks, weight_digits
 from hwgen.ops.history import RowWindow
 from hwgen.ops.mac import accumulator_range, exact_matmul, lower_mac, requantised
 from hwgen.ops.params import Activation, Count
@@ -118,6 +118,8 @@ class Linear(Op):
         """Return ``mac`` work: a row per token, which is one segment."""
         tokens = prod(_tokens(inputs[0]))
         elements = prod(inputs[0]) // tokens
+        blocks, weights = _operand_blocks(lowered, inputs[0]), lowered.weight_type
+        assert weights is not None
         return Work(
             kind="mac",
             ports=(Port(tokens, elements),),
@@ -127,7 +129,8 @@ class Linear(Op):
             outputs=lowered.constants["weight"].shape[0],
             elements=elements,
             pad=lowered.attrs["pad"],
-            blocks=_operand_blocks(lowered, inputs[0]),
+            blocks=blocks,
+            digits=weight_digits(weights.bits) if blocks else 1,
         )
 
     def stream_weights(self, lowered: Lowered, inputs: Sequence[Shape]) -> Int:

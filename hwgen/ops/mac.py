@@ -25,19 +25,24 @@ _CLIPS = np.linspace(1.0, 0.4, 61)
 _BIAS_BITS = 24
 
 
-def weight_range(bits: int, narrow: bool) -> tuple[int, int]:
-    """Return the least and the largest code of weights.
+def weight_range(bits: int, narrow: bool, reach: int | None = None) -> tuple[int, int]:
+    """Return the least and the largest code of weights, in magnitude at most ``reach``.
 
     Examples
     --------
     >>> weight_range(4, narrow=False), weight_range(4, narrow=True)
     ((-8, 7), (-7, 7))
+    >>> weight_range(8, False, 112), weight_range(6, False, 112)
+    ((-112, 112), (-32, 31))
     """
     high = (1 << (bits - 1)) - 1
-    return -high - (not narrow), high
+    low = -high - (not narrow)
+    return (low, high) if reach is None else (max(low, -reach), min(high, reach))
 
 
-def quantize_weights(weight: Real, bits: int, *, narrow: bool = False) -> tuple[Int, Real]:
+def quantize_weights(
+    weight: Real, bits: int, *, narrow: bool = False, reach: int | None = None
+) -> tuple[Int, Real]:
     """Return codes and per-output-channel scales that minimise the squared error.
 
     Symmetric, rounding half up, codes in :func:`weight_range`.  The scale of a channel is
@@ -51,6 +56,8 @@ def quantize_weights(weight: Real, bits: int, *, narrow: bool = False) -> tuple[
         2 to 16.
     narrow
         Leave out the most negative code.
+    reach
+        Largest magnitude of a code, if it is not that of the bits.
 
     Returns
     -------
@@ -58,7 +65,7 @@ def quantize_weights(weight: Real, bits: int, *, narrow: bool = False) -> tuple[
         int64 codes of ``weight``'s shape, and the scales, shape (output channels,); the scale
         of a channel of zeros is 0.
     """
-    low, high = weight_range(bits, narrow)
+    low, high = weight_range(bits, narrow, reach)
     flat = weight.reshape(weight.shape[0], -1)
     largest = np.max(np.abs(flat), axis=1, initial=0.0)
     best = np.full(largest.shape, np.inf)
@@ -101,14 +108,14 @@ def lower_mac(
     """
     weight = weights["weight"]
     bias = weights.get("bias", np.zeros(weight.shape[0]))
-    bits, narrow = options.weight_bits, options.narrow
-    codes, scales = options.rounded or quantize_weights(weight, bits, narrow=narrow)
+    bits, narrow, reach = options.weight_bits, options.narrow, options.reach
+    codes, scales = options.rounded or quantize_weights(weight, bits, narrow=narrow, reach=reach)
     floor = np.abs(bias) / (source.scale * (1 << (_BIAS_BITS - 1)))
     coarse = np.max(scales, initial=0.0) or out.scale / source.scale
     wanted = np.maximum(np.where(scales > 0, scales, coarse), floor)
     changed = (wanted != scales)[(...,) + (None,) * (weight.ndim - 1)]
     step = wanted.reshape((-1,) + (1,) * (weight.ndim - 1))
-    low, high = weight_range(bits, narrow)
+    low, high = weight_range(bits, narrow, reach)
     nearest = np.clip(np.floor(weight / step + 0.5), low, high).astype(np.int64)
     codes = np.where(changed, nearest, codes)
     folded = np.floor(bias / (source.scale * wanted) + 0.5).astype(np.int64)

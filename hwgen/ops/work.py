@@ -175,6 +175,8 @@ class Work:
     blocks
         Of a linear layer (``mac``) whose elements are rounded to operands: see
         :class:`hwgen.ops.blocks.Blocks`.
+    digits
+        Of a weight of such a layer: see :func:`hwgen.ops.blocks.weight_digits`.
     """
 
     kind: str
@@ -191,6 +193,7 @@ class Work:
     own_columns: bool = False
     attend: Attend | None = None
     blocks: tuple[OperandBlock, ...] = ()
+    digits: int = 1
 
     @property
     def positions(self) -> int:
@@ -213,6 +216,12 @@ class Work:
         if self.kind != "mac":
             return 0
         return self.results * prod(loop.count for loop in self.reduce) * self.elements
+
+    @property
+    def digit_products(self) -> int:
+        """Products of two digits, of a linear layer with ``blocks``."""
+        each = sum(len(block.elements) * block.bits // 4 for block in self.blocks)
+        return self.row.count * self.outputs * self.digits * each
 
     @property
     def segments(self) -> int:

@@ -3,7 +3,7 @@
 The recurrence that the array's control follows, pass by pass: a pass is an inner tile (rows of a
 block) by a tile of outputs for all tokens.  The template is ``rtl_templates/mac_array``; a contract
 test holds the constants.  A fold has ``rows`` x ``outputs`` / 2 tiles of two tokens (``elements``)
-by two outputs.
+by two outputs, where a layer whose weights have two digits has two outputs per output.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def inner_tiles(work: Work, rows: int) -> Iterator[tuple[tuple[int, ...], bool]]
 
 
 def outer_tiles(work: Work, outputs: int) -> list[int]:
-    """Return the outputs of each tile of outputs."""
-    return [min(outputs, work.outputs - start) for start in range(0, work.outputs, outputs)]
+    """Return the outputs of each tile of outputs, on an array of ``outputs`` digits."""
+    width = outputs // work.digits
+    return [min(width, work.outputs - start) for start in range(0, work.outputs, width)]
 
 
 def pass_cycles(work: Work, fold: Fold, wide: bool) -> tuple[int, int]:

@@ -46,14 +46,15 @@ def block_fold(works: Sequence[Work], budget: int) -> Fold:
     counts = Counter(works)
     tiles = budget // BLOCK_PRODUCTS
     sizes = {len(block.elements) for work in counts for block in work.blocks}
-    widths = {-(-work.outputs // _OUTPUTS) for work in counts}
+    widths = {-(-work.outputs * work.digits // _OUTPUTS) for work in counts}
+    digits = max(work.digits for work in counts)
     beat = min(_WIDEST, *(lowest_set_bit(work.outputs) for work in counts))
     options = [
         Fold(
             rows,
             _TOKENS,
             _OUTPUTS * columns,
-            min(beat, lowest_set_bit(_OUTPUTS * columns)),
+            min(beat, lowest_set_bit(_OUTPUTS * columns // digits)),
             reads=min(_WIDEST, 1 << (rows.bit_length() - 1)),
         )
         for rows in sorted({n for size in sizes for n in mac_sizes(size, tiles)})

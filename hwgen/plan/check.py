@@ -192,7 +192,7 @@ def _block_array(engine: Engine, task: Task) -> Iterator[str]:
         yield f"{engine.name} has no tiles of {fold.rows} x {fold.outputs}, {fold.elements} tokens"
     if not _power(fold.reads) or fold.reads > fold.rows:
         yield f"{engine.name} reads {fold.reads} elements at once for {fold.rows} rows"
-    if work.outputs % fold.lanes or fold.outputs % fold.lanes:
+    if work.outputs % fold.lanes or fold.outputs // work.digits % fold.lanes:
         yield f"beats of {fold.lanes} do not divide the rows of {name}"
     elements = sorted(element for block in work.blocks for element in block.elements)
     if elements != list(range(work.elements)):

@@ -92,25 +92,20 @@ def explain(template: str, work: Work, fold: Fold) -> str:
     return f"bound by {count(fold.lanes, 'lane')}"
 
 
-def _digits(work: Work) -> int:
-    """Return the products of 4 bits of a layer whose operands have 4 and 8 bits."""
-    each = sum(len(block.elements) * block.bits // 4 for block in work.blocks)
-    return work.row.count * work.outputs * each
-
-
 def _block_bound(work: Work, fold: Fold) -> str:
     cycles, least = block_cycles(work, fold), least_cycles(work, fold)
     if cycles - least > _NOTED * cycles:
         return "input"
-    return "fill" if _digits(work) < (1 - _NOTED) * least * fold.multipliers else "lanes"
+    return "fill" if work.digit_products < (1 - _NOTED) * least * fold.multipliers else "lanes"
 
 
 def _explain_blocks(bound: str, work: Work, fold: Fold, cycles: int) -> str:
-    used = _digits(work) / (cycles * fold.multipliers)
+    used = work.digit_products / (cycles * fold.multipliers)
     four = sum(block.bits == 4 for block in work.blocks)
     text = (
         f"{fold.rows} x {fold.outputs // 2} multipliers of {BLOCK_PRODUCTS} products of 4 bits, "
         f"{used:.0%} of their cycles useful; {four} of {len(work.blocks)} blocks have 4 bits"
+        f"{', weights two digits' if work.digits > 1 else ''}"
     )
     if bound == "input":
         waits = cycles - least_cycles(work, fold)

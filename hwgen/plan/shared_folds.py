@@ -114,12 +114,7 @@ def _beside(
             where=accelerator.mark,
             hint=f"multipliers: {BLOCK_PRODUCTS + least} or more",
         )
-    passes = [
-        work.row.count
-        * work.outputs
-        * sum(len(one.elements) * one.bits // 4 for one in work.blocks)
-        for work in works["mac_array"]
-    ]
+    passes = [work.digit_products for work in works["mac_array"]]
     elsewhere = [useful_of(work) for name in ("mac", "array") for work in works.get(name, ())]
     fold = block_fold(works["mac_array"], block_budget(passes, elsewhere, budget, least))
     left = replace(accelerator.budget, multipliers=budget - fold.multipliers)

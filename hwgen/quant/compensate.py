@@ -22,7 +22,13 @@ _BLOCK = 64
 
 
 def compensate(
-    weight: Real, inputs: Real, importance: Real, bits: int, *, narrow: bool = False
+    weight: Real,
+    inputs: Real,
+    importance: Real,
+    bits: int,
+    *,
+    narrow: bool = False,
+    reach: int | None = None,
 ) -> tuple[Int, Real]:
     """Return codes and per-output scales that keep ``inputs @ weight.T``.
 
@@ -43,6 +49,8 @@ def compensate(
         2 to 16.
     narrow
         Leave out the most negative code.
+    reach
+        Largest magnitude of a code, if it is not that of the bits.
 
     Returns
     -------
@@ -50,7 +58,7 @@ def compensate(
         int64 codes of ``weight``'s shape, and the scales, (outputs,); that of an output whose
         weights are all 0 is 0.
     """
-    low, high = weight_range(bits, narrow)
+    low, high = weight_range(bits, narrow, reach)
     weighted = inputs * (importance / importance.sum())[:, None]
     moment: Real = inputs.T @ weighted
     power = float(np.diag(moment).mean()) or 1.0

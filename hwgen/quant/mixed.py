@@ -17,7 +17,7 @@ from hwgen.errors import Diagnostic
 from hwgen.graph.model import Graph
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Real
-from hwgen.ops.blocks import WIDTHS, Blocks
+from hwgen.ops.blocks import WEIGHT_BITS, WIDTHS, Blocks
 from hwgen.ops.types import QType
 from hwgen.quant.execute import decode
 from hwgen.spec.model import Quantize
@@ -28,10 +28,11 @@ _ROWS = 1024
 
 
 def mixed_problems(graph: Graph, choice: Quantize) -> list[Diagnostic]:
-    """Return what is wrong with the blocks that a spec asks for: HG470, HG471."""
+    """Return what is wrong with the blocks that a spec asks for: HG470, HG471, HG479."""
     found = []
     for node in graph.nodes:
-        named, mixed = choice.layers.get(node.label), choice.of(*node.labels).mixed
+        named, precision = choice.layers.get(node.label), choice.of(*node.labels)
+        mixed = precision.mixed
         if node.op != "linear":
             if named is not None and named.mixed is not None and choice.default.mixed is None:
                 message = f"{node.op} {node.name} cannot read blocks of 4 and 8 bits"
@@ -40,6 +41,13 @@ def mixed_problems(graph: Graph, choice: Quantize) -> list[Diagnostic]:
             continue
         if mixed is None:
             continue
+        if precision.weights > WEIGHT_BITS:
+            message = (
+                f"linear {node.name} reads blocks of 4 and 8 bits, and int{precision.weights} "
+                f"weights are more than the two digits that its engine takes"
+            )
+            hint = f"weights: int{WEIGHT_BITS} or fewer for it, or mixed: false"
+            found.append(Diagnostic("HG479", message, node.mark, hint))
         channels = graph.weights[f"{node.name}.weight"].shape[1]
         if channels % mixed.channels:
             message = (

@@ -15,7 +15,7 @@ from hwgen.graph.model import Graph, Node
 from hwgen.ops import ParamError
 from hwgen.ops.arithmetic import Int
 from hwgen.ops.base import Lowered, LowerOptions, Real, channel_axis
-from hwgen.ops.blocks import WIDTHS, Blocks, operand_range
+from hwgen.ops.blocks import WIDTHS, Blocks, operand_range, weight_digits, weight_reach
 from hwgen.ops.mac import quantize_weights
 from hwgen.ops.registry import get_op
 from hwgen.ops.types import QType
@@ -64,7 +64,8 @@ def quantize(graph: Graph, spec: Spec) -> QGraph:
         wide, HG307 for a precision that a layer cannot have, HG310 for values beyond 1e75, HG311
         for an input of a type that an op cannot work on, HG314 for a key that needs calibration
         data where there is none, HG470 and
-        HG471 for blocks that a layer cannot have, HG473 for an accumulator fixed too narrow.
+        HG471 for blocks that a layer cannot have, HG479 for weights that one with blocks cannot
+        have, HG473 for an accumulator fixed too narrow.
     """
     dictated = dictated_types(graph)
     problems = mixed_problems(graph, spec.quantize)
@@ -255,6 +256,8 @@ class _Quantizer:
             options = replace(options, means=self._means(node))
         mixed = self._mixed(node)
         if mixed is not None:
+            if weight_digits(precision.weights) > 1:  # of 4 bits have `narrow` for it
+                options = replace(options, reach=weight_reach(precision.weights))
             options = replace(options, blocks=self._choose_blocks(node, options, mixed))
         measured = self._calibration.measured
         if measured and self._choice.rounding == "compensated" and node.op == "linear":
@@ -297,8 +300,14 @@ class _Quantizer:
         if len(node.shape) == 2:
             importance = self._importance(node)
         counts = importance > 0
-        bits, narrow = options.weight_bits, options.narrow
-        return compensate(weight, rows[counts], importance[counts], bits, narrow=narrow)
+        return compensate(
+            weight,
+            rows[counts],
+            importance[counts],
+            options.weight_bits,
+            narrow=options.narrow,
+            reach=options.reach,
+        )
 
     def _choose_blocks(self, node: Node, options: LowerOptions, mixed: Mixed) -> Blocks:
         """Choose how a linear layer rounds what it reads, and keep it for :meth:`_decoded`."""
@@ -308,7 +317,9 @@ class _Quantizer:
         if self._choice.rounding == "compensated":
             codes, scales = self._compensated(node, options)
         else:
-            codes, scales = quantize_weights(weight, options.weight_bits, narrow=options.narrow)
+            codes, scales = quantize_weights(
+                weight, options.weight_bits, narrow=options.narrow, reach=options.reach
+            )
         layer = Layer(
             real=real,
             codes=encode(real, kind),

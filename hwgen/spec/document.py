@@ -236,7 +236,8 @@ class AccumulatorDoc(_Doc):
 
 class MixedDoc(_Doc):
     """What linear layers read is rounded to 4 bits per block of channels, to 8 where a block has
-    outliers.
+    outliers.  Weights of int4 need `narrow: true`; those of int5 to int8 lie in [-112, 112], and
+    take twice the multiplications of 4 bits.
     """
 
     channels: Annotated[Count, Field(examples=[128])] = 128

@@ -23,11 +23,13 @@ __all__ = ["BlockArray", "train_words"]
 def train_words(geometry):
     """Return per row of the array its weights: tile by tile, the last column first."""
     layer, columns = geometry.layer, geometry.columns
+    weights = [layer.weight_digits(output) for output in range(layer.outputs)]
 
-    def weight(output, tile, row):
+    def weight(start, place, tile, row):
+        output, digit = geometry.digit_row(start, place)
         if output >= layer.outputs or row >= len(tile.channels):
             return 0
-        return int(layer.weights[output][tile.channels[row]])
+        return weights[output][digit][tile.channels[row]]
 
     def word(column, weights):
         if column >= columns - geometry.fabric:
@@ -36,8 +38,8 @@ def train_words(geometry):
 
     return [
         [
-            word(k, [weight(start + OUTPUTS * k + o, tile, row) for o in range(OUTPUTS)])
-            for start in range(0, layer.outputs, OUTPUTS * columns)
+            word(k, [weight(start, OUTPUTS * k + o, tile, row) for o in range(OUTPUTS)])
+            for start in range(0, layer.outputs, geometry.width)
             for tile in geometry.inner
             for k in reversed(range(columns))
         ]
@@ -90,11 +92,11 @@ class BlockArray(wiring.Component):
         self.grid = TileGrid(
             *(FORM, self.rows, self.columns, multiplier), fabric=one.fabric, product=product
         )
-        acc_bits = max(geometry.layer.acc_bits for geometry in geometries)
+        sum_bits = max(geometry.layer.sum_bits for geometry in geometries)
         blocks = [block for geometry in geometries for block in geometry.layer.blocks]
         self.foot = FootShape(
             sum_bits=self.grid.sum_bits,
-            acc_bits=acc_bits,
+            acc_bits=sum_bits,
             pairs=max(geometry.pairs for geometry in geometries),
             ups=tuple(sorted({block.up for block in blocks})),
         )
@@ -105,7 +107,7 @@ class BlockArray(wiring.Component):
             self.passes.words * (1 if tiled else 2),
             one.beat,
         )
-        self.drain = Drain(geometries, alike, acc_bits, out_bits)
+        self.drain = Drain(geometries, alike, sum_bits, out_bits)
         super().__init__(
             {
                 "task": In(self.passes.task.shape()),

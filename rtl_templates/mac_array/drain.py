@@ -19,18 +19,22 @@ class Drain(wiring.Component):
     """Reads banks of results token by token, requantises them and sends them.
 
     ``y = clamp((((sum + bias) * multiplier + half) >> shift) + zero)``.  Beats come tile of
-    outputs by tile of outputs, token by token in it; ``index`` says where a beat belongs.
+    outputs by tile of outputs, token by token in it; ``index`` says where a beat belongs.  Where
+    weights have two digits, ``sum`` is ``lower + 15 * upper`` of two sums of a tile of outputs.
 
     Latency: :attr:`LATENCY` cycles from the read of a result to its offer on ``o``.  Throughput: a
     beat per cycle.  Flow control: a beat is read when the queue has room for it.  Infers
-    ``lanes`` multipliers ``acc_bits`` by ``multiplier_bits``.
+    ``lanes`` multipliers ``acc_bits`` by ``multiplier_bits``.  Digits of weights take no cycle, and
+    nothing where no task has them; else, per lane, a choice among ``columns / lanes`` upper sums,
+    a register for it and two adders: ``(lower + bias) + (16 * upper - upper)``.
 
     Parameters
     ----------
     geometries : sequence of Geometry
         Of all tasks, on one array; those from ``alike`` on have the constants of the first ones.
     alike : int
-    acc_bits, out_bits : int
+    sum_bits, out_bits : int
+        Of what a foot holds; of a code.
 
     Members
     -------
@@ -53,14 +57,15 @@ class Drain(wiring.Component):
     """Registers from the address to the queue: result, token, lanes, bias, scale, clamp."""
     LATENCY = STAGES + 1
 
-    def __init__(self, geometries, alike, acc_bits, out_bits):
+    def __init__(self, geometries, alike, sum_bits, out_bits):
         self.geometries = tuple(geometries)
         self.alike = alike
         self.lanes, self.columns = geometries[0].lanes, geometries[0].columns
         self.pairs = max(geometry.pairs for geometry in geometries)
-        self.acc_bits = acc_bits
+        self.sum_bits = sum_bits
         self.out_bits = out_bits
         layers = [geometry.layer for geometry in geometries]
+        self.acc_bits = max(layer.acc_bits for layer in layers)
         factors = [int(factor) for layer in layers for factor in layer.multipliers]
         self.multiplier_bits = max(1, max(factors).bit_length())
         self.layout = data.StructLayout(
@@ -76,7 +81,7 @@ class Drain(wiring.Component):
                 "task": In(range(max(2, len(self.geometries)))),
                 "tile_ready": In(1),
                 "address": Out(range(2 * self.pairs)),
-                "results": In(self.columns * 2 * OUTPUTS * acc_bits),
+                "results": In(self.columns * 2 * OUTPUTS * sum_bits),
                 "drained": Out(1),
                 "o": Out(stream.Signature(self.layout)),
             }
@@ -106,6 +111,8 @@ class Drain(wiring.Component):
         )
         parts = Signal(range(self._parts + 1))
         final = Signal()
+        width = of_task(lambda one: one.width, "width")
+        width_beats = of_task(lambda one: one.beats(one.width), "width_beats")
         last_parts = of_task(lambda one: one.beats(one.outer[-1]), "last_parts")
         m.d.comb += [
             final.eq(tile == of_task(lambda one: len(one.outer) - 1, "last_tile")),
@@ -138,15 +145,14 @@ class Drain(wiring.Component):
                     channel.eq(channel_line),
                 ]
         with m.If(self.drained):
-            width = OUTPUTS * self.columns
             begin = Mux(final, 0, start + width)
-            words = Mux(final, 0, channel_line + width // self.lanes)
+            words = Mux(final, 0, channel_line + width_beats)
             m.d.sync += [
                 *(token.eq(0), bank.eq(~bank), tile.eq(Mux(final, 0, tile + 1))),
                 *(start.eq(begin), line.eq(begin), index.eq(begin)),
                 *(channel_line.eq(words), channel.eq(words)),
             ]
-        sums = self._sums(m, token, part)
+        sums = self._sums(m, field, token, part)
         codes = self._requantise(m, field, sums, delay(m, channel, 2, "channel"))
         m.d.comb += [
             queue.push.eq(delay(m, go, self.STAGES, "go")),
@@ -163,9 +169,9 @@ class Drain(wiring.Component):
     def _words(self):
         return sum(map(_beats, self.geometries[: self.alike]))
 
-    def _sums(self, m, token, part):
-        """Return the sums of a beat, three cycles after its address."""
-        bits = self.acc_bits
+    def _sums(self, m, field, token, part):
+        """Return the sums of each lane's digits, three cycles after its address."""
+        bits = self.sum_bits
         second = delay(m, token[0], 1, "second")
         mine = []
         for k in range(self.columns):
@@ -174,9 +180,23 @@ class Drain(wiring.Component):
             m.d.sync += word.eq(Mux(second, pair.word_select(1, len(word)), pair[: len(word)]))
             mine.append(word)
         part = delay(m, part, 2, "part")
-        chosen = Signal(self.lanes * bits, reset_less=True)
-        m.d.sync += chosen.eq(Cat(mine).word_select(part, len(chosen)))
-        return [chosen.word_select(j, bits).as_signed() for j in range(self.lanes)]
+        places = Cat(mine)
+        lower = self._chosen(m, places, part, "lower")
+        digits = [geometry.layer.digits for geometry in self.geometries]
+        if max(digits) == 1:
+            return [(total,) for total in lower]
+        two = field([count == 2 for count in digits], "two_digits")
+        upper = self._chosen(m, places[len(places) // 2 :], part, "upper", two)
+        return list(zip(lower, upper, strict=True))
+
+    def _chosen(self, m, places, part, name, there=None):
+        """Return a sum per lane from a part of all places, a cycle later; 0 unless ``there``."""
+        chosen = Signal(self.lanes * self.sum_bits, name=name, reset_less=True)
+        value = places.word_select(part, len(chosen))
+        if there is not None:
+            value = Mux(there, value, 0)
+        m.d.sync += chosen.eq(value)
+        return [chosen.word_select(j, self.sum_bits).as_signed() for j in range(self.lanes)]
 
     def _requantise(self, m, field, sums, channel):
         """Return the codes, three cycles after the sums, whose channel was known a cycle before."""
@@ -194,14 +214,17 @@ class Drain(wiring.Component):
         reader = memory.read_port()
         m.d.comb += [reader.en.eq(1), reader.addr.eq(channel + first)]
         codes = []
-        for j, total in enumerate(sums):
+        for j, (lower, *upper) in enumerate(sums):
             constants = reader.data.word_select(j, lane)
             biased = Signal(signed(bits), name=f"biased_{j}", reset_less=True)
             factor = Signal(self.multiplier_bits, name=f"factor_{j}", reset_less=True)
             scaled = Signal(signed(lane), name=f"scaled_{j}", reset_less=True)
             code = Signal(self.out_bits, name=f"code_{j}", reset_less=True)
+            total = lower + constants[:bits].as_signed()
+            for digit in upper:
+                total = total + ((digit << 4) - digit)  # RADIX times
             m.d.sync += [
-                biased.eq(total + constants[:bits].as_signed()),
+                biased.eq(total),
                 factor.eq(constants[bits:]),
                 scaled.eq(biased * factor),
                 code.eq(finish(field, scales, scaled + half)),

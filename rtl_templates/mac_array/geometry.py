@@ -6,6 +6,7 @@ from itertools import accumulate
 
 from rtl_templates.arith.codes import bits_for
 from rtl_templates.arith.requantize import Scale
+from rtl_templates.mac_array.digits import digits_of, reach
 from rtl_templates.packing.forms import W4A4
 
 __all__ = ["FORM", "Block", "Geometry", "InnerTile", "Layer"]
@@ -84,7 +85,7 @@ class Layer:
     ----------
     tokens : int
     weights : sequence of sequence of int
-        (output, input channel), in [-7, 7].
+        (output, input channel), in [-7, 7], of two digits in [-112, 112].
     biases, multipliers : sequence of int
         Per output.
     blocks : sequence of Block
@@ -92,6 +93,9 @@ class Layer:
     scale : Scale
     signed : bool
         Of the input's codes.
+    digits : int
+        1 or 2 of a weight, see :mod:`rtl_templates.mac_array.digits`.  A digit of an output's
+        weights takes the place of an output; the drain joins their sums.
     """
 
     tokens: int
@@ -101,15 +105,19 @@ class Layer:
     blocks: tuple
     scale: Scale
     signed: bool
+    digits: int = 1
 
     def __post_init__(self):
         channels = sorted(channel for block in self.blocks for channel in block.channels)
         if self.tokens < 1 or channels != list(range(len(self.weights[0]))):
             raise ValueError("A layer needs tokens, and every input channel in one block")
+        if self.digits not in (1, 2):
+            raise ValueError(f"A weight has 1 or 2 digits, not {self.digits}")
         low = min(min(row) for row in self.weights)
         high = max(max(row) for row in self.weights)
-        if low < FORM.w.low or high > FORM.w.high:
-            raise ValueError(f"Weights must be in [-7, 7], not [{low}, {high}]")
+        most = reach(self.digits)
+        if low < -most or high > most:
+            raise ValueError(f"Weights must be in [-{most}, {most}], not [{low}, {high}]")
         if not len(self.weights) == len(self.biases) == len(self.multipliers):
             raise ValueError("A layer needs a bias and a multiplier per output")
 
@@ -133,25 +141,43 @@ class Layer:
             for block in self.blocks
         )
 
+    def weight_digits(self, output):
+        """Return the weights of an output digit by digit, the least first: (digit, channel)."""
+        parts = [digits_of(int(weight), self.digits) for weight in self.weights[output]]
+        return list(zip(*parts, strict=True))
+
+    @cached_property
+    def sum_bits(self):
+        """Width that holds every sum of products by one digit of each weight, on its way too."""
+        low = high = 0
+        for o in range(self.outputs):
+            for row in self.weight_digits(o):
+                least, most = self._ends(row)
+                low, high = min(low, least), max(high, most)
+        return bits_for(low, high)
+
     @cached_property
     def acc_bits(self):
-        """Width that holds every sum of digits on its way, and the result with its bias."""
+        """Width that holds every sum of products by whole weights, and the result with its bias."""
         low = high = 0
         for o, row in enumerate(self.weights):
-            ends = [0, 0]
-            for block in self.blocks:
-                least, most = block.operands(self.signed)
-                if not self.signed:  # as digits
-                    least, most = (
-                        value - (8 if block.bits == 4 else 136) for value in (least, most)
-                    )
-                for c in block.channels:
-                    pair = sorted((int(row[c]) * least << block.up, int(row[c]) * most << block.up))
-                    ends = [ends[0] + min(0, pair[0]), ends[1] + max(0, pair[1])]
+            least, most = self._ends(row)
             bias = int(self.biases[o]) + self.offset(o)
-            low = min(low, ends[0] + min(0, bias))
-            high = max(high, ends[1] + max(0, bias))
-        return bits_for(low, high)
+            low = min(low, least + min(0, bias))
+            high = max(high, most + max(0, bias))
+        return max(self.sum_bits, bits_for(low, high))
+
+    def _ends(self, row):
+        """Return the least and the largest sum of products by a row of numbers, in any order."""
+        low = high = 0
+        for block in self.blocks:
+            least, most = block.operands(self.signed)
+            if not self.signed:  # as digits
+                least, most = (value - (8 if block.bits == 4 else 136) for value in (least, most))
+            for c in block.channels:
+                pair = sorted((int(row[c]) * least << block.up, int(row[c]) * most << block.up))
+                low, high = low + min(0, pair[0]), high + max(0, pair[1])
+        return low, high
 
 
 @dataclass(frozen=True)
@@ -164,7 +190,7 @@ class Geometry:
     rows, columns : int
         Of tiles.
     lanes : int
-        Results per beat; divides ``2 * columns``.
+        Results per beat; divides :attr:`width`.
     beat : int
         Input codes per beat, or per read of a buffer, which may reach beyond a tile's channels.
     fabric : int
@@ -182,9 +208,10 @@ class Geometry:
     """Cycles from the read of a sum until it can be read again, changed."""
 
     def __post_init__(self):
-        width = OUTPUTS * self.columns
-        if min(self.rows, self.columns, self.lanes, self.beat) < 1 or width % self.lanes:
-            raise ValueError(f"Lanes must divide the {width} outputs at once, not {self.lanes}")
+        if min(self.rows, self.columns, self.lanes, self.beat) < 1 or self.width % self.lanes:
+            raise ValueError(
+                f"Lanes must divide the {self.width} outputs at once, not {self.lanes}"
+            )
 
     @cached_property
     def inner(self):
@@ -194,6 +221,11 @@ class Geometry:
             for block in self.layer.blocks
             for start in range(0, len(block.channels), self.rows)
         )
+
+    @property
+    def width(self):
+        """Outputs of a full tile of outputs: a column has two digits, of one output or of two."""
+        return OUTPUTS * self.columns // self.layer.digits
 
     @property
     def pairs(self):
@@ -221,8 +253,16 @@ class Geometry:
     @cached_property
     def outer(self):
         """Outputs of each tile of outputs."""
-        width, outputs = OUTPUTS * self.columns, self.layer.outputs
+        width, outputs = self.width, self.layer.outputs
         return tuple(min(width, outputs - start) for start in range(0, outputs, width))
+
+    def digit_row(self, start, place):
+        """Return (output, digit) at a place of a tile of outputs, two places to a column.
+
+        All least digits come first, then all next ones: so the drain finds those of an output
+        ``width`` places apart, and takes the least ones where it takes outputs of one digit.
+        """
+        return start + place % self.width, place // self.width
 
     def beats(self, outputs):
         """Return the beats of a token in a tile of so many outputs."""
@@ -247,5 +287,5 @@ class Geometry:
     def utilisation(self):
         """Useful multiplications of digits per multiplier lane and cycle, 0 to 1."""
         digits = sum(len(tile.channels) * (1 + tile.wide) for tile in self.inner)
-        useful = self.layer.tokens * self.layer.outputs * digits
+        useful = self.layer.tokens * self.layer.outputs * self.layer.digits * digits
         return useful / (self.cycles * self.macs)

@@ -13,10 +13,11 @@ __all__ = ["BlockLinear"]
 
 
 class BlockLinear(wiring.Component):
-    """Each token times a matrix of 4-bit weights, as COMET's W4Ax: blocks of 4 and of 8 bits.
+    """Each token times a matrix of weights of one or two digits: blocks of 4 and of 8 bits.
 
     A block of 4 bits takes two tokens per step and tile of ``rows`` channels, a block of 8 bits
-    one, whose two signed digits are the two tokens: nothing in the array knows of it.  Liu et al.,
+    one, whose two signed digits are the two tokens: nothing in the array knows of it.  Weights of
+    two digits are those of two outputs, and only the drain knows of it.  W4Ax of Liu et al.,
     "COMET", arXiv 2410.12168, section 4; digits as ``hwgen.ops.blocks``, whose integers these are.
 
     Initiation interval: ``geometry.cycles`` per tensor, if the beats of input and output take no

@@ -7,6 +7,7 @@ from hwgen import golden
 from hwgen.errors import SpecError
 from hwgen.ops.blocks import Blocks
 from hwgen.plan import predict
+from hwgen.plan.reasons import explain
 from hwgen.verify.rtl import verify_rtl
 from support.hls import hls_outputs
 from support.specs import compile_spec
@@ -58,6 +59,12 @@ CASES = {
         "multipliers": 64,
     },
     "lengths": {"shape": (6, 16), "layers": MLP, "lengths": ", lengths: [6, 3, 1]"},
+    # Weights of 4 and of 8 bits on one array, whose reads do not divide all tokens.
+    "weights": {
+        "shape": (5, 15),
+        "layers": MLP,
+        "own": "up: {mixed: {channels: 5}}, down: {weights: int8}, y: {weights: int6}",
+    },
 }
 DEFAULT = {
     "lengths": "",
@@ -91,7 +98,10 @@ def blocks_of(qgraph):
 @pytest.mark.hls
 @pytest.mark.parametrize(
     "name",
-    [name if name == "mlp" else pytest.param(name, marks=pytest.mark.nightly) for name in CASES],
+    [
+        name if name in ("mlp", "weights") else pytest.param(name, marks=pytest.mark.nightly)
+        for name in CASES
+    ],
 )
 def test_golden_rtl_and_hls(name, tmp_path):
     qgraph, plan = compiled(name, tmp_path)
@@ -120,11 +130,38 @@ def test_engines_share_the_budget(tmp_path):
     assert {task.node for task in plan.tasks if task.engine == engine.name} == {"p", "y"}
 
 
+def test_weights_of_8_bits_are_twice_the_products(tmp_path):
+    """No key but their width: the quantiser keeps to what two digits reach."""
+    four = compiled("mlp", tmp_path)
+    eight = compiled("mlp", tmp_path, "weights: int4", "weights: int8")
+    for qgraph, most in ((four[0], 7), (eight[0], 112)):
+        weights = [node.lowered.constants["weight"] for node in qgraph.nodes if node.op == "linear"]
+        assert {np.abs(codes).max() for codes in weights} == {most}
+    works = [[task.work for task in plan.tasks if task.work.blocks] for _, plan in (four, eight)]
+    for one, two in zip(*works, strict=True):
+        each = {
+            work: sum(len(b.elements) * b.bits // 4 for b in work.blocks) for work in (one, two)
+        }
+        assert one.digit_products == one.row.count * one.outputs * each[one]
+        assert two.digit_products == 2 * two.row.count * two.outputs * each[two]
+    assert [plan.engines[0].template for _, plan in (four, eight)] == ["mac_array"] * 2
+    cycles = [
+        sum(task.cycles for task in plan.tasks if task.work.blocks) for _, plan in (four, eight)
+    ]
+    assert cycles[1] > 1.5 * cycles[0]
+    told = [
+        explain("mac_array", ones[0], plan.engines[0].fold)
+        for ones, (_, plan) in zip(works, (four, eight), strict=True)
+    ]
+    assert ["weights two digits" in text for text in told] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "code", "hint"),
     [
         ("schedule: sequential", "schedule: dataflow", "HG472", "schedule: sequential"),
-        ("weights: int4", "weights: int8", "HG477", "narrow: true"),
+        ("narrow: true", "narrow: false", "HG477", "narrow: true, or int8"),
+        ("weights: int4", "weights: int9", "HG479", "weights: int8 or fewer"),
         ("multipliers: 48", "multipliers: 3", "HG478", "multipliers: 4 or more"),
     ],
 )

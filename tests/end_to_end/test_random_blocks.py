@@ -59,8 +59,8 @@ def test_random_blocks(shard):
 
 
 def test_random_blocks_differ():
-    """Blocks of both widths, orders of all kinds, neighbours of every other engine."""
-    bits, templates, plans = set(), set(), 0
+    """Blocks and weights of all widths, alone and together, neighbours of every other engine."""
+    bits, digits, templates, plans = set(), set(), set(), 0
 
     def look(text, folder):
         nonlocal plans
@@ -69,8 +69,10 @@ def test_random_blocks_differ():
         templates.update(engine.template for engine in plan.engines)
         for task in plan.tasks:
             bits.add(frozenset(block.bits for block in task.work.blocks))
+        digits.add(frozenset(task.work.digits for task in plan.tasks if task.work.blocks))
 
-    draw(SHARDS[0], 25, look)
+    draw(SHARDS[-1], 40, look)
     assert plans >= 12
     assert {frozenset({4}), frozenset({8}), frozenset({4, 8})} <= bits
+    assert digits == {frozenset({1}), frozenset({2}), frozenset({1, 2})}
     assert templates >= {"mac_array", "array", "mac", "vector"}

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 
+from hwgen.ops.blocks import weight_digits, weight_reach
 from hwgen.ops.work import Loop, OperandBlock, Port, Work
 from hwgen.plan.block_cycles import (
     BLOCK_DRAIN,
@@ -15,6 +17,7 @@ from hwgen.plan.block_cycles import (
 )
 from hwgen.plan.model import Fold
 from rtl_templates.mac_array.block_core import BlockCore
+from rtl_templates.mac_array.digits import reach
 from rtl_templates.mac_array.drain import Drain
 from rtl_templates.mac_array.fetch import Fetch
 from rtl_templates.mac_array.geometry import Geometry
@@ -35,6 +38,7 @@ def work_of(layer):
         outputs=layer.outputs,
         elements=layer.channels,
         blocks=tuple(OperandBlock(block.channels, block.bits) for block in layer.blocks),
+        digits=layer.digits,
     )
 
 
@@ -95,13 +99,13 @@ def check(geometries, calls, alike=None, **keys):
         assert cycles == block_cycles(work_of(geometry.layer), fold_of(geometry))
 
 
-def some(seed, *, signed=(True, False), tokens=9, lanes=2):
+def some(seed, *, signed=(True, False), tokens=9, lanes=2, digits=(1, 1)):
     """Return layers on one array, of every kind that tasks of a plan can differ in."""
     rng = np.random.default_rng(seed)
     rows, columns = int(rng.integers(1, 9)), int(rng.integers(1, 4))
     beat = 1 << int(rng.integers(0, rows.bit_length()))
     geometries = []
-    for sign in signed:
+    for sign, count in zip(signed, digits, strict=True):
         kinds = [(4, 4, 1), (8, 0, 2), (4, 3, 0)]
         sizes = [(int(rng.integers(1, 13)), *kinds[k]) for k in rng.permutation(3)]
         layer = random_layer(
@@ -111,6 +115,7 @@ def some(seed, *, signed=(True, False), tokens=9, lanes=2):
             sizes=sizes,
             signed=sign,
             order=bool(rng.integers(2)),
+            digits=count,
         )
         geometries.append(Geometry(layer, rows, columns, lanes, beat))
     calls = [
@@ -125,6 +130,40 @@ def some(seed, *, signed=(True, False), tokens=9, lanes=2):
 )
 def test_results_and_cycles(seed):
     check(*some(seed))
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 12))]
+)
+def test_weights_of_4_and_of_8_bits_on_one_array(seed):
+    """A tile of outputs has twice as many of one digit as of two, whose sums the drain joins."""
+    check(*some(seed, signed=(True, False, True), lanes=1, digits=(1, 2, 2)))
+
+
+def test_weights_of_8_bits_take_twice_the_passes():
+    rng = np.random.default_rng(10)
+    sizes = [(6, 4, 4, 0), (6, 8, 0, 1)]
+    four, eight = (
+        random_layer(rng, tokens=6, outputs=8, sizes=sizes, digits=digits) for digits in (1, 2)
+    )
+    geometries = [Geometry(layer, 4, 2, 2) for layer in (four, eight)]
+    assert geometries[1].cycles == 2 * geometries[0].cycles
+    assert geometries[1].utilisation == geometries[0].utilisation
+    check(geometries, [(k, codes_of(rng, four, BITS)) for k in (0, 1, 1, 0)])
+
+
+def test_no_hardware_for_digits_of_weights_where_none_has_two():
+    rng = np.random.default_rng(11)
+    one, two = (
+        Geometry(
+            random_layer(rng, tokens=4, outputs=4, sizes=[(4, 8, 0, 0)], digits=digits), 4, 2, 2
+        )
+        for digits in (1, 2)
+    )
+    for geometries, there in (([one], False), ([two], True), ([one, two], True)):
+        bits = max(geometry.layer.sum_bits for geometry in geometries)
+        text = rtlil.convert(Drain(geometries, len(geometries), bits, BITS), name="drain")
+        assert ("\\upper" in text) is there
 
 
 def test_one_token_and_one_output():
@@ -142,11 +181,12 @@ def test_extremes():
 
 def test_lengths_share_what_tensors_do_not_change():
     rng = np.random.default_rng(7)
+    sizes = [(6, 4, 4, 0), (6, 8, 0, 1)]
     layers = [
-        random_layer(rng, tokens=6, outputs=8, sizes=[(6, 4, 4, 0), (6, 8, 0, 1)]) for _ in range(2)
+        random_layer(rng, tokens=6, outputs=8, sizes=sizes, digits=digits) for digits in (1, 2)
     ]
     layers += [replace(layer, tokens=3) for layer in layers]
-    geometries = [Geometry(layer, 4, 2, 4) for layer in layers]
+    geometries = [Geometry(layer, 4, 2, 2) for layer in layers]
     calls = [(task, codes_of(rng, layers[task], BITS)) for task in (0, 1, 2, 3, 1, 2)]
     check(geometries, calls, alike=2)
     core = BlockCore(geometries, 2, x_bits=BITS, out_bits=BITS)
@@ -172,6 +212,8 @@ def test_the_planner_has_the_constants_of_the_template():
     assert BLOCK_WRITE == Fetch.LATENCY
     assert BLOCK_TURN == Geometry.TURN
     assert BLOCK_DRAIN == Drain.LATENCY
+    assert [weight_reach(bits) for bits in (4, 8)] == [reach(1), reach(2)]
+    assert [weight_digits(bits) for bits in (2, 4, 5, 8)] == [1, 1, 2, 2]
     for rows, columns in ((1, 1), (8, 3)):
         assert BLOCK_SINK + rows + columns == sink(rows, columns)
 

@@ -8,8 +8,9 @@ import pytest
 
 from hwgen.emit.rtl.block_layers import block_layer
 from hwgen.ops import LowerOptions, QType, get_op
-from hwgen.ops.blocks import Blocks
+from hwgen.ops.blocks import Blocks, weight_reach
 from hwgen.quant.model import QNode, QTensor
+from rtl_templates.mac_array.digits import digits_of
 from rtl_templates.mac_array.geometry import Block, Geometry
 from rtl_templates.mac_array.linear import BlockLinear
 from rtl_templates.mac_array.timeline import timeline
@@ -80,6 +81,15 @@ CASES = {
     "beats": (4, 4, [(8, 4, 4, 1), (4, 8, 0, 0)], (4, 2, 4, 4), {"order": False}),
     "corners": (4, 4, [(8, 4, 0, 0), (8, 8, 0, 0)], (8, 2, 4, 1), {"corners": True}),
     "fabric": (4, 6, [(8, 4, 0, 0), (8, 8, 0, 0)], (8, 3, 2, 1, 2), {"corners": True}),
+    "digits": (5, 6, [(6, 4, 2, 0), (4, 8, 0, 2), (5, 4, 4, 1)], (4, 4, 2, 1), {"digits": 2}),
+    "digits_unsigned": (
+        *(4, 7, [(4, 4, 3, 1), (4, 8, 1, 0)], (4, 3, 3, 1)),
+        {"digits": 2, "signed": False},
+    ),
+    "digits_corners": (
+        *(4, 5, [(8, 4, 0, 0), (8, 8, 0, 0)], (8, 3, 1, 1, 2)),
+        {"digits": 2, "corners": True},
+    ),
 }
 
 
@@ -156,6 +166,28 @@ def test_a_block_of_8_bits_takes_twice_the_cycles():
     assert (cycles(4, 4), cycles(4, 8), cycles(8, 8)) == (64, 96, 128)
 
 
+def test_two_digits_are_every_integer_in_their_range():
+    for digits, most in ((1, 7), (2, 112)):
+        found = {digits_of(weight, digits): weight for weight in range(-most, most + 1)}
+        assert len(found) == 15**digits
+        for parts, weight in found.items():
+            assert len(parts) == digits
+            assert max(map(abs, parts)) <= 7
+            assert sum(part * 15**k for k, part in enumerate(parts)) == weight
+
+
+def test_feet_are_no_wider_than_sums_of_digits():
+    rng = np.random.default_rng(0)
+    sizes = [(16, 4, 0, 0)]
+    one, two = (
+        random_layer(rng, tokens=2, outputs=4, sizes=sizes, corners=True, digits=digits)
+        for digits in (1, 2)
+    )
+    # 16 products of [-8, 7] by 7 or -7, and by 112 or -112.
+    assert (one.sum_bits, two.sum_bits) == (11, 11)
+    assert replace(two, biases=(0,) * 4).acc_bits == 15
+
+
 def test_what_the_array_cannot_do_is_refused():
     rng = np.random.default_rng(0)
     layer = random_layer(rng, tokens=2, outputs=2, sizes=[(4, 4, 0, 0), (4, 8, 0, 0)])
@@ -167,6 +199,12 @@ def test_what_the_array_cannot_do_is_refused():
         replace(layer, blocks=layer.blocks[:1])
     with pytest.raises(ValueError, match=r"\[-7, 7\], not \[-8, 7\]"):
         replace(layer, weights=((-8,) * 8, (7,) * 8))
+    with pytest.raises(ValueError, match=r"\[-112, 112\], not \[-8, 113\]"):
+        replace(layer, weights=((-8,) * 8, (113,) * 8), digits=2)
+    with pytest.raises(ValueError, match="1 or 2 digits, not 3"):
+        replace(layer, digits=3)
+    with pytest.raises(ValueError, match="Lanes must divide the 2 outputs"):
+        Geometry(replace(layer, digits=2), 2, 2, 4)
     with pytest.raises(ValueError, match="a bias and a multiplier per output"):
         replace(layer, biases=(0,))
     with pytest.raises(ValueError, match="Lanes must divide the 4 outputs"):
@@ -178,8 +216,8 @@ def test_what_the_array_cannot_do_is_refused():
         BlockLinear(Geometry(replace(layer, blocks=(mixed_up,)), 2, 2, 2, 2), x_bits=8, out_bits=8)
 
 
-@pytest.mark.parametrize("signed", [True, False])
-def test_the_integers_are_those_of_the_golden_model(signed):
+@pytest.mark.parametrize(("signed", "bits"), [(True, 4), (False, 4), (False, 8)])
+def test_the_integers_are_those_of_the_golden_model(signed, bits):
     """A layer with blocks as the quantiser lowers it, scales of a power of two apart."""
     rng = np.random.default_rng(signed)
     linear, kind = get_op("linear"), QType(BITS, signed, 0.1, 0 if signed else 24)
@@ -192,7 +230,7 @@ def test_the_integers_are_those_of_the_golden_model(signed):
         zero_point=kind.zero_point,
     )
     arrays = {"weight": rng.standard_normal((7, 12)), "bias": rng.standard_normal(7)}
-    options = LowerOptions(4, blocks=blocks, narrow=True)
+    options = LowerOptions(bits, blocks=blocks, narrow=True, reach=weight_reach(bits))
     params = linear.Params.model_validate({"features": 7})
     lowered = linear.lower(params, arrays, [(5, 12)], [kind], QType(8, True, 0.4), options)
     out = QTensor("y", (5, 7), QType(8, True, 0.4))

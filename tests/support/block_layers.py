@@ -9,7 +9,7 @@ from support.streams import pack, unpack
 __all__ = ["codes_of", "expected", "input_beats", "random_layer", "results_of"]
 
 
-def random_layer(rng, *, tokens, outputs, sizes, signed=True, order=True, corners=False):
+def random_layer(rng, *, tokens, outputs, sizes, signed=True, order=True, corners=False, digits=1):
     """Return a layer of blocks ``sizes``: (channels, bits, shift, up)."""
     channels = sum(size for size, *_ in sizes)
     places = rng.permutation(channels) if order else np.arange(channels)
@@ -17,12 +17,13 @@ def random_layer(rng, *, tokens, outputs, sizes, signed=True, order=True, corner
     for size, bits, shift, up in sizes:
         blocks.append(Block(tuple(places[start : start + size].tolist()), bits, shift, up))
         start += size
+    most = (7, 112)[digits - 1]
     weights = (
-        rng.choice([-7, 7], (outputs, channels))
+        rng.choice([-most, most], (outputs, channels))
         if corners
-        else rng.integers(-7, 8, (outputs, channels))
+        else rng.integers(-most, most + 1, (outputs, channels))
     )
-    reach = max(1, int(np.sqrt(channels) * 40 * 2 ** max(up for *_, up in sizes)))
+    reach = max(1, int(np.sqrt(channels) * 40 * most / 7 * 2 ** max(up for *_, up in sizes)))
     return Layer(
         tokens=tokens,
         weights=tuple(map(tuple, weights.tolist())),
@@ -31,6 +32,7 @@ def random_layer(rng, *, tokens, outputs, sizes, signed=True, order=True, corner
         blocks=tuple(blocks),
         scale=Scale(int(15 + reach.bit_length() - 6), 3, -128, 127),
         signed=signed,
+        digits=digits,
     )
 
 
@@ -79,7 +81,7 @@ def results_of(geometry, beats, bits):
     """Return the results (tokens, outputs) of beats (data, index)."""
     layer = geometry.layer
     found = np.full(layer.tokens * layer.outputs, -999)
-    width = 2 * geometry.columns
+    width = 2 * geometry.columns // layer.digits
     for data, index in beats:
         tile_end = min((index % layer.outputs) // width * width + width, layer.outputs)
         room = min(geometry.lanes, tile_end - index % layer.outputs)

@@ -12,8 +12,9 @@ __all__ = ["with_blocks"]
 def with_blocks(text, number, folder):
     """Return a spec with `mixed` in some of its linear layers; write its calibration data.
 
-    Sizes of blocks, losses and outliers follow from a seed.  None if the spec has no linear layer,
-    or an input whose codes are no samples of a signal (indices, counts of keys).
+    Sizes of blocks, losses, outliers and widths of weights follow from a seed.  None if the spec
+    has no linear layer, or an input whose codes are no samples of a signal (indices, counts of
+    keys).
     """
     spec = yaml.safe_load(text)
     layers = spec["model"]["layers"]
@@ -22,7 +23,7 @@ def with_blocks(text, number, folder):
         return None
     (folder / "plain.yaml").write_text(text)
     graph = build_graph(load_spec(folder / "plain.yaml"))
-    rng = np.random.default_rng(number)
+    rng, widths = np.random.default_rng(number), np.random.default_rng([number, 1])
     named = spec["quantize"].setdefault("layers", {})
     for name in [name for name in names if rng.random() < 0.7] or names[:1]:
         # With blocks of its own a layer is not fused with a relu, whose name it has here.
@@ -37,7 +38,9 @@ def with_blocks(text, number, folder):
             "channels": int(rng.choice(sizes)),
             "loss": float(rng.choice([0.0, 0.3, 1.0, 3.0, 100.0])),
         }
-        named[name] = named.get(name, {}) | {"weights": "int4", "narrow": True, "mixed": mixed}
+        bits = widths.choice([4, 4, 5, 8])
+        weights = {"weights": f"int{bits}", "narrow": bool(bits == 4 or widths.random() < 0.5)}
+        named[name] = named.get(name, {}) | weights | {"mixed": mixed}
     spec["quantize"]["calibrate"] = {"file": "c.npz"}
     accelerator = spec["accelerator"]
     accelerator.pop("folding", None)

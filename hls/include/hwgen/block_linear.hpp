@@ -1,8 +1,8 @@
 // linear with operands of 4 and 8 bits in blocks: the engine of a sequential accelerator
 //
 // operand = clamp(round_half_up(code / 2^shift)); acc += operand * weight * 2^up.  The integers are
-// those of the array of 4-bit multipliers, which takes an operand of 8 bits as two digits; here a
-// multiplier takes it whole.
+// those of the array of 4-bit multipliers, which takes an operand and a weight of 8 bits as two
+// digits each; here a multiplier takes them whole.
 #pragma once
 
 #include "hwgen/mac.hpp"

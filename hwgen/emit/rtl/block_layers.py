@@ -44,6 +44,7 @@ def block_layer(work: Work, node: QNode, shapes: Sequence[Shape], kind: QType) -
         ),
         scale=Scale(requant.shift, requant.zero_point, requant.low, requant.high),
         signed=kind.signed,
+        digits=work.digits,
     )
 
 
