@@ -73,6 +73,7 @@ wakeword: setup
 bench: setup
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/sim_speed.py
+	$(BIN)/python benchmarks/csim_speed.py
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/digits_table.py
 	$(BIN)/python benchmarks/attention_accuracy.py

@@ -6,19 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hwgen.errors import SpecError
+from hwgen.ops.registry import get_op
 from hwgen.ops.work import Work
 from hwgen.plan.cost import issue_cycles
 from hwgen.plan.folding import Option, legal_rows, mac_lanes, mac_sizes
 from hwgen.plan.items import Item
-from hwgen.plan.model import Fold, Multiplier
-from hwgen.plan.multipliers import PORTS, activations_of, weights_of
+from hwgen.plan.model import Engine, Fold, Multiplier, Task
+from hwgen.plan.multipliers import PORTS, activations_of, digits, weights_of
 from hwgen.plan.positions import positions_form
-from hwgen.plan.runs import line_of
+from hwgen.plan.runs import line_of, runs_of
 from hwgen.quant.model import QGraph
 from hwgen.spec.model import Accelerator
-from rtl_templates.mac.runs import line_for
-from rtl_templates.packing.forms import Form, best_convolution
-from rtl_templates.packing.lanes import Range
+from rtl_templates.mac.runs import RunFold, line_for, step_codes
+from rtl_templates.packing.forms import Form, best_convolution, convolution_form, position_form
+from rtl_templates.packing.lanes import Range, narrowest_overlaps
 
 __all__ = [
     "check_polynomial",
@@ -26,6 +27,8 @@ __all__ = [
     "polynomial_form",
     "polynomial_multiplier",
     "polynomial_options",
+    "run_form",
+    "run_weights",
     "worth_polynomials",
 ]
 
@@ -108,6 +111,39 @@ def polynomial_multiplier(form: Form) -> Multiplier:
         (form.a.low, form.a.high),
         (form.w.low, form.w.high),
     )
+
+
+def run_form(engine: Engine) -> Form:
+    """Return how samples share the multipliers of an engine that has several of them.
+
+    With taps; of one tap, with the weights of neighbouring outputs.
+    """
+    x, w = Range(*engine.multiplier.x), Range(*engine.multiplier.w)
+    if engine.fold.taps == 1:
+        counts = engine.fold.samples, engine.multiplier.weights
+        strides = engine.multiplier.x_pitch, engine.multiplier.pitch
+        shared: Form = position_form(x, w, counts, strides)
+        return shared
+    counts, pitch = (engine.fold.samples, engine.fold.taps), engine.multiplier.pitch
+    form: Form = convolution_form(x, w, counts, pitch, narrowest_overlaps(x, w, counts, pitch))
+    return form
+
+
+def run_weights(qgraph: QGraph, task: Task, engine: Engine) -> list[list[int]]:
+    """Return the weights of every step of an engine that takes several samples at a time.
+
+    Digits if outputs share a multiplier: see :func:`hwgen.plan.multipliers.digits`.
+    """
+    node, work, fold, line = qgraph.node(task.node), task.work, engine.fold, line_of(task.work)
+    assert line is not None
+    codes = get_op(node.op).stream_weights(
+        node.lowered, [qgraph.tensor(name).shape for name in node.inputs]
+    )
+    blocks = codes.reshape(-1, fold.outputs, codes[0].size)
+    rows = work.segments if line.level == 1 else 1
+    taken = digits(blocks, 1, engine.multiplier).reshape(work.outputs, rows, line.taps, line.sample)
+    size = RunFold(fold.rows, fold.elements, fold.outputs, fold.lanes)
+    return list(step_codes(taken.tolist(), size, runs_of(work, fold)))
 
 
 def polynomial_options(work: Work, form: Form) -> Iterator[Option]:

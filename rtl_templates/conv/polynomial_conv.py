@@ -11,7 +11,7 @@ from rtl_templates.mac.polynomial_core import (
     polynomial_words,
 )
 from rtl_templates.mac.run_drain import RunDrain
-from rtl_templates.mac.runs import RunFold, Runs, line_for, row_walk, token_walk
+from rtl_templates.mac.runs import RunFold, Runs, line_for, row_walk, step_codes, token_walk
 from rtl_templates.mac.words import acc_bits, channel_words
 from rtl_templates.memory.fit import bank_count, buffer_depth, granule_of
 from rtl_templates.packing.forms import best_convolution
@@ -85,7 +85,7 @@ class _PolynomialConv(MacEngine):
         super().__init__(
             shape,
             PolynomialTask(walk, line, runs, pad, scale),
-            polynomial_words(weights, fold, form.w.bits, runs),
+            polynomial_words(step_codes(weights, fold, runs), form.w.bits),
             channel_words(
                 biases,
                 multipliers,

@@ -299,38 +299,15 @@ _KINDS = ((0, 0), (1, 0), (0, 1), (1, 1))
 """Whether a run is the first one of its line, and the last one."""
 
 
-def polynomial_words(weights, fold, bits, runs):
-    """Return the words that the core reads, one a step, in the order of one position.
+def polynomial_words(steps, bits):
+    """Return the words that the core reads, one a step.
 
     Parameters
     ----------
-    weights : nested sequence of int
-        Codes (output channel, kernel row, tap along the line, channel).
-    fold : RunFold
+    steps : iterable of sequences of int
+        See :func:`rtl_templates.mac.runs.step_codes`.
     bits : int
-        Of a code.
-    runs : Runs
+        Of a code; the first one is in the low bits.
     """
-    kernel, channels = len(weights[0]), len(weights[0][0][0])
     mask = (1 << bits) - 1
-
-    def code(output, row, tap, channel):
-        if tap is None or channel >= channels:
-            return 0
-        return int(weights[output][row][tap][channel]) & mask
-
-    words = []
-    for block in range(0, len(weights), fold.outputs):
-        for row in range(0, kernel, fold.rows):
-            for part in range(runs.passes):
-                taps = [runs.tap(part, place) for place in range(runs.together)]
-                for start in range(0, channels, fold.elements):
-                    codes = [
-                        code(output, line, tap, channel)
-                        for output in range(block, block + fold.outputs)
-                        for line in range(row, row + fold.rows)
-                        for channel in range(start, start + fold.elements)
-                        for tap in taps
-                    ]
-                    words.append(sum(c << (k * bits) for k, c in enumerate(codes)))
-    return words
+    return [sum((code & mask) << (k * bits) for k, code in enumerate(codes)) for codes in steps]

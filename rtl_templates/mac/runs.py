@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rtl_templates.memory.walk import Level, Walk
 
-__all__ = ["RunFold", "Runs", "line_for", "row_walk", "token_walk"]
+__all__ = ["RunFold", "Runs", "line_for", "row_walk", "step_codes", "token_walk"]
 
 
 def line_for(results, taps, before, padding):
@@ -121,6 +121,39 @@ class RunFold:
     def multipliers(self):
         """Packed multipliers."""
         return self.rows * self.elements * self.outputs
+
+
+def step_codes(weights, fold, runs):
+    """Yield the weights of every step of a position: by output, kernel row, channel, tap.
+
+    What a step has more than there is, is 0.
+
+    Parameters
+    ----------
+    weights : nested sequence of int
+        Codes (output channel, kernel row, tap along the line, channel).
+    fold : RunFold
+    runs : Runs
+    """
+    kernel, channels = len(weights[0]), len(weights[0][0][0])
+
+    def code(output, row, tap, channel):
+        if tap is None or channel >= channels:
+            return 0
+        return int(weights[output][row][tap][channel])
+
+    for block in range(0, len(weights), fold.outputs):
+        for row in range(0, kernel, fold.rows):
+            for part in range(runs.passes):
+                taps = [runs.tap(part, place) for place in range(runs.together)]
+                for start in range(0, channels, fold.elements):
+                    yield [
+                        code(output, line, tap, channel)
+                        for output in range(block, block + fold.outputs)
+                        for line in range(row, row + fold.rows)
+                        for channel in range(start, start + fold.elements)
+                        for tap in taps
+                    ]
 
 
 def row_walk(runs, fold, *, channels, rows, width, out_rows, step, kernel, apart, top, outputs):

@@ -10,10 +10,10 @@
 
 namespace hwgen {
 
-template <class C, int WORDS, int GROUPS>
+template <class C, int WORDS, int WEIGHTS, int GROUPS>
 void conv_transpose1d(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
                       hls::stream<beat<typename C::Out, C::L>>& out,
-                      const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+                      const rom<typename C::Weight> (&weight)[WORDS][WEIGHTS],
                       const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
                       const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
   static_assert(C::shape().channel.dx > 0 || C::shape().channel.count <= 2,

@@ -16,10 +16,8 @@ constexpr int larger(int a, int b) { return a > b ? a : b; }
 
 // Keep the low `width` bits of `bits`, extended by the sign if `is_signed`.
 constexpr std::uint64_t wrap(std::uint64_t bits, int width, bool is_signed) {
-  if (width == 64) return bits;
-  const std::uint64_t mask = (std::uint64_t(1) << width) - 1;
-  const bool negative = is_signed && ((bits >> (width - 1)) & 1) != 0;
-  return negative ? bits | ~mask : bits & mask;
+  const std::uint64_t upper = bits << (64 - width);
+  return is_signed ? std::uint64_t(std::int64_t(upper) >> (64 - width)) : upper >> (64 - width);
 }
 
 template <class Owner>

@@ -7,10 +7,10 @@ namespace hwgen {
 
 // A row is one segment, held while the groups of outputs walk over it: a token of a sequence,
 // or the whole input.
-template <class C, int WORDS, int GROUPS>
+template <class C, int WORDS, int WEIGHTS, int GROUPS>
 void linear(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
             hls::stream<beat<typename C::Out, C::L>>& out,
-            const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+            const rom<typename C::Weight> (&weight)[WORDS][WEIGHTS],
             const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
             const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
   static_assert(C::shape().column.count == 1, "one position in a row");

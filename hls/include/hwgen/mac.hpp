@@ -5,76 +5,14 @@
 // make G x PO results, requantised at its end.
 #pragma once
 
+#include "hwgen/lanes.hpp"
+#include "hwgen/mac_runs.hpp"
 #include "hwgen/rom.hpp"
 #include "hwgen/scaling.hpp"
+#include "hwgen/steps.hpp"
 #include "hwgen/window.hpp"
-#include "hwgen/work.hpp"
 
 namespace hwgen {
-
-constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
-
-// y = clamp(((acc * M) rounded >> shift) + zero_point)
-template <class Out, int W>
-Out scale(const ap_int<W>& acc, const ap_uint<16>& multiplier, const scaling& s) {
-#pragma HLS inline
-  return finish<Out, scaled_bits(W)>(acc * multiplier, s);
-}
-
-// The steps of a group: groups of kernel rows, kernel columns, words of a segment.
-struct steps {
-  span rows, columns, words;
-  constexpr int count() const { return rows.count() * columns.count() * words.count(); }
-};
-
-// All steps, or those that do not lie in padding, of a group at (r, c), `rows` and `elements` at
-// once.
-inline steps steps_at(const work& w, bool skip, int r, int c, int rows, int elements) {
-#pragma HLS inline
-  steps all = {{0, ceil_div(w.outer.count, rows)},
-               {0, w.inner.count},
-               {0, ceil_div(w.elements, elements)}};
-  if (!skip) return all;
-  if (rows == 1) all.rows = w.real_rows(r);
-  if (w.inner.count > 1) {
-    all.columns = w.real_columns(c);
-  } else if (w.channel.count == 1) {
-    all.words = w.real_words(c, elements);
-  }
-  return all;
-}
-
-// The same of words that run on from one kernel row into the next.
-inline steps flat_steps(const work& w, bool skip, int r, int elements) {
-#pragma HLS inline
-  span rows = {0, w.outer.count};
-  if (skip) rows = w.real_rows(r);
-  const span words = {rows.first * w.elements / elements, ceil_div(rows.end * w.elements, elements)};
-  return {{0, 1}, {0, 1}, words};
-}
-
-// Which elements a step takes: group of kernel rows, kernel column, word of the segment.
-struct step {
-  int row, column, word;
-
-  explicit step(const steps& s) : row(s.rows.first), column(s.columns.first), word(s.words.first) {}
-
-  // Move on; the word is the fastest.
-  void advance(const steps& s) {
-#pragma HLS inline
-    if (++word < s.words.end) return;
-    word = s.words.first;
-    if (++column < s.columns.end) return;
-    column = s.columns.first;
-    ++row;
-  }
-
-  // Its number among all steps, padding included.
-  int index(const work& w, int elements) const {
-#pragma HLS inline
-    return (row * w.inner.count + column) * ceil_div(w.elements, elements) + word;
-  }
-};
 
 // Read the T x P elements of a step, in rows of G x P; `limit` of a row are in the kernel.  Those
 // outside of the tensor or the kernel read as padding.
@@ -139,10 +77,7 @@ void multiply_add(const typename C::In (&x)[C::T * C::G * C::P],
   }
 }
 
-// The same where N results share a multiplier: their weights are digits (each less the borrow of
-// those before it) that stand PITCH bits apart in the port of PORT bits, so that the products do in
-// the WIDE bits of the result.  A field of NEGATIVE or more is a negative one, and took 1 from the
-// next.
+// The same where the weights of SHARE results, which are stored as digits, share a multiplier.
 template <class C>
 void multiply_add_packed(const typename C::In (&x)[C::T * C::G * C::P],
                          const rom<typename C::Weight> (&weight)[C::G * C::PO * C::T * C::P],
@@ -150,29 +85,27 @@ void multiply_add_packed(const typename C::In (&x)[C::T * C::G * C::P],
 #pragma HLS inline
   for (int first = 0; first < C::G * C::PO; ++first) {
 #pragma HLS unroll
-    if (first % C::PO % C::N != 0) continue;
-    const int results = C::PO - first % C::PO < C::N ? C::PO - first % C::PO : C::N;
+    if (first % C::PO % C::SHARE != 0) continue;
+    const int left = C::PO - first % C::PO, results = left < C::SHARE ? left : C::SHARE;
     for (int t = 0; t < C::T; ++t) {
 #pragma HLS unroll
       for (int e = 0; e < C::P; ++e) {
 #pragma HLS unroll
-        ap_int<C::PORT> packed = 0;
-        for (int k = 0; k < results; ++k) {
+        ap_int<C::W_PITCH> digit[C::SHARE];
+        for (int k = 0; k < C::SHARE; ++k) {
 #pragma HLS unroll
-          const int top = (k + 1) * C::PITCH - 1;
-          const ap_int<C::PITCH> digit =
-              typename C::Weight(weight[((first + k) * C::T + t) * C::P + e]);
-          packed.range(top < C::PORT ? top : C::PORT - 1, k * C::PITCH) = digit;
+          digit[k] = 0;
+          if (k < results) {
+            digit[k] = typename C::Weight(weight[((first + k) * C::T + t) * C::P + e]);
+          }
         }
-        const ap_int<C::WIDE> product = x[(t * C::G + first / C::PO) * C::P + e] * packed;
-        int borrow = 0;
+        const typename C::In factor = x[(t * C::G + first / C::PO) * C::P + e];
+        const ap_int<C::WIDE> product = factor * join<C::W_PORT>(digit);
+        ap_int<C::VALUE> value[C::LANES];
+        split<C>(product, value);
         for (int k = 0; k < results; ++k) {
 #pragma HLS unroll
-          const ap_uint<C::PITCH> code = product >> (k * C::PITCH);
-          const int next = code >= ap_uint<C::PITCH>(C::NEGATIVE) ? 1 : 0;
-          const ap_int<C::PITCH + 1> field = code - ap_uint<C::PITCH + 1>(next << C::PITCH);
-          acc[first + k] += field + borrow;
-          borrow = next;
+          acc[first + k] += value[k];
         }
       }
     }
@@ -201,7 +134,7 @@ steps:
     } else {
       gather<C::T, C::G * C::P>(source, w, p, at, at.word * C::P, together * w.elements, x);
     }
-    if constexpr (C::N > 1) {
+    if constexpr (C::SHARE > 1) {
       multiply_add_packed<C>(x, weight[word + at.index(w, C::P)], acc);
     } else {
       multiply_add<C>(x, weight[word + at.index(w, C::P)], acc);
@@ -237,6 +170,12 @@ void mac_tensor(Buffer& buffer, hls::stream<beat<typename C::In, C::IN_LANES>>& 
   constexpr scaling s = C::scale();
   constexpr int blocks = ceil_div(w.outputs, C::PO);
   constexpr int steps = steps_of(w, C::T, C::P, C::FLAT);
+  static_assert(GROUPS == w.sets() * groups_of(w, C::PO, C::G), "one row of biases per group");
+  static_assert(WORDS == GROUPS * steps, "one row of weights per step");
+  static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),
+                "several convolution groups at once are whole ones");
+  static_assert(C::G > 1 || (w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0)),
+                "a beat must not straddle two groups");
 rows:
   for (int r = 0; r < w.row.count; ++r) {
   columns:
@@ -271,31 +210,43 @@ rows:
   }
 }
 
+// One sample of a line in a multiplier, or several.
+template <class C, class Buffer, int WORDS, int WEIGHTS, int GROUPS>
+void mac_or_runs(Buffer& buffer, hls::stream<beat<typename C::In, C::IN_LANES>>& in,
+                 hls::stream<beat<typename C::Out, C::L>>& out,
+                 const rom<typename C::Weight> (&weight)[WORDS][WEIGHTS],
+                 const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
+                 const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
+#pragma HLS inline
+  if constexpr (C::SAMPLES > 1) {
+    run_tensor<C>(buffer, in, out, weight, bias, multiplier);
+  } else {
+    mac_tensor<C>(buffer, in, out, weight, bias, multiplier);
+  }
+}
+
 // One tensor through the engine.  C holds the sizes and types of the plan:
 //   In, Weight, Acc, Out      element types
 //   T, P, PO, G, L            the fold: rows, elements, outputs, groups, lanes of `out`
-//   N, PITCH, PORT, WIDE, NEGATIVE   how weights share a multiplier, if N is more than 1
-//   FABRIC                    whether lookup tables multiply
+//   SAMPLES, TAPS             of a line and a kernel, in one multiplier: if the first is more than
+//                             1, the rest is in mac_runs.hpp
+//   SHARE                     results whose weights share a multiplier; if more than 1, lanes.hpp
+//                             says how
+//   FABRIC                    else: whether lookup tables multiply
 //   FLAT                      whether words run on from one kernel row into the next
 //   SKIP                      whether steps in padding are left out
 //   IN_LANES, DEPTH, BANKS    the window buffer
 //   shape(), scale()          the loops, the scaling
-// weight[group][step] holds G x PO x T x P weights, zero where the fold is larger than the work.
-template <class C, int WORDS, int GROUPS>
+// weight[group][step] holds G x PO x T x P (x TAPS) weights, zero where the fold is larger than the
+// work.
+template <class C, int WORDS, int WEIGHTS, int GROUPS>
 void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
          hls::stream<beat<typename C::Out, C::L>>& out,
-         const rom<typename C::Weight> (&weight)[WORDS][C::G * C::PO * C::T * C::P],
+         const rom<typename C::Weight> (&weight)[WORDS][WEIGHTS],
          const rom<typename C::Acc> (&bias)[GROUPS][C::G * C::PO],
          const rom<ap_uint<16>> (&multiplier)[GROUPS][C::G * C::PO]) {
   constexpr work w = C::shape();
-  constexpr int blocks = ceil_div(w.outputs, C::PO);
-  constexpr int steps = steps_of(w, C::T, C::P, C::FLAT);
-  static_assert(GROUPS == w.sets() * groups_of(w, C::PO, C::G), "one row of biases per group");
-  static_assert(WORDS == GROUPS * steps, "one row of weights per step");
-  static_assert(C::G == 1 || (C::P == w.elements && C::PO == w.outputs),
-                "several convolution groups at once are whole ones");
-  static_assert(C::G > 1 || (w.outputs % C::L == 0 && (blocks == 1 || C::PO % C::L == 0)),
-                "a beat must not straddle two groups");
+  static_assert(WEIGHTS == C::G * C::PO * C::T * C::P * C::TAPS, "a row of weights per step");
 #pragma HLS array_reshape variable = weight type = complete dim = 2
 #pragma HLS array_reshape variable = bias type = complete dim = 2
 #pragma HLS array_reshape variable = multiplier type = complete dim = 2
@@ -303,11 +254,11 @@ void mac(hls::stream<beat<typename C::In, C::IN_LANES>>& in,
   if constexpr (w.missing > 0) {
     static recalling_window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer(
         w.history * w.row_elements, w.missing, w.pad);
-    mac_tensor<C>(buffer, in, out, weight, bias, multiplier);
+    mac_or_runs<C>(buffer, in, out, weight, bias, multiplier);
     buffer.next(in, w.size(), w.fresh());
   } else {
     window<typename C::In, C::IN_LANES, C::DEPTH, C::BANKS> buffer;
-    mac_tensor<C>(buffer, in, out, weight, bias, multiplier);
+    mac_or_runs<C>(buffer, in, out, weight, bias, multiplier);
   }
 }
 

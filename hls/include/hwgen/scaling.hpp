@@ -26,4 +26,11 @@ Out finish(const ap_int<W>& scaled, const scaling& s) {
   return Out(saturate<W + 2>(shifted, s.low, s.high));
 }
 
+// y = clamp(((acc * M) rounded >> shift) + zero_point)
+template <class Out, int W>
+Out scale(const ap_int<W>& acc, const ap_uint<16>& multiplier, const scaling& s) {
+#pragma HLS inline
+  return finish<Out, scaled_bits(W)>(acc * multiplier, s);
+}
+
 }  // namespace hwgen

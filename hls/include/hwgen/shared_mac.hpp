@@ -19,7 +19,7 @@ struct mac_task {
   scaling scale;
 };
 
-// C holds In, Weight, Acc, T, P, PO and N as for mac(), and Result, a signed type that holds every
+// C holds In, Weight, Acc, T, P, PO and SHARE as for mac(), and Result, a signed type that holds every
 // output code.
 template <class C, int BITS, int SIZE, int WORDS, int GROUPS>
 void shared_mac(ap_uint<BITS> (&memory)[SIZE], const mac_task& task, passed& before,

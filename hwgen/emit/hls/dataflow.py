@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hwgen.emit.hls.constants import Table, mac_constants
-from hwgen.emit.hls.multipliers import multiplier_sizes
+from hwgen.emit.hls.methods import by_number
+from hwgen.emit.hls.multipliers import form_methods, multiplier_methods, multiplier_sizes
 from hwgen.emit.hls.points import point_tables, product_bits, turning_text
 from hwgen.emit.hls.rows import row_record, row_tables
+from hwgen.emit.hls.runs import run_constants, run_sizes
 from hwgen.emit.hls.scaling import factor, scaling
 from hwgen.emit.hls.types import ap, code_type, signed_bits
 from hwgen.emit.hls.works import work_text
 from hwgen.ops.arithmetic import bits_for
 from hwgen.plan.cost import taps_of
 from hwgen.plan.model import Channel, Engine, Plan, Task
+from hwgen.plan.polynomial import run_form
+from hwgen.plan.runs import run_work
 from hwgen.quant.model import QGraph, QNode, QTensor
 
 __all__ = ["dataflow_context"]
@@ -138,8 +142,6 @@ class _Wires:
 def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText:
     node, engine = qgraph.node(task.node), plan.engine(task.engine)
     note = _note(node, engine, task)
-    # Several samples per multiplier add up to the same integers as one after the other.
-    engine = replace(engine, fold=engine.fold.plain)
     channels = [c for c in plan.channels if c.sink == engine.name]
     channels.sort(key=lambda c: c.port)
     out = wires.sources[node.name]
@@ -154,15 +156,15 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
     if task.work.kind in ("add", "concat", "mul"):
         arguments = (out.name, *ins)
         factors = [factor(node, k) for k in range(len(channels))]
-        methods.append(("int multiplier", _choice([f.multiplier for f in factors])))
+        methods.append(("int multiplier", by_number([f.multiplier for f in factors])))
         if node.op == "add":
             constants.append(("OFFSET", factors[0].offset))
         elif node.op == "mul":
             constants.append(("MULTIPLIER", factors[0].multiplier))
-            methods = [("int zero", _choice(list(node.lowered.attrs["zeros"])))]
+            methods = [("int zero", by_number(list(node.lowered.attrs["zeros"])))]
         else:
-            methods.append(("std::int64_t offset", _choice([f.offset for f in factors])))
-            methods.append(("int elements", _choice([p.row for p in task.work.ports])))
+            methods.append(("std::int64_t offset", by_number([f.offset for f in factors])))
+            methods.append(("int elements", by_number([p.row for p in task.work.ports])))
     else:
         channel = channels[0]
         types.insert(0, ("In", code_type(qgraph.tensor(node.inputs[0]).type)))
@@ -172,7 +174,13 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
             fold = engine.fold
             sizes += [("T", fold.rows), ("P", fold.elements), ("PO", fold.outputs)]
             sizes += [("G", fold.groups), ("SKIP", int(taps_of(task.work, fold) is not None))]
-            sizes += [("FLAT", int(fold.flat)), *multiplier_sizes(engine.multiplier)]
+            sizes += [("SAMPLES", fold.samples), ("TAPS", fold.taps)]
+            if fold.samples > 1:
+                sizes += run_sizes(task.work, engine)
+                methods += form_methods(run_form(engine))
+            else:
+                sizes += [("FLAT", int(fold.flat)), *multiplier_sizes(engine.multiplier)]
+                methods += multiplier_methods(engine.multiplier)
             tables = _tables(qgraph, node, task, engine)
             arguments = (*arguments, *(name for _, name, *_ in tables))
         elif engine.template == "row":
@@ -195,7 +203,7 @@ def _engine(plan: Plan, qgraph: QGraph, task: Task, wires: _Wires) -> EngineText
         constants=tuple(constants),
         methods=tuple(methods),
         records=records,
-        work=work_text(task.work),
+        work=work_text(run_work(task.work, engine.fold)),
         turn=turning_text(node) if node.op == "rope" else "",
         scaling=str(scaling(node)),
         tables=tables,
@@ -211,7 +219,10 @@ def _note(node: QNode, engine: Engine, task: Task) -> str:
 
 
 def _tables(qgraph: QGraph, node: QNode, task: Task, engine: Engine) -> tuple[Table, ...]:
-    constants = mac_constants(qgraph, node, task.work, engine.fold, engine.multiplier)
+    if engine.fold.samples > 1:
+        constants = run_constants(qgraph, task, engine)
+    else:
+        constants = mac_constants(qgraph, node, task.work, engine.fold, engine.multiplier)
     kinds = (
         (ap(engine.weight_bits, True), "weight", constants.weights),
         (ap(node.acc_bits, True), "bias", constants.biases),
@@ -227,9 +238,3 @@ def _acc_bits(qgraph: QGraph, node: QNode) -> int:
     codes = max(signed_bits(qgraph.tensor(name).type) for name in node.inputs)
     index = bits_for(0, node.out.type.high) if node.op == "argmax" else 0
     return node.acc_bits or max(codes, index)
-
-
-def _choice(values: list[int]) -> str:
-    """Return a C++ expression that picks by ``k``."""
-    *others, last = values
-    return "".join(f"k == {k} ? {value} : " for k, value in enumerate(others)) + str(last)

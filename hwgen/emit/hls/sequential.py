@@ -10,7 +10,7 @@ import numpy as np
 from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes, pack_lines
 from hwgen.emit.hls.blocks import SharedBlocks, most_tiles
 from hwgen.emit.hls.constants import MacConstants, Table, mac_constants
-from hwgen.emit.hls.multipliers import multiplier_sizes
+from hwgen.emit.hls.multipliers import multiplier_methods, multiplier_sizes
 from hwgen.emit.hls.rows import SharedRows
 from hwgen.emit.hls.scaling import factor, passing, scaling
 from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, point_lines
@@ -209,6 +209,7 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         "result": ap(max(map(signed_bits, (*(node.out.type for node in nodes), *kept))), True),
         "fold": _mac_fold(next(iter(engines))) if unit in _WEIGHED else next(iter(engines)).fold,
         "multiplier": multiplier_sizes(next(iter(engines)).multiplier),
+        "methods": multiplier_methods(next(iter(engines)).multiplier),
         "tile": max((attend.tile for attend in attends), default=0),
         "features": max((attend.features for attend in attends), default=0),
         "row": max(task.work.channel.count for task in tasks),

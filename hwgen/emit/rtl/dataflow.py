@@ -17,7 +17,6 @@ from hwgen.emit.rtl.tasks import (
     input_types,
     mac_task,
     multiplier_bits,
-    polynomial_form_of,
     polynomial_task,
     products_of,
     vector_acc_bits,
@@ -25,17 +24,15 @@ from hwgen.emit.rtl.tasks import (
 )
 from hwgen.emit.rtl.walks import granule, mac_walk, run_walk, vector_walk
 from hwgen.ops import get_op
-from hwgen.ops.arithmetic import Int
 from hwgen.plan.cost import ROWS
 from hwgen.plan.model import Channel, Engine, Task
-from hwgen.plan.multipliers import digits
-from hwgen.plan.runs import line_of, runs_of
+from hwgen.plan.polynomial import run_form, run_weights
+from hwgen.plan.runs import line_of
 from rtl_templates.control.tensor_end import TensorEnd
 from rtl_templates.mac.mac_core import MacShape
 from rtl_templates.mac.mac_engine import MacEngine
 from rtl_templates.mac.polynomial_core import PolynomialCore, PolynomialShape, polynomial_words
 from rtl_templates.mac.positions import PositionsShape
-from rtl_templates.mac.runs import RunFold
 from rtl_templates.row.row_engine import RowEngine
 from rtl_templates.streams.fork import Fork
 from rtl_templates.vector.concat_engine import ConcatEngine
@@ -161,9 +158,8 @@ class DataflowAccelerator(Accelerator):
         requant = node.lowered.requant
         assert requant is not None
         assert line is not None
-        rows = work.segments if line.level == 1 else 1
         shape = (_positions(engine) if fold.taps == 1 else PolynomialShape)(
-            form=polynomial_form_of(engine),
+            form=run_form(engine),
             rows=fold.rows,
             row_pitch=work.reduce[0].dy * work.ports[0].row if fold.rows > 1 else 0,
             elements=fold.elements,
@@ -176,20 +172,11 @@ class DataflowAccelerator(Accelerator):
             out_bits=node.out.type.bits,
         )
         walk = run_walk(work, fold)
-        shapes = [self.qgraph.tensor(name).shape for name in node.inputs]
-        weights = get_op(node.op).stream_weights(node.lowered, shapes)
         apart = gcd(shape.row_pitch, 0 if shape.together else shape.pitch)
         return MacEngine(
             shape,
             polynomial_task(node, work, fold, walk),
-            polynomial_words(
-                _digits(weights, engine)
-                .reshape(work.outputs, rows, line.taps, line.sample)
-                .tolist(),
-                RunFold(fold.rows, fold.elements, fold.outputs, fold.lanes),
-                engine.weight_bits,
-                runs_of(work, fold),
-            ),
+            polynomial_words(run_weights(self.qgraph, task, engine), engine.weight_bits),
             channel_words(
                 node.lowered.constants["bias"],
                 requant,
@@ -273,12 +260,6 @@ class DataflowAccelerator(Accelerator):
 def _positions(engine: Engine) -> Any:
     """Return the shape of an engine whose positions share the weights of a step."""
     return partial(PositionsShape, digit_bits=engine.weight_bits)
-
-
-def _digits(weights: Int, engine: Engine) -> Int:
-    """Return what the weight memory holds, output by output."""
-    blocks = weights.reshape(-1, engine.fold.outputs, weights[0].size)
-    return digits(blocks, 1, engine.multiplier)
 
 
 def _extend(value: Any, bits: int) -> Any:

@@ -11,15 +11,15 @@ from hwgen.ops.base import Lowered
 from hwgen.ops.types import QType, Requant
 from hwgen.ops.work import Work
 from hwgen.plan.cost import group_beats, side_of
-from hwgen.plan.model import Engine, Fold, Multiplier
+from hwgen.plan.model import Fold, Multiplier
 from hwgen.plan.runs import line_of, runs_of
 from hwgen.quant.model import QGraph, QNode
 from rtl_templates.arith.requantize import Scale
 from rtl_templates.mac.mac_core import MacTask
 from rtl_templates.mac.polynomial_core import PolynomialTask
 from rtl_templates.memory.walk import Walk
-from rtl_templates.packing.forms import Form, convolution_form, matrix_form, position_form
-from rtl_templates.packing.lanes import Range, narrowest_overlaps
+from rtl_templates.packing.forms import matrix_form
+from rtl_templates.packing.lanes import Range
 from rtl_templates.vector.rows import RowTable
 from rtl_templates.vector.turns import Turn
 from rtl_templates.vector.vector_core import VectorTask
@@ -29,7 +29,6 @@ __all__ = [
     "input_types",
     "mac_task",
     "multiplier_bits",
-    "polynomial_form_of",
     "polynomial_task",
     "products_of",
     "vector_acc_bits",
@@ -75,22 +74,6 @@ def products_of(multiplier: Multiplier) -> dict[str, Any]:
         case "lut":
             return {"lut": x}
     return {}
-
-
-def polynomial_form_of(engine: Engine) -> Form:
-    """Return how samples share the multipliers of an engine that has several of them.
-
-    With taps; of one tap, with the weights of neighbouring outputs.
-    """
-    x, w = Range(*engine.multiplier.x), Range(*engine.multiplier.w)
-    if engine.fold.taps == 1:
-        counts = engine.fold.samples, engine.multiplier.weights
-        strides = engine.multiplier.x_pitch, engine.multiplier.pitch
-        shared: Form = position_form(x, w, counts, strides)
-        return shared
-    counts, pitch = (engine.fold.samples, engine.fold.taps), engine.multiplier.pitch
-    form: Form = convolution_form(x, w, counts, pitch, narrowest_overlaps(x, w, counts, pitch))
-    return form
 
 
 def polynomial_task(node: QNode, work: Work, fold: Fold, walk: Walk) -> PolynomialTask:
