@@ -78,9 +78,8 @@ def rows() -> Iterator[str]:
             products = engine.multipliers / engine.hard_multipliers
             macs = sum(task.useful for task in plan.tasks)
             taken = (times[1] - times[0]) / (SAMPLES[1] - SAMPLES[0])
-            yield (
-                f"| {what} | {kind} | {products:.2g} | {taken * 1e3:.1f} | {taken / macs * 1e9:.1f} |"
-            )
+            figures = f"{products:.2g} | {taken * 1e3:.1f} | {taken / macs * 1e9:.1f}"
+            yield f"| {what} | {kind} | {figures} |"
 
 
 def _processor_time() -> float:
