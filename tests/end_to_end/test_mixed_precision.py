@@ -46,7 +46,20 @@ BLOCK = """\
     - {name: p, op: linear, in: a, features: 16}
     - {name: r, op: add, in: [x, p]}
     - {name: y, op: linear, in: r, features: 16}"""
+ODD = """\
+    - {name: up, op: linear, in: x, features: 11}
+    - {name: down, op: linear, in: up, features: 5}
+    - {name: y, op: linear, in: down, features: 6}"""
 CASES = {
+    # One read takes several channels, and the channels of no layer are a multiple of it.
+    "odd_channels": {
+        "shape": (3, 15),
+        "layers": ODD,
+        "own": ", ".join(
+            f"{name}: {{mixed: {{channels: {size}}}}}"
+            for name, size in (("up", 5), ("down", 11), ("y", 5))
+        ),
+    },
     "mlp": {"shape": (7, 16), "layers": MLP},
     "zero_points": {"shape": (4, 16), "layers": MLP, "symmetric": "false", "loss": 2.0},
     "wide_codes": {"shape": (4, 16), "layers": MLP, "activations": "int10"},
