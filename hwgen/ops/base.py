@@ -143,7 +143,8 @@ class Op(ABC):
     categorical : whether the result is an index, so that signal-to-noise has no meaning.
     remembers : whether results can depend on earlier tensors; the batch axis is time then, and
         ``real`` and ``integer`` get all of it at once.
-    alike : whether nodes of this op that read the same tensors have results of one type.
+    alike : whether nodes of this op that read the same tensors and have results of one shape have
+        results of one type.
     pointwise : whether each element of the result comes from one of the input, whatever its place.
     one_length : whether all tensors must have the same number of tokens.
     row_by_row : whether each row (of an image, token of a sequence) of the result is made of the

@@ -271,11 +271,12 @@ class _Quantizer:
         return op.lower(node.params, weights, shapes, types, out, options), out
 
     def _others(self, node: Node) -> list[Real]:
-        """Return the results of the other nodes of the same op that read the same tensors."""
+        """Return the results of the other nodes whose type is the node's: see ``Op.alike``."""
+        key = node.op, node.inputs, node.shape
         return [
             real_node(other.op, other.params, self._reals(node), self._arrays(other))
             for other in self._graph.nodes
-            if (other.op, other.inputs) == (node.op, node.inputs) and other.name != node.name
+            if (other.op, other.inputs, other.shape) == key and other.name != node.name
         ]
 
     def _mean_error(self, node: Node, weights: Mapping[str, Real]) -> Real:

@@ -310,3 +310,30 @@ def test_two_rotations_of_one_tensor_have_one_type(tmp_path):
     assert kinds[0] == kinds[1]
     other = quantize(alone, make_spec(alone, **widths, calibrate=tmp_path / "c.npz"))
     assert 2 * other.node("a").out.type.scale == kinds[0].scale
+
+
+def test_phases_of_one_shape_share_a_type_and_others_do_not():
+    """Results that are interleaved have one type; a layer beside them need not fit them."""
+    phase = {
+        "op": "conv_phase2d",
+        "in": "x",
+        "kernel": [1, 2],
+        "rows": 4,
+        "columns": 3,
+        "stride": 1,
+    }
+    phase |= {"lead": 0, "left": 0}
+    graph = make_graph(
+        {"x": (2, 4, 4)},
+        [
+            {"name": "one", **phase, "channels": 2},
+            {"name": "two", **phase, "channels": 2},
+            {"name": "other", **phase, "channels": 3},
+        ],
+        outputs=["one", "two", "other"],
+    )
+    graph.weights["two.weight"][:] *= 10.0
+    qgraph = quantize(graph, make_spec(graph))
+    one, two, other = (qgraph.tensor(name).type for name in ("one", "two", "other"))
+    assert one == two
+    assert other != one
