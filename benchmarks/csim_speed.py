@@ -2,15 +2,19 @@
 
 ``python benchmarks/csim_speed.py`` prints a table; ``--write docs/hls.md`` puts it between the
 markers of that page.  Two layers with codes and weights of 4 bits: a 3x3 convolution of 16 to 16
-channels on 16x32 pixels, and 64 vectors times a matrix of 128 x 128.  Times are processor seconds
+channels on 16x32 pixels, and 64 vectors times a matrix of 128 x 128, also with operands of 4 and 8
+bits by blocks of channels, of which one in eight has 8.  Times are processor seconds
 of the compiled program; starting it is not counted.
 """
 
 import argparse
+import json
 import resource
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 from hwgen import golden
 from hwgen.emit.hls import emit
@@ -28,9 +32,11 @@ model:
   layers: [{{name: y, in: x, {layer}}}]
   outputs: [y]
 weights: {{random: 1}}
-quantize: {{default: {{weights: int4, activations: int4, narrow: true, symmetric: true}}}}
+quantize:
+  default: {{weights: int4, narrow: true, symmetric: true, {codes}}}
+  calibrate: {{file: calibrate.npz}}
 accelerator:
-  schedule: dataflow
+  schedule: {schedule}
   budget: {{multipliers: 4096}}
   family: ecp5
   multiplier: {multiplier}
@@ -40,8 +46,14 @@ accelerator:
 CONVOLUTION = {
     "shape": "[16, 16, 32]",
     "layer": "op: conv2d, channels: 16, kernel: 3, padding: same",
+    "codes": "activations: int4",
+    "schedule": "dataflow",
 }
-MATRIX = {"shape": "[64, 128]", "layer": "op: linear, features: 128"}
+MATRIX = CONVOLUTION | {"shape": "[64, 128]", "layer": "op: linear, features: 128"}
+BLOCKS = MATRIX | {
+    "codes": "activations: int8, mixed: {channels: 16, loss: 1.0}",
+    "schedule": "sequential",
+}
 FOLD = "elements: 16, outputs: 8"
 CASES = (
     ("3x3 convolution", "plain", CONVOLUTION, "plain", FOLD),
@@ -50,6 +62,7 @@ CASES = (
     ("matrix", "plain", MATRIX, "plain", FOLD),
     ("matrix", "packed", MATRIX, "packed", FOLD),
     ("matrix", "packed, two positions", MATRIX, "packed", f"{FOLD}, positions: 2"),
+    ("matrix, blocks of 4 and 8 bits", "two tokens by two outputs", BLOCKS, "auto", ""),
 )
 """Layer, how it multiplies, the spec of the layer, its multipliers, its folding if it is fixed."""
 
@@ -63,6 +76,10 @@ def rows() -> Iterator[str]:
             folder = Path(name)
             path = folder / "speed.yaml"
             folding = f"y: {{{fold}}}" if fold else ""
+            shape = json.loads(layer["shape"])
+            values = np.random.default_rng(1).standard_normal((20, *shape))
+            values[..., ::16] *= 12.0  # outliers
+            np.savez(folder / "calibrate.npz", x=values)
             path.write_text(SPEC.format(**layer, multiplier=multiplier, folding=folding))
             front = Front(load_spec(path))
             plan, qgraph = front.plan, front.qgraph

@@ -1,8 +1,5 @@
 """Several samples per multiplication in C++: golden's codes, as many multiplications as planned."""
 
-import re
-from collections import Counter
-
 import numpy as np
 import pytest
 
@@ -10,8 +7,9 @@ from hwgen import golden
 from hwgen.emit.hls import emit
 from hwgen.errors import VerificationError
 from hwgen.plan.polynomial import run_form
-from hwgen.verify.hls import check_hls, simulate_hls
+from hwgen.verify.hls import check_hls
 from support.hls import compile_cpp, vendor_headers
+from support.products import multiplications
 from support.random_polynomials import polynomial_spec
 from support.random_positions import positions_spec
 from support.specs import compile_spec
@@ -43,37 +41,6 @@ weights: {random: 3}
 quantize: {default: {weights: int4, activations: int4}}
 accelerator: {schedule: dataflow, budget: {multipliers: 200}, multiplier: polynomial, family: ecp5}
 """
-
-COUNTER = """\
-#include <cstdio>
-#include <map>
-struct hwgen_counter {
-  std::map<std::pair<int, int>, long> found;
-  ~hwgen_counter() {
-    for (const auto& item : found) {
-      std::printf("%d x %d: %ld\\n", item.first.first, item.first.second, item.second);
-    }
-  }
-};
-inline hwgen_counter hwgen_products;
-"""
-PRODUCT = "return {a.bits() * b.bits()};"
-
-
-def multiplications(plan, qgraph, inputs, folder):
-    """Return how often the C++ multiplies, by the widths of the operands."""
-    emit(plan, qgraph, folder)
-    header = folder / "include" / "hwgen" / "int_shim.hpp"
-    text = header.read_text()
-    assert text.count(PRODUCT) == 1
-    counting = text.replace(PRODUCT, f"++hwgen_products.found[{{A, B}}]; {PRODUCT}")
-    header.write_text(counting.replace("#pragma once\n", f"#pragma once\n{COUNTER}", 1))
-    got = simulate_hls(folder, qgraph, inputs, work=folder / "work")
-    expected = golden.run(qgraph, inputs)
-    assert golden.first_difference(qgraph, expected, got) is None
-    log = (folder / "work" / "csim.log").read_text()
-    found = re.findall(r"^(\d+) x (\d+): (\d+)$", log, re.MULTILINE)
-    return Counter({(int(a), int(b)): int(count) for a, b, count in found})
 
 
 @pytest.mark.hls

@@ -38,6 +38,12 @@ ap_int<WIDTH> pack(const Number (&number)[N]) {
   return join<WIDTH>(digit);
 }
 
+// The lane of the product of operand i of one port by operand j of the other one.
+template <class C>
+constexpr int lane_of(int i, int j) {
+  return i * (C::X_PITCH / C::PITCH) + j * (C::W_PITCH / C::PITCH);
+}
+
 // The low bits of a lane, the sum of x[i] * w[LANE - i]: of products of BITS bits, in gates.
 template <int LANE, int BITS, class X, class W, int SAMPLES, int TAPS>
 ap_uint<BITS> low_bits(const X (&x)[SAMPLES], const W (&w)[TAPS]) {

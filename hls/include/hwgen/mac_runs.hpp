@@ -85,7 +85,7 @@ void multiply_add_run(const typename C::In (&x)[C::T * C::P][C::SAMPLES],
 #pragma HLS unroll
         for (int i = 0; i < C::SAMPLES + C::TAPS - 1; ++i) {
 #pragma HLS unroll
-          acc[o + k][i] += value[(i * C::X_PITCH + k * C::W_PITCH) / C::PITCH];
+          acc[o + k][i] += value[lane_of<C>(i, k)];
         }
       }
     }

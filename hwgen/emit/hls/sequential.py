@@ -8,9 +8,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from hwgen.emit.hls.attend import append_lines, attend_lines, cached_nodes, pack_lines
-from hwgen.emit.hls.blocks import SharedBlocks, most_tiles
+from hwgen.emit.hls.blocks import BLOCK_WEIGHT, SharedBlocks, block_acc_bits, most_steps, most_tiles
 from hwgen.emit.hls.constants import MacConstants, Table, mac_constants
-from hwgen.emit.hls.multipliers import multiplier_methods, multiplier_sizes
+from hwgen.emit.hls.multipliers import (
+    form_methods,
+    form_sizes,
+    multiplier_methods,
+    multiplier_sizes,
+)
 from hwgen.emit.hls.rows import SharedRows
 from hwgen.emit.hls.scaling import factor, passing, scaling
 from hwgen.emit.hls.shared_points import POINTS, SharedTables, point_acc_bits, point_lines
@@ -23,6 +28,7 @@ from hwgen.plan.histories import read_address, write_address
 from hwgen.plan.model import Engine, Fold, Plan, Task
 from hwgen.quant.lengths import at_length
 from hwgen.quant.model import QGraph, QNode
+from rtl_templates.mac_array.geometry import FORM
 
 __all__ = ["sequential_context"]
 
@@ -138,6 +144,8 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
         "programs": programs,
         "layers": {unit: len(own) for unit, own in units.items()},
         "engines": engines,
+        "block_form": {"sizes": form_sizes(FORM), "methods": form_methods(FORM)},
+        "block_weight": BLOCK_WEIGHT,
         "counters": len(cached_nodes(plan)),
         "tables": (
             *(table for unit, own in tables.items() for table in own.texts(unit, engines[unit])),
@@ -150,7 +158,7 @@ def sequential_context(plan: Plan, qgraph: QGraph) -> dict[str, object]:
 
 
 def _block_tables(blocks: SharedBlocks, engine: dict[str, object] | None) -> tuple[Table, ...]:
-    return blocks.texts(str(engine["weight"]), str(engine["acc"])) if engine else ()
+    return blocks.texts(str(engine["acc"])) if engine else ()
 
 
 def _order(plan: Plan) -> list[Task]:
@@ -200,6 +208,8 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         acc = max([acc, in_bits + (not in_signed), *index])
     if unit in POINTS:
         acc = point_acc_bits(qgraph, unit, nodes)
+    if unit == "blocks":
+        acc = block_acc_bits(qgraph, tasks)
     kept = [qgraph.tensor(task.keeps).type for task in tasks if task.keeps]
     attends = [task.work.attend for task in tasks if task.work.attend]
     return {
@@ -214,6 +224,7 @@ def _engine(unit: str, plan: Plan, qgraph: QGraph, tasks: list[Task]) -> dict[st
         "features": max((attend.features for attend in attends), default=0),
         "row": max(task.work.channel.count for task in tasks),
         "tiles": most_tiles(tasks, next(iter(engines)).fold.rows),
+        "steps": most_steps(tasks, next(iter(engines)).fold.rows),
     }
 
 
