@@ -7,8 +7,9 @@ between the markers of that page.
   register feeds all edges, and a registered tree of exclusive ors reads all sums; both count.
   ``--folder`` keeps what was routed, for the next call; the largest grid takes an hour.
 - *layer*: what a whole layer takes beside its tiles, after synthesis.
-- *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator.  Every result
-  is compared with plain integers, the last beat with the predicted cycle.
+- *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator, and the same
+  with weights of 8 bits.  Every result is compared with plain integers, the last beat with the
+  predicted cycle.
 """
 
 from __future__ import annotations
@@ -58,6 +59,13 @@ SHARES = (0, 25, 50, 75, 84, 92, 100)
 TOKENS = (16, 64, 256)
 BLOCKS, OUTPUTS = 100, 16
 ARRAY = (8, 2)
+ZEROS = re.compile(
+    r"^ *(?P<name>\w+)\[0\] = (?P<value>\d+'h0+);\n(?: *(?P=name)\[\d+\] = (?P=value);\n)+",
+    flags=re.MULTILINE,
+)
+"""Which take Verilator minutes for hundreds of thousands of words."""
+LANES = 4
+"""Digits of a beat: all of a tile of outputs."""
 
 
 def grid_of(shape: tuple[int, int, int]) -> TileGrid:
@@ -176,16 +184,25 @@ def layer() -> list[str]:
     return lines
 
 
-def count(tokens: int, share: int, folder: Path, outputs: int = OUTPUTS) -> int:
+def zeroed(found: re.Match[str]) -> str:
+    """Return a loop for the zeros of a memory, one by one in the text."""
+    name, value, words = found["name"], found["value"], found[0].count("\n")
+    return f"for (int k = 0; k < {words}; k = k + 1) {name}[k] = {value};\n"
+
+
+def count(tokens: int, share: int, folder: Path, digits: int = 1) -> int:
     """Return the cycles from the first step to the last beat of results, simulated."""
     rows, columns = ARRAY
     rng = np.random.default_rng(share)
     places = np.linspace(0, BLOCKS, share, endpoint=False).astype(int)  # spread evenly
     sizes = [(rows, *((4, 4, 1) if k in places else (8, 0, 0))) for k in range(BLOCKS)]
-    layer = random_layer(rng, tokens=tokens, outputs=outputs, sizes=sizes, order=False)
-    geometry = Geometry(layer, rows, columns, lanes=4, beat=8)
+    layer = random_layer(
+        rng, tokens=tokens, outputs=OUTPUTS, sizes=sizes, order=False, digits=digits
+    )
+    geometry = Geometry(layer, rows, columns, LANES // digits, beat=8)
     verilog = verilog_of(rtlil.convert(BlockLinear(geometry, x_bits=8, out_bits=8), name="top"))
     verilog = re.sub(r"\b([io])__(payload|valid|ready)\b", r"\1_\2", verilog)  # plain names in C++
+    verilog = ZEROS.sub(zeroed, verilog)
     main = data_dir("sim") / "harness" / "stream.cpp"
     model = build_native_model(verilog, "top", "", optimise=0, main=main)
 
@@ -212,8 +229,9 @@ def cycles(folder: Path, tokens: list[int]) -> list[str]:
     rows, columns = ARRAY
     lines = [
         (
-            f"{rows} x {columns} tiles, {BLOCKS} blocks of {rows} channels to {OUTPUTS} outputs; "
-            "from the first step to the last beat, simulated; as predicted in every case."
+            f"{rows} x {columns} tiles, {BLOCKS} blocks of {rows} channels to {OUTPUTS} outputs, "
+            f"in beats of {LANES}, of {LANES // 2} for W8A8; from the first step to the last beat, "
+            "simulated; as predicted in every case."
         ),
         "",
         (
@@ -224,8 +242,7 @@ def cycles(folder: Path, tokens: list[int]) -> list[str]:
     ]
     for number in tokens:
         wide = count(number, 0, folder)
-        # Weights of 8 bits are two digits as well, which are two outputs of this array.
-        widest = count(number, 0, folder, 2 * OUTPUTS)
+        widest = count(number, 0, folder, digits=2)
         for share in SHARES:
             taken = wide if share == 0 else count(number, share, folder)
             ideal = 2 / (2 - share / 100)
