@@ -144,7 +144,7 @@ tokens:
         const bool wide = ap_uint<8>(kind[task.tile + at.tile][BLOCK_BITS]).to_int() == 8;
         const int up = ap_uint<8>(kind[task.tile + at.tile][BLOCK_UP]).to_int();
         const int row = task.word + pair * task.tiles + at.tile;
-        typename C::Acc sum[2][2] = {};
+        typename C::Acc sum[2][2] = {{0, 0}, {0, 0}};
         for (int r = 0; r < C::R; ++r) {
 #pragma HLS unroll
           ap_int<C::W_PITCH> weights[2];
