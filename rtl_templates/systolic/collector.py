@@ -77,7 +77,7 @@ class Collector(wiring.Component):
         shape = self.shape
         field = TaskField(m, self.task)
         height = field([size.height for size in self.sizes], "height")
-        row = Signal(range(self.height))  # counts down
+        row = Signal(range(max(2, self.height)))  # counts down
         draining = Signal()
         with m.If(draining):
             m.d.sync += row.eq(row - 1)

@@ -9,12 +9,27 @@ from hwgen.emit.rtl import emit_verilog
 from hwgen.plan import make_plan
 from hwgen.quant import quantize
 from support.graphs import make_graph, make_spec
+from support.specs import compile_spec
 
 LAYERS = [
     {"name": "conv", "op": "conv2d", "in": "image", "channels": 4, "kernel": 3, "padding": "same"},
     {"name": "pool", "op": "max_pool2d", "in": "conv", "kernel": 2},
     {"name": "fc", "op": "linear", "in": "pool", "features": 3},
 ]
+ONE_ROW = """\
+hwgen: 1
+name: one_row
+model:
+  inputs: {x: {shape: [4, 2]}}
+  layers:
+    - {name: a, op: attention, in: [x, x, x], heads: 1, tile: 8, causal: true, window: 3, sinks: 1,
+       cache: {bits: 4}}
+    - {name: y, op: linear, in: a, features: 1}
+  outputs: [y]
+weights: {random: 0}
+quantize: {default: {weights: int4, activations: int6, symmetric: true}}
+accelerator: {schedule: sequential, budget: {multipliers: 37}}
+"""
 
 
 def emit(schedule, trace=False):
@@ -77,4 +92,11 @@ def test_a_buffer_of_one_row_has_an_address():
     one_row = replace(channel, depth=channel.banks, banks=channel.banks)
     plan = replace(plan, channels=(one_row, *(item for item in plan.channels if not item.sink)))
 
+    assert "[-1:0]" not in emit_verilog(plan, qgraph)
+
+
+def test_an_array_for_products_of_one_row_has_no_wire_of_no_bits(tmp_path):
+    """Verilator refuses ``wire [-1:0]``."""
+    qgraph, plan = compile_spec(ONE_ROW, tmp_path)
+    assert "array" in {engine.template for engine in plan.engines}
     assert "[-1:0]" not in emit_verilog(plan, qgraph)
