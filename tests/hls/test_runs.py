@@ -120,7 +120,8 @@ def test_vendor_types(text, tmp_path):
 @pytest.mark.parametrize(
     ("text", "right", "wrong"),
     [
-        (IMAGE, "run > 0", "run > 1"),  # what is carried into the second run
+        # What is carried into the second run.
+        pytest.param(IMAGE, "run > 0", "run > 1", marks=pytest.mark.nightly),
         pytest.param(TOKENS, "field + taken", "field", marks=pytest.mark.nightly),
         pytest.param(IMAGE, "? C::LEAD : 0", "? C::LEAD + 1 : 0", marks=pytest.mark.nightly),
     ],
