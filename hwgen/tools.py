@@ -11,12 +11,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
+from types import FrameType
 
 from hwgen.errors import ToolError
 
@@ -271,26 +274,27 @@ def run(
     name = Path(words[0]).name
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
+        process = None
         try:
-            process = subprocess.Popen(
-                words,
-                cwd=cwd,
-                env={**os.environ, **(env or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with _uninterrupted():
+                process = subprocess.Popen(
+                    words,
+                    cwd=cwd,
+                    env={**os.environ, **(env or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            status: int | None = process.wait(timeout)
         except (FileNotFoundError, PermissionError):
             raise _missing(name) from None
-        try:
-            status: int | None = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            _kill_group(process)
+        except BaseException as error:
+            if process is not None:
+                _kill_group(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
             status = None
-        except BaseException:
-            _kill_group(process)
-            raise
     output = log.read_text(errors="replace")
     if status == 0:
         return output
@@ -308,6 +312,23 @@ def run(
         returncode=-signal.SIGKILL if status is None else status,
         output=output,
     )
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold an interrupt back: nobody could end a process whose start it breaks off."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    held: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        before(*held[0])
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -130,8 +130,21 @@ def test_run_kills_the_whole_group_when_the_time_is_up(tmp_path):
     assert not alive(child)
 
 
-def test_interrupt_leaves_no_child_behind(tmp_path):
+SLOW_START = """
+import subprocess, time
+class Slow(subprocess.Popen):
+    def __init__(self, *args, **keys):
+        super().__init__(*args, **keys)
+        time.sleep(1)
+subprocess.Popen = Slow
+"""
+
+
+@pytest.mark.parametrize("before", ["", SLOW_START], ids=["waiting", "starting"])
+def test_interrupt_leaves_no_child_behind(before, tmp_path):
+    """Also one that comes while the program has begun and its start is not over."""
     code = (
+        f"{before}\n"
         "from pathlib import Path; from hwgen.tools import run\n"
         f"run(['sh', '-c', 'echo $$; sleep 60 & wait'], cwd=Path({str(tmp_path)!r}), "
         f"log=Path({str(tmp_path / 'x.log')!r}))\n"
