@@ -6,7 +6,7 @@ between the markers of that page.
 - *area*: grids of tiles on an LFE5U-85F, speed grade 6, placed and routed with one seed.  A shift
   register feeds all edges, and a registered tree of exclusive ors reads all sums; both count.
   Every tile is pinned (``hwgen.board.families.ecp5_floorplan``) where the table says so.
-  ``--folder`` keeps what was routed, for the next call; the largest grid takes a quarter of an hour.
+  ``--folder`` keeps what was routed, for the next call; the largest grid takes fifteen minutes.
 - *layer*: what a whole layer takes beside its tiles, after synthesis.
 - *cycles*: one layer, a share r of its blocks with 4 bits, simulated in Verilator, and the same
   with weights of 8 bits.  Every result is compared with plain integers, the last beat with the
